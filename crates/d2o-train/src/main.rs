@@ -1,0 +1,2 @@
+//! The command `d2o`.
+fn main() {}
