@@ -1,0 +1,9 @@
+//! What every objective must satisfy: its equation, the identities, the gradients, the limits.
+
+mod config;
+mod equations;
+mod gradients;
+mod identities;
+mod limits;
+mod sample;
+mod streaming;

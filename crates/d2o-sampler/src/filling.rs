@@ -1,0 +1,123 @@
+//! The bookkeeping between rounds of drawing anchors.
+
+use crate::{
+    AnchorConfig, AnchorDraft, AnchorDraws, Draft, DropCounts, Request, Slot, Truncated, Verdict,
+    anchor_seed,
+};
+use std::collections::HashMap;
+
+/// The slots on their way to being filled.
+pub(crate) struct Filling<'a> {
+    slots: &'a [Slot],
+    config: &'a AnchorConfig,
+    seed: u64,
+    /// The anchor of each slot, once there is one.
+    kept: Vec<Option<AnchorDraft>>,
+    /// The first truncated draft of each slot, for the case that nothing better comes.
+    spare: Vec<Option<AnchorDraft>>,
+    /// Slots of each group, as indices into `slots`.
+    groups: HashMap<usize, Vec<usize>>,
+    dropped: DropCounts,
+}
+
+impl<'a> Filling<'a> {
+    pub(crate) fn new(slots: &'a [Slot], config: &'a AnchorConfig, seed: u64) -> Self {
+        let mut groups: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (index, slot) in slots.iter().enumerate() {
+            groups.entry(slot.group).or_default().push(index);
+        }
+        let kept = vec![None; slots.len()];
+        let spare = vec![None; slots.len()];
+        Self {
+            slots,
+            config,
+            seed,
+            kept,
+            spare,
+            groups,
+            dropped: DropCounts::default(),
+        }
+    }
+
+    /// Slots that hold no anchor yet, as indices into `slots`.
+    pub(crate) fn pending(&self) -> Vec<usize> {
+        (0..self.slots.len())
+            .filter(|&index| self.kept[index].is_none())
+            .collect()
+    }
+
+    /// What to ask the sampler for, draft number `attempt` of each pending slot.
+    pub(crate) fn requests(&self, pending: &[usize], attempt: usize) -> Vec<Request> {
+        let request = |&index: &usize| Request {
+            prompt: self.slots[index].prompt_ids.clone(),
+            seed: self.seed_of(index, attempt),
+        };
+        pending.iter().map(request).collect()
+    }
+
+    fn seed_of(&self, index: usize, attempt: usize) -> u64 {
+        anchor_seed(
+            self.seed,
+            self.slots[index].group,
+            self.slots[index].slot,
+            attempt,
+        )
+    }
+
+    /// Ids of the anchors that the group of slot `index` already has.
+    fn kept_beside(&self, index: usize) -> impl Iterator<Item = &[u32]> {
+        let members = &self.groups[&self.slots[index].group];
+        members
+            .iter()
+            .filter_map(|&member| Some(self.kept[member].as_ref()?.ids.as_slice()))
+    }
+
+    /// Keeps the draft, or counts why not.
+    pub(crate) fn judge(&mut self, index: usize, draft: Draft, attempt: usize) {
+        let verdict = self.config.check.verdict(&draft, self.kept_beside(index));
+        let Slot { group, slot, .. } = self.slots[index];
+        let seed = self.seed_of(index, attempt);
+        let Draft { ids, finished, .. } = draft;
+        let anchor = AnchorDraft {
+            group,
+            slot,
+            ids,
+            finished,
+            seed,
+            redraws: attempt,
+        };
+        self.dropped.add(verdict);
+        match verdict {
+            Verdict::Keep => self.kept[index] = Some(anchor),
+            Verdict::Truncated => {
+                self.spare[index].get_or_insert(anchor);
+            }
+            Verdict::Empty | Verdict::Looping | Verdict::Duplicate => {}
+        }
+    }
+
+    /// Falls back on truncated drafts where that is allowed, and sums up.
+    pub(crate) fn finish(mut self) -> AnchorDraws {
+        if self.config.check.truncated == Truncated::LastResort {
+            for index in self.pending() {
+                self.keep_spare(index);
+            }
+        }
+        let place = |index: usize| (self.slots[index].group, self.slots[index].slot);
+        AnchorDraws {
+            unfilled: self.pending().into_iter().map(place).collect(),
+            drafts: self.kept.into_iter().flatten().collect(),
+            dropped: self.dropped,
+        }
+    }
+
+    fn keep_spare(&mut self, index: usize) {
+        let Some(spare) = self.spare[index].take() else {
+            return;
+        };
+        if self.kept_beside(index).all(|other| other != spare.ids) {
+            self.dropped.truncated -= 1;
+            self.kept[index] = Some(spare);
+        }
+    }
+}

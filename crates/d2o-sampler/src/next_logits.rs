@@ -1,0 +1,48 @@
+//! The seam between sampling and whatever computes the logits.
+
+use burn::tensor::Tensor;
+
+/// One live row of a batch, as a model sees it in one call.
+///
+/// Rows of one call belong to one batch. When a batch begins, every row starts afresh
+/// (`fresh == ids.len()`), so a model that keeps a cache throws it away at that moment. In later
+/// calls of the same batch the same slots come back in the same order, less those that finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// Place of the row in its batch when the batch began: the same in each call, below the batch
+    /// size, strictly increasing within a call.
+    pub slot: usize,
+    /// The whole sequence so far: the prompt and every token drawn since.
+    pub ids: &'a [u32],
+    /// How many of the last `ids` no earlier call has seen: all of them at first, one afterwards.
+    pub fresh: usize,
+}
+
+/// Something that says how likely each token is to come next.
+///
+/// Closures `FnMut(&[Row]) -> Result<Tensor<2>, E>` implement it.
+pub trait NextLogits {
+    /// What can go wrong while computing logits. It also serves to interrupt a long generation.
+    type Error;
+
+    /// Logits of the token after each row's last one.
+    ///
+    /// # Shapes
+    /// - output: `[rows, vocab]`, in the order of `rows`, with the same `vocab` in each call
+    ///
+    /// # Errors
+    /// Whatever the model reports. Generation stops and hands it on as
+    /// [`SamplerError::Model`](crate::SamplerError::Model).
+    fn next_logits(&mut self, rows: &[Row<'_>]) -> Result<Tensor<2>, Self::Error>;
+}
+
+impl<F, E> NextLogits for F
+where
+    F: FnMut(&[Row<'_>]) -> Result<Tensor<2>, E>,
+{
+    type Error = E;
+
+    fn next_logits(&mut self, rows: &[Row<'_>]) -> Result<Tensor<2>, E> {
+        self(rows)
+    }
+}

@@ -1,0 +1,241 @@
+//! Drawing the anchors of a list of prompts, block by block, so that an interrupted draw goes on.
+//!
+//! Each slot's draft depends on its own seed only. Blocks have a fixed size, so the batches that the
+//! model sees, and with them the last bits of its logits, are the same after a restart.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use d2o_data::Encoder;
+use d2o_model::CausalLm;
+use d2o_sampler::{AnchorConfig, AnchorDraws, Finish, Slot, draw_anchors};
+use serde::{Deserialize, Serialize};
+
+use super::instruction::Instruction;
+use super::store::{DraftCounts, Origins, StoredAnchor, StoredGroup, StoredResponse};
+use crate::cached::CachedLm;
+use crate::durable::{self, at};
+use crate::error::TrainError;
+use crate::prepared::PreparedRow;
+use crate::trainer::step::{Chunking, score};
+
+/// Groups drawn and written together.
+const BLOCK: usize = 16;
+
+/// How anchors are drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawSettings {
+    /// Anchors per prompt.
+    pub k: usize,
+    /// Slot `i` uses instruction `i mod len`; none draws from the bare prompt.
+    pub instructions: Vec<Instruction>,
+    /// Sampler, filters and redraws.
+    pub anchors: AnchorConfig,
+    /// Rows that are decoded together.
+    pub batch: usize,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// How responses are cut into forward passes for the reference scores.
+    pub chunking: Chunking,
+}
+
+/// What a draw reads.
+pub struct Drawer<'a> {
+    /// The frozen base.
+    pub model: &'a CausalLm,
+    /// Its tokenizer and template.
+    pub encoder: &'a Encoder,
+    /// How to draw.
+    pub settings: &'a DrawSettings,
+    /// Set when the user asks to leave; the blocks written so far stay.
+    pub interrupt: &'a AtomicBool,
+}
+
+/// One finished block on disk.
+#[derive(Serialize, Deserialize)]
+struct Block {
+    origins: Origins,
+    index: usize,
+    groups: Vec<StoredGroup>,
+    counts: DraftCounts,
+}
+
+impl Drawer<'_> {
+    /// Draws and scores the anchors of all rows; `progress` hears of rows done.
+    ///
+    /// Finished blocks are appended to `partial`; those that another run with the same `origins` left
+    /// there are taken over. The caller removes the file once the store is written.
+    ///
+    /// # Errors
+    /// Sampling and template errors; [`TrainError::Io`]; [`TrainError::Interrupted`].
+    pub fn draw(
+        &self,
+        rows: &[PreparedRow],
+        origins: &Origins,
+        partial: &Path,
+        mut progress: impl FnMut(usize) -> Result<(), TrainError>,
+    ) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
+        let mut groups = Vec::with_capacity(rows.len());
+        let mut counts = DraftCounts::default();
+        let taken = read_blocks(partial, origins)?;
+        let mut file = rewrite(partial, &taken)?;
+        let known = taken.len();
+        for block in taken {
+            counts.add(&block.counts);
+            groups.extend(block.groups);
+        }
+        for (index, chunk) in rows.chunks(BLOCK).enumerate().skip(known) {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(TrainError::Interrupted { step: 0 });
+            }
+            progress(index * BLOCK)?;
+            let (drawn, block_counts) = self.block(index * BLOCK, chunk)?;
+            let block = Block { origins: origins.clone(), index, groups: drawn, counts: block_counts };
+            append(&mut file, partial, &block)?;
+            counts.add(&block.counts);
+            groups.extend(block.groups);
+        }
+        progress(rows.len())?;
+        Ok((groups, counts))
+    }
+
+    fn block(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
+        let slots = self.slots(first, rows)?;
+        let settings = self.settings;
+        let mut sampler = CachedLm::new(self.model.clone(), settings.anchors.sampler.max_new_tokens);
+        let drawn = draw_anchors(&mut sampler, &slots, &settings.anchors, settings.seed, settings.batch, |_, _| {})
+            .map_err(|error| TrainError::Sampling { message: error.to_string() })?;
+        let mut counts = DraftCounts::of(&drawn);
+        let mut groups = Vec::with_capacity(rows.len());
+        for (offset, row) in rows.iter().enumerate() {
+            let anchors = self.anchors(&drawn, first + offset);
+            if anchors.is_empty() {
+                counts.groups_without_anchor += 1;
+            } else {
+                groups.push(self.scored(row, anchors));
+            }
+        }
+        Ok((groups, counts))
+    }
+
+    fn slots(&self, first: usize, rows: &[PreparedRow]) -> Result<Vec<Slot>, TrainError> {
+        let mut slots = Vec::with_capacity(rows.len() * self.settings.k);
+        for (offset, row) in rows.iter().enumerate() {
+            for slot in 0..self.settings.k {
+                let instructions = &self.settings.instructions;
+                let prompt_ids = match instructions.get(slot % instructions.len().max(1)) {
+                    Some(instruction) => self.encoder.prompt_ids(&instruction.apply(&row.prompt))?,
+                    None => row.prompt_ids.clone(),
+                };
+                slots.push(Slot { prompt_ids, group: first + offset, slot });
+            }
+        }
+        Ok(slots)
+    }
+
+    fn anchors(&self, drawn: &AnchorDraws, group: usize) -> Vec<StoredAnchor> {
+        let end = self.encoder.end_token();
+        drawn
+            .drafts
+            .iter()
+            .filter(|draft| draft.group == group)
+            .map(|draft| {
+                let text = self.encoder.tokenizer().decode(&draft.ids, true);
+                let mut ids = draft.ids.clone();
+                if matches!(draft.finished, Finish::Stop(_)) {
+                    ids.push(end);
+                }
+                StoredAnchor {
+                    slot: draft.slot,
+                    seed: draft.seed,
+                    redraws: draft.redraws,
+                    answer: StoredResponse { text, ids, reference: 0.0 },
+                }
+            })
+            .collect()
+    }
+
+    /// Puts the base's log-probabilities on the bare prompt beside the anchors and the rejected answer.
+    fn scored(&self, row: &PreparedRow, mut anchors: Vec<StoredAnchor>) -> StoredGroup {
+        let mut responses: Vec<&[u32]> = anchors.iter().map(|anchor| anchor.answer.ids.as_slice()).collect();
+        responses.push(&row.rejected_ids);
+        let scores = score(self.model, &row.prompt_ids, &responses, self.settings.chunking).into_data();
+        let mut scores = scores.iter::<f64>();
+        for anchor in &mut anchors {
+            anchor.answer.reference = scores.next().expect("one score a response");
+        }
+        StoredGroup {
+            id: row.id.clone(),
+            prompt: row.prompt.messages(),
+            prompt_ids: row.prompt_ids.clone(),
+            rejected: StoredResponse {
+                text: row.rejected.clone(),
+                ids: row.rejected_ids.clone(),
+                reference: scores.next().expect("one score a response"),
+            },
+            anchors,
+        }
+    }
+}
+
+impl DraftCounts {
+    fn of(drawn: &AnchorDraws) -> Self {
+        let dropped = &drawn.dropped;
+        Self {
+            drawn: drawn.drafts.len() + dropped.empty + dropped.looping + dropped.duplicate + dropped.truncated,
+            empty: dropped.empty,
+            looping: dropped.looping,
+            duplicate: dropped.duplicate,
+            truncated: dropped.truncated,
+            unfilled: drawn.unfilled.len(),
+            groups_without_anchor: 0,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.drawn += other.drawn;
+        self.empty += other.empty;
+        self.looping += other.looping;
+        self.duplicate += other.duplicate;
+        self.truncated += other.truncated;
+        self.unfilled += other.unfilled;
+        self.groups_without_anchor += other.groups_without_anchor;
+    }
+}
+
+/// Complete blocks of the same origin, in order; a torn or foreign line ends the list.
+fn read_blocks(partial: &Path, origins: &Origins) -> Result<Vec<Block>, TrainError> {
+    if !partial.exists() {
+        return Ok(Vec::new());
+    }
+    let text = at(partial, fs::read(partial))?;
+    let mut blocks: Vec<Block> = Vec::new();
+    for line in text.split(|&byte| byte == b'\n') {
+        match serde_json::from_slice::<Block>(line) {
+            Ok(block) if block.origins == *origins && block.index == blocks.len() => blocks.push(block),
+            _ => break,
+        }
+    }
+    Ok(blocks)
+}
+
+fn rewrite(partial: &Path, blocks: &[Block]) -> Result<File, TrainError> {
+    if let Some(parent) = partial.parent() {
+        at(parent, fs::create_dir_all(parent))?;
+    }
+    durable::write(partial, &[])?;
+    let mut file = at(partial, OpenOptions::new().append(true).open(partial))?;
+    for block in blocks {
+        append(&mut file, partial, block)?;
+    }
+    Ok(file)
+}
+
+fn append(file: &mut File, path: &Path, block: &Block) -> Result<(), TrainError> {
+    let mut line = serde_json::to_vec(block).expect("a block is plain data");
+    line.push(b'\n');
+    at(path, file.write_all(&line))?;
+    at(path, file.sync_data())
+}

@@ -1,0 +1,191 @@
+//! What one model says and thinks on the evaluation sets: the raw material of every figure.
+
+use std::sync::atomic::AtomicBool;
+
+use d2o_data::{Encoder, Prompt, PromptRow};
+use d2o_model::CausalLm;
+use d2o_sampler::SamplerConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::answers::{Answer, Decoding, answer};
+use crate::error::TrainError;
+use crate::prepared::PreparedRow;
+use crate::trainer::step::{Chunking, score};
+
+/// The prompts of an evaluation, none of which training has seen.
+pub struct EvaluationSets {
+    /// Harmful requests.
+    pub harmful: Vec<PromptRow>,
+    /// Everyday requests with good answers.
+    pub benign: Vec<PromptRow>,
+    /// Harmless requests that sound harmful.
+    pub sounding_harmful: Vec<PromptRow>,
+    /// Held-out rows: prompts with answers that people rejected.
+    pub negatives: Vec<PreparedRow>,
+}
+
+/// How answers are drawn.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EvaluationSettings {
+    /// Length limit of an answer, tokens.
+    pub max_new_tokens: usize,
+    /// Rows decoded together.
+    pub batch: usize,
+    /// Temperature of the sampled answers.
+    pub temperature: f64,
+    /// Nucleus of the sampled answers.
+    pub top_p: f64,
+    /// What prefilled answers begin with.
+    pub prefill: String,
+    /// Seed of the sampled answers.
+    pub seed: u64,
+}
+
+/// Negative log-likelihood of one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Likelihood {
+    /// Nats, summed over the answer's tokens, the end token included.
+    pub nll: f64,
+    /// Tokens.
+    pub tokens: usize,
+}
+
+/// Everything measured on one model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Greedy answers to the harmful requests.
+    pub harmful: Vec<String>,
+    /// Sampled ones.
+    pub harmful_sampled: Vec<String>,
+    /// Greedy ones behind a given beginning.
+    pub harmful_prefilled: Vec<String>,
+    /// Greedy answers to the everyday requests.
+    pub benign: Vec<String>,
+    /// Lengths of those, tokens.
+    pub benign_tokens: Vec<usize>,
+    /// Greedy answers to the harmless requests that sound harmful.
+    pub sounding_harmful: Vec<String>,
+    /// The good answers' likelihood.
+    pub benign_likelihood: Vec<Likelihood>,
+    /// The held-out rejected answers' likelihood.
+    pub negatives_likelihood: Vec<Likelihood>,
+}
+
+/// Runs a frozen model over the evaluation sets.
+pub struct Measurer<'a> {
+    /// The model.
+    pub model: &'a CausalLm,
+    /// Its tokenizer and template.
+    pub encoder: &'a Encoder,
+    /// The prompts.
+    pub sets: &'a EvaluationSets,
+    /// How to decode.
+    pub settings: &'a EvaluationSettings,
+    /// How responses are cut into forward passes.
+    pub chunking: Chunking,
+    /// Set when the user asks to leave.
+    pub interrupt: &'a AtomicBool,
+}
+
+impl Measurer<'_> {
+    /// Units of [`measure`](Self::measure)'s progress.
+    pub fn units(&self) -> usize {
+        let sets = self.sets;
+        3 * sets.harmful.len() + 2 * sets.benign.len() + sets.sounding_harmful.len() + sets.negatives.len()
+    }
+
+    /// Measures everything; `progress` hears of units done.
+    ///
+    /// # Errors
+    /// Template and sampling errors; [`TrainError::Interrupted`].
+    pub fn measure(&self, mut progress: impl FnMut(usize)) -> Result<Measured, TrainError> {
+        let sets = self.sets;
+        let mut done = 0;
+        let mut ask = |rows: &[PromptRow], decoding: Decoding| {
+            let prompts: Vec<Prompt> = rows.iter().map(|row| row.prompt.clone()).collect();
+            let answers = answer(self.model, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
+            done += rows.len();
+            answers
+        };
+        let harmful = ask(&sets.harmful, self.greedy(""))?;
+        let sampled = ask(&sets.harmful, self.sampled())?;
+        let prefilled = ask(&sets.harmful, self.greedy(&self.settings.prefill))?;
+        let benign = ask(&sets.benign, self.greedy(""))?;
+        let sounding = ask(&sets.sounding_harmful, self.greedy(""))?;
+        let mut tick = || {
+            done += 1;
+            progress(done);
+        };
+        let benign_likelihood = self.benign_likelihood(&mut tick)?;
+        let negatives_likelihood = sets
+            .negatives
+            .iter()
+            .map(|row| {
+                tick();
+                self.likelihood(&row.prompt_ids, &row.rejected_ids)
+            })
+            .collect();
+        Ok(Measured {
+            harmful: texts(harmful),
+            harmful_sampled: texts(sampled),
+            harmful_prefilled: texts(prefilled),
+            benign_tokens: benign.iter().map(|answer| answer.ids.len()).collect(),
+            benign: texts(benign),
+            sounding_harmful: texts(sounding),
+            benign_likelihood,
+            negatives_likelihood,
+        })
+    }
+
+    fn benign_likelihood(&self, tick: &mut impl FnMut()) -> Result<Vec<Likelihood>, TrainError> {
+        let with_answers = self.sets.benign.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
+        with_answers
+            .map(|(row, response)| {
+                tick();
+                let prompt = self.encoder.prompt_ids(&row.prompt)?;
+                Ok(self.likelihood(&prompt, &self.encoder.response_ids(response)))
+            })
+            .collect()
+    }
+
+    fn likelihood(&self, prompt: &[u32], response: &[u32]) -> Likelihood {
+        let scores = score(self.model, prompt, &[response], self.chunking).into_data();
+        Likelihood {
+            nll: -scores.iter::<f64>().sum::<f64>(),
+            tokens: response.len(),
+        }
+    }
+
+    fn greedy(&self, prefill: &str) -> Decoding {
+        let sampler = SamplerConfig {
+            temperature: 0.0,
+            max_new_tokens: self.settings.max_new_tokens,
+            ..SamplerConfig::default()
+        };
+        self.decoding(sampler, prefill)
+    }
+
+    fn sampled(&self) -> Decoding {
+        let sampler = SamplerConfig {
+            temperature: self.settings.temperature,
+            top_p: self.settings.top_p,
+            max_new_tokens: self.settings.max_new_tokens,
+            ..SamplerConfig::default()
+        };
+        self.decoding(sampler, "")
+    }
+
+    fn decoding(&self, sampler: SamplerConfig, prefill: &str) -> Decoding {
+        Decoding {
+            sampler,
+            prefill: prefill.to_owned(),
+            batch: self.settings.batch,
+            seed: self.settings.seed,
+        }
+    }
+}
+
+fn texts(answers: Vec<Answer>) -> Vec<String> {
+    answers.into_iter().map(|answer| answer.text).collect()
+}

@@ -1,0 +1,131 @@
+//! One line of words for what happened, shared by the bar and the plain lines.
+
+use crate::events::Event;
+
+/// The figures of a step: loss, rewards, both log-ratios, speed. Empty for any other event.
+pub(super) fn figures(event: &Event) -> String {
+    let Event::Step {
+        loss,
+        reward_margin,
+        reward_accuracy,
+        anchor_log_ratio,
+        rejected_log_ratio,
+        tokens,
+        wall_s,
+        ..
+    } = event
+    else {
+        return String::new();
+    };
+    let speed = if *wall_s > 0.0 {
+        *tokens as f64 / wall_s
+    } else {
+        0.0
+    };
+    format!(
+        "loss {loss:.3} · margin {reward_margin:+.3} · accuracy {reward_accuracy:.2} · anchors {anchor_log_ratio:+.2} · \
+         rejected {rejected_log_ratio:+.2} · {speed:.0} tok/s"
+    )
+}
+
+/// A sentence for those events that people should read even if they look away in between.
+pub(super) fn notice(event: &Event) -> Option<String> {
+    match event {
+        Event::StageSkipped { stage, reason } => Some(format!("{stage}: skipped, {reason}")),
+        Event::StageFinished {
+            stage,
+            wall_s,
+            detail,
+        } => {
+            let detail = if detail.is_empty() { "done" } else { detail };
+            Some(format!("{stage}: {detail} ({})", duration(*wall_s)))
+        }
+        Event::RunStarted {
+            objective,
+            groups,
+            anchors_per_group,
+            parameters_trained,
+            parameters_total,
+            steps,
+            resumed_from,
+            ..
+        } => {
+            let resumed =
+                resumed_from.map_or(String::new(), |step| format!(", from step {step} on"));
+            Some(format!(
+                "{objective}: {groups} groups of {anchors_per_group} anchors, {:.1} of {:.1} M parameters, {steps} steps{resumed}",
+                *parameters_trained as f64 / 1e6,
+                *parameters_total as f64 / 1e6
+            ))
+        }
+        Event::Guard {
+            step,
+            name,
+            value,
+            limit,
+            tripped: true,
+        } => Some(format!(
+            "step {step}: {name} is {value:.3}, its limit {limit:.3}"
+        )),
+        Event::Stopped { step, reason } => Some(format!("stopped after step {step}: {reason}")),
+        Event::Interrupted { step } => Some(format!(
+            "interrupted after step {step}; run the same command to go on"
+        )),
+        Event::Warning { message } => Some(format!("warning: {message}")),
+        _ => None,
+    }
+}
+
+/// Seconds in the two units that matter, such as `2 min 05 s`.
+pub(crate) fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "unknown".to_owned();
+    }
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_change_units_at_their_borders() {
+        let cases = [
+            (0.04, "0.0 s"),
+            (9.94, "9.9 s"),
+            (9.96, "10 s"),
+            (59.6, "1 min 00 s"),
+            (125.0, "2 min 05 s"),
+            (3600.0, "1 h 00 min"),
+            (5430.0, "1 h 30 min"),
+            (f64::NAN, "unknown"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(duration(seconds), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn an_untripped_guard_is_not_worth_a_line() {
+        let guard = |tripped| Event::Guard {
+            step: 4,
+            name: "anchor_kl".to_owned(),
+            value: 2.5,
+            limit: 2.0,
+            tripped,
+        };
+        assert_eq!(notice(&guard(false)), None);
+        assert_eq!(
+            notice(&guard(true)).unwrap(),
+            "step 4: anchor_kl is 2.500, its limit 2.000"
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! The user's rows, encoded: what the `prepare` stage makes of the files.
+
+use std::path::PathBuf;
+
+use d2o_data::{Encoder, Limits, LintReport, LoadOptions, NegativeSample, Prompt, deduplicate, lint, load_negatives, shuffle, split_by_prompt};
+use serde::Serialize;
+
+use crate::durable;
+use crate::error::TrainError;
+
+/// A row that fits the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PreparedRow {
+    /// The row's identifier.
+    pub id: String,
+    /// The bare prompt.
+    pub prompt: Prompt,
+    /// Its token ids.
+    pub prompt_ids: Vec<u32>,
+    /// The rejected answer's text.
+    pub rejected: String,
+    /// Its token ids, cut to the limit; with an end token unless cut.
+    pub rejected_ids: Vec<u32>,
+}
+
+/// How rows are read and cut.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSettings {
+    /// Files, in this order.
+    pub files: Vec<PathBuf>,
+    /// Format and threshold.
+    pub load: LoadOptions,
+    /// Rows to train on at the most; 0 takes all.
+    pub max_groups: usize,
+    /// Share of prompts that training never sees.
+    pub held_out: f64,
+    /// Token limits.
+    pub limits: Limits,
+    /// Seed of split and order.
+    pub seed: u64,
+}
+
+/// Counts for people.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct DataSummary {
+    /// Rows read from all files.
+    pub rows: usize,
+    /// Rows dropped as duplicates.
+    pub duplicates: usize,
+    /// Rows dropped because the prompt is longer than `data.max_prompt_tokens`.
+    pub long_prompts: usize,
+    /// Answers cut to `data.max_response_tokens`.
+    pub cut_answers: usize,
+    /// Groups to train on.
+    pub train: usize,
+    /// Rows whose prompts training never sees.
+    pub held_out: usize,
+    /// Mean length of the rejected answers, tokens.
+    pub mean_rejected_tokens: f64,
+}
+
+/// Encoded rows, split by prompt.
+pub struct Prepared {
+    /// Rows to train on, in seeded order.
+    pub train: Vec<PreparedRow>,
+    /// Rows for evaluation only.
+    pub held_out: Vec<PreparedRow>,
+    /// What is odd about the rows.
+    pub lint: LintReport,
+    /// Counts.
+    pub summary: DataSummary,
+    /// Keys of all training prompts, also of rows beyond `max_groups`.
+    pub train_prompts: Vec<String>,
+    /// Fingerprint of the rows to train on.
+    pub fingerprint: String,
+}
+
+impl Prepared {
+    /// Reads, deduplicates, splits, orders and encodes.
+    ///
+    /// # Errors
+    /// Files that cannot be read, rows of a wrong shape, no rows left.
+    pub fn new(settings: &DataSettings, encoder: &Encoder) -> Result<Self, TrainError> {
+        let mut samples = Vec::new();
+        for file in &settings.files {
+            samples.extend(load_negatives(file, &settings.load)?);
+        }
+        let rows = samples.len();
+        let (samples, duplicates) = deduplicate(samples);
+        let lint = lint(&samples, encoder, &settings.limits);
+        let mut split = split_by_prompt(samples, settings.held_out, settings.seed);
+        shuffle(&mut split.train, settings.seed);
+        let train_prompts: Vec<String> = split.train.iter().map(|sample| sample.prompt.key()).collect();
+        let mut summary = DataSummary { rows, duplicates, ..DataSummary::default() };
+        let mut train = encode(&split.train, encoder, &settings.limits, &mut summary)?;
+        if settings.max_groups > 0 {
+            train.truncate(settings.max_groups);
+        }
+        let held_out = encode(&split.held_out, encoder, &settings.limits, &mut summary)?;
+        if train.is_empty() {
+            let reason = format!(
+                "{rows} rows read, {duplicates} duplicates, {} with a prompt beyond data.max_prompt_tokens, {} held out",
+                summary.long_prompts,
+                held_out.len()
+            );
+            return Err(TrainError::NoGroups { reason });
+        }
+        summary.train = train.len();
+        summary.held_out = held_out.len();
+        let tokens: usize = train.iter().map(|row| row.rejected_ids.len()).sum();
+        summary.mean_rejected_tokens = tokens as f64 / train.len() as f64;
+        let fingerprint = fingerprint(&train);
+        Ok(Self { train, held_out, lint, summary, train_prompts, fingerprint })
+    }
+}
+
+fn encode(
+    samples: &[NegativeSample],
+    encoder: &Encoder,
+    limits: &Limits,
+    summary: &mut DataSummary,
+) -> Result<Vec<PreparedRow>, TrainError> {
+    let mut rows = Vec::with_capacity(samples.len());
+    for sample in samples {
+        if encoder.prompt_ids(&sample.prompt)?.len() > limits.max_prompt_tokens {
+            summary.long_prompts += 1;
+            continue;
+        }
+        let (sequence, truncated) = encoder.sequence(&sample.prompt, &sample.rejected, limits)?;
+        summary.cut_answers += usize::from(truncated);
+        rows.push(PreparedRow {
+            id: sample.id.clone(),
+            prompt: sample.prompt.clone(),
+            prompt_ids: sequence.prompt().to_vec(),
+            rejected: sample.rejected.clone(),
+            rejected_ids: sequence.response().to_vec(),
+        });
+    }
+    Ok(rows)
+}
+
+fn fingerprint(rows: &[PreparedRow]) -> String {
+    let mut bytes = Vec::new();
+    for row in rows {
+        let ids = (&row.id, &row.prompt_ids, &row.rejected_ids);
+        serde_json::to_writer(&mut bytes, &ids).expect("ids are plain data");
+    }
+    durable::sha256(&bytes)
+}

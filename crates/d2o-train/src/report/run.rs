@@ -1,0 +1,274 @@
+//! What lies in a run directory, as far as it can be read.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::events::Event;
+
+/// A mean with its 95 % interval.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(super) struct Estimate {
+    pub(super) mean: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) n: usize,
+}
+
+/// How well a judge tells harmful answers from others.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct JudgeReport {
+    pub(super) auc: f64,
+    pub(super) auc_low: f64,
+    pub(super) auc_high: f64,
+    pub(super) examples: usize,
+    pub(super) harmful: usize,
+    pub(super) folds: usize,
+    pub(super) level_on_benign: Option<f64>,
+}
+
+/// `eval.json`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Evaluation {
+    pub(super) before: BTreeMap<String, Estimate>,
+    pub(super) after: BTreeMap<String, Estimate>,
+    pub(super) judges: BTreeMap<String, JudgeReport>,
+}
+
+/// A line of `answers.jsonl`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(super) struct AnswerPair {
+    pub(super) set: String,
+    pub(super) id: String,
+    pub(super) prompt: String,
+    pub(super) before: String,
+    pub(super) after: String,
+    #[serde(default)]
+    pub(super) harm_before: Option<f64>,
+    #[serde(default)]
+    pub(super) harm_after: Option<f64>,
+    #[serde(default)]
+    pub(super) refusal_before: bool,
+    #[serde(default)]
+    pub(super) refusal_after: bool,
+}
+
+impl Estimate {
+    /// A mean of `n` values with its interval.
+    #[cfg(test)]
+    pub(super) fn new(mean: f64, low: f64, high: f64, n: usize) -> Self {
+        Self { mean, low, high, n }
+    }
+}
+
+/// What the report needs of the anchor store.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct AnchorStatistics {
+    /// Drafts drawn and dropped, by the store's own names.
+    pub(super) drafts: Vec<(String, u64)>,
+    /// Length of each anchor, in tokens.
+    pub(super) anchor_tokens: Vec<usize>,
+    /// Length of each rejected response, in tokens.
+    pub(super) rejected_tokens: Vec<usize>,
+}
+
+/// The parts of a run directory; `notes` says what is missing or damaged.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    pub(super) config_text: Option<String>,
+    pub(super) config: toml::Table,
+    pub(super) events: Vec<Event>,
+    pub(super) evaluation: Option<Evaluation>,
+    pub(super) answers: Vec<AnswerPair>,
+    pub(super) anchors: Option<AnchorStatistics>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Run {
+    /// Reads what is there. Nothing in a run directory keeps this from returning.
+    pub(super) fn read(dir: &Path) -> Self {
+        let mut run = Self::default();
+        run.config_text = run.text(dir, "run.toml", "the settings are not shown");
+        if let Some(text) = &run.config_text {
+            match text.parse() {
+                Ok(table) => run.config = table,
+                Err(_) => run
+                    .notes
+                    .push("run.toml is not valid TOML; it is shown as it is".to_owned()),
+            }
+        }
+        run.events = run.lines(dir, "events.jsonl", "there are no curves");
+        if let Some(text) = run.text(
+            dir,
+            "eval.json",
+            "there are no figures from before and after",
+        ) {
+            match serde_json::from_str(&text) {
+                Ok(evaluation) => run.evaluation = Some(evaluation),
+                Err(error) => run.notes.push(format!("eval.json cannot be read: {error}")),
+            }
+        }
+        run.answers = run.lines(dir, "answers.jsonl", "there are no answers to compare");
+        run.anchors = run.read_anchors(dir);
+        run
+    }
+
+    fn read_anchors(&mut self, dir: &Path) -> Option<AnchorStatistics> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            #[serde(default)]
+            drafts: serde_json::Map<String, serde_json::Value>,
+        }
+        #[derive(Deserialize)]
+        struct Answer {
+            ids: Vec<u32>,
+        }
+        #[derive(Deserialize)]
+        struct Anchor {
+            answer: Answer,
+        }
+        #[derive(Deserialize)]
+        struct Group {
+            rejected: Answer,
+            anchors: Vec<Anchor>,
+        }
+        let manifest = self.text(
+            dir,
+            "anchors/manifest.json",
+            "nothing is known about the anchors",
+        )?;
+        let mut statistics = AnchorStatistics::default();
+        match serde_json::from_str::<Manifest>(&manifest) {
+            Ok(manifest) => {
+                let counts = manifest.drafts.into_iter();
+                statistics.drafts = counts
+                    .filter_map(|(name, count)| Some((name, count.as_u64()?)))
+                    .collect();
+            }
+            Err(error) => self
+                .notes
+                .push(format!("anchors/manifest.json cannot be read: {error}")),
+        }
+        let groups: Vec<Group> = self.lines(
+            dir,
+            "anchors/anchors.jsonl",
+            "the anchors' lengths are not known",
+        );
+        for group in groups {
+            statistics.rejected_tokens.push(group.rejected.ids.len());
+            statistics
+                .anchor_tokens
+                .extend(group.anchors.iter().map(|anchor| anchor.answer.ids.len()));
+        }
+        Some(statistics)
+    }
+
+    /// The text of a file, or a note about what its absence means.
+    fn text(&mut self, dir: &Path, name: &str, consequence: &str) -> Option<String> {
+        match fs::read(dir.join(name)) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.notes
+                    .push(format!("{name} is not there; {consequence}"));
+                None
+            }
+            Err(error) => {
+                self.notes
+                    .push(format!("{name} cannot be read ({error}); {consequence}"));
+                None
+            }
+        }
+    }
+
+    /// The lines of a file that can be read, and a note about those that cannot.
+    fn lines<T: DeserializeOwned>(&mut self, dir: &Path, name: &str, consequence: &str) -> Vec<T> {
+        let text = self.text(dir, name, consequence).unwrap_or_default();
+        let mut items = Vec::new();
+        let mut bad = Vec::new();
+        for (index, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty())
+        {
+            match serde_json::from_str(line) {
+                Ok(item) => items.push(item),
+                Err(_) => bad.push(index + 1),
+            }
+        }
+        if let Some(first) = bad.first() {
+            self.notes.push(format!(
+                "{name}:{first}: not legible, as {} in all; left out",
+                count_lines(bad.len())
+            ));
+        }
+        items
+    }
+
+    /// A value of `run.toml` by its dotted path.
+    pub(super) fn setting(&self, path: &str) -> Option<&toml::Value> {
+        let mut keys = path.split('.');
+        let mut value = self.config.get(keys.next()?)?;
+        for key in keys {
+            value = value.get(key)?;
+        }
+        Some(value)
+    }
+
+    /// A text of `run.toml`.
+    pub(super) fn setting_text(&self, path: &str) -> Option<&str> {
+        self.setting(path)?.as_str()
+    }
+
+    /// A number of `run.toml`.
+    pub(super) fn setting_number(&self, path: &str) -> Option<f64> {
+        let value = self.setting(path)?;
+        value
+            .as_float()
+            .or_else(|| value.as_integer().map(|whole| whole as f64))
+    }
+
+    /// Name of the objective, from the events or the settings.
+    pub(super) fn objective(&self) -> Option<&str> {
+        let started = self.events.iter().find_map(|event| match event {
+            Event::RunStarted { objective, .. } => Some(objective.as_str()),
+            _ => None,
+        });
+        started.or_else(|| self.setting_text("objective.kind"))
+    }
+
+    /// A judge's mean on benign answers: the level below which harm means nothing.
+    pub(super) fn benign_level(&self) -> Option<f64> {
+        let judges = &self.evaluation.as_ref()?.judges;
+        judges
+            .values()
+            .find_map(|judge| judge.level_on_benign)
+            .filter(|level| level.is_finite())
+    }
+
+    /// Where a metric stood before and after.
+    pub(super) fn estimates(&self, metric: &str) -> (Option<&Estimate>, Option<&Estimate>) {
+        match &self.evaluation {
+            Some(evaluation) => (evaluation.before.get(metric), evaluation.after.get(metric)),
+            None => (None, None),
+        }
+    }
+
+    /// The set whose greedy answers the harm figure in the head line is about.
+    pub(super) fn harm_set(&self) -> Option<&str> {
+        let evaluation = self.evaluation.as_ref()?;
+        let names = evaluation.after.keys().chain(evaluation.before.keys());
+        names
+            .filter_map(|name| name.strip_prefix("harm."))
+            .find(|set| !set.contains('.'))
+    }
+}
+
+fn count_lines(count: usize) -> String {
+    super::number::counted(count, "line is", "lines are")
+}

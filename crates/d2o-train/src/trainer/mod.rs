@@ -1,0 +1,13 @@
+//! The training step and the loop around it.
+
+pub mod checkpoint;
+pub mod gradients;
+pub mod group;
+pub mod order;
+pub mod pack;
+pub mod readings;
+pub mod run;
+pub mod schedule;
+pub mod step;
+pub mod stop;
+pub mod watch;

@@ -1,0 +1,128 @@
+//! The packed layout of a group: the prompt once, then several responses that see only it and themselves.
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use d2o_model::{CausalLm, Placement};
+
+/// Splits `responses` into consecutive ranges whose packed length stays within `budget` tokens.
+///
+/// A range always holds at least one response, so a single response that exceeds the budget is
+/// computed alone.
+pub fn chunk_ranges(prompt: usize, responses: &[&[u32]], budget: usize) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut length = 0;
+    for (index, response) in responses.iter().enumerate() {
+        match ranges.last_mut() {
+            Some(range) if length + response.len() <= budget => range.end = index + 1,
+            _ => {
+                ranges.push(index..index + 1);
+                length = prompt;
+            }
+        }
+        length += response.len();
+    }
+    ranges
+}
+
+/// A packed sequence on the device, ready for one forward pass.
+#[derive(Debug)]
+pub struct Packed {
+    ids: Tensor<2, Int>,
+    placement: Placement,
+    predictors: Tensor<1, Int>,
+    targets: Tensor<1, Int>,
+    /// `[responses, targets]`, 1 where the target belongs to the response.
+    membership: Tensor<2>,
+    tokens: usize,
+}
+
+impl Packed {
+    /// Packs `prompt` and `responses` for `device`.
+    ///
+    /// # Panics
+    /// If the prompt or a response is empty: the encoder guarantees that neither is.
+    pub fn new(prompt: &[u32], responses: &[&[u32]], device: &Device) -> Self {
+        assert!(!prompt.is_empty(), "a prompt has at least one token");
+        assert!(
+            responses.iter().all(|ids| !ids.is_empty()),
+            "a response has at least one token"
+        );
+        let lengths: Vec<usize> = responses.iter().map(|ids| ids.len()).collect();
+        let total: usize = lengths.iter().sum();
+        let mut ids: Vec<i64> = prompt.iter().map(|&id| i64::from(id)).collect();
+        let mut predictors = Vec::with_capacity(total);
+        let mut targets = Vec::with_capacity(total);
+        let mut membership = vec![0f32; responses.len() * total];
+        for (row, response) in responses.iter().enumerate() {
+            for (offset, &id) in response.iter().enumerate() {
+                membership[row * total + targets.len()] = 1.0;
+                // The last prompt token predicts the first response token.
+                let before = if offset == 0 { prompt.len() } else { ids.len() };
+                predictors.push(before as i64 - 1);
+                targets.push(i64::from(id));
+                ids.push(i64::from(id));
+            }
+        }
+        let tokens = ids.len();
+        let int = |data: Vec<i64>| Tensor::<1, Int>::from_data(TensorData::from(data.as_slice()), device);
+        Self {
+            ids: int(ids).reshape([1, tokens as i64]),
+            placement: Placement::packed(prompt.len(), &lengths, device),
+            predictors: int(predictors),
+            targets: int(targets),
+            membership: Tensor::from_data(
+                TensorData::new(membership, [responses.len(), total]),
+                device,
+            ),
+            tokens,
+        }
+    }
+
+    /// Tokens that the forward pass computes.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Ids of all response tokens, `[targets]`.
+    pub fn targets(&self) -> Tensor<1, Int> {
+        self.targets.clone()
+    }
+
+    /// Final hidden states at the positions that predict the targets, `[targets, width]`.
+    pub fn predicting_hidden(&self, model: &CausalLm) -> Tensor<2> {
+        let hidden = model.hidden(self.ids.clone(), &self.placement);
+        let [_, tokens, width] = hidden.dims();
+        hidden.reshape([tokens, width]).select(0, self.predictors.clone())
+    }
+
+    /// Per-token log-probabilities of all response tokens, nats, `[targets]`.
+    pub fn token_log_probs(&self, model: &CausalLm, head_chunk: usize) -> Tensor<1> {
+        model.log_probs(self.predicting_hidden(model), self.targets(), head_chunk)
+    }
+
+    /// Summed log-probability of each response, `s(y) = Σ_t log π(y_t | x, y_<t)`, nats, `[responses]`.
+    pub fn log_probs(&self, model: &CausalLm, head_chunk: usize) -> Tensor<1> {
+        let per_token = self.token_log_probs(model, head_chunk);
+        self.membership
+            .clone()
+            .matmul(per_token.unsqueeze_dim(1))
+            .squeeze_dim(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chunk_ranges;
+
+    #[test]
+    fn chunks_respect_the_budget_and_keep_the_order() {
+        let ids: Vec<Vec<u32>> = [3, 4, 5, 20, 1].iter().map(|&n| vec![0; n]).collect();
+        let responses: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        // Prompt 10: 10+3+4 = 17, and 5 more would make 22 > 20; 20 exceeds the budget alone.
+        assert_eq!(chunk_ranges(10, &responses, 20), [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(chunk_ranges(10, &responses, 1000), std::iter::once(0..5).collect::<Vec<_>>());
+        assert_eq!(chunk_ranges(10, &responses, 0).len(), 5);
+        assert!(chunk_ranges(10, &[], 20).is_empty());
+    }
+}

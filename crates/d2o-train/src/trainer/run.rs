@@ -1,0 +1,306 @@
+//! The training loop, top to bottom.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use burn::optim::{AdamWConfig, ModuleOptimizer};
+use d2o_model::CausalLm;
+use d2o_objective::ObjectiveConfig;
+
+use super::checkpoint::{Checkpoint, CheckpointState};
+use super::gradients::{GradientSum, clip_global_norm};
+use super::group::TrainingGroup;
+use super::order::Order;
+use super::readings::{Readings, StepFigures, group_figures};
+use super::schedule::Schedule;
+use super::step::{Chunking, accumulate};
+use super::stop::{Reading, StopRules, StopState};
+use super::watch::WatchSet;
+use crate::error::TrainError;
+use crate::events::{Event, Observers};
+use crate::meter::{Meter, resident_mib};
+
+/// AdamW's knobs (arXiv 1711.05101).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamW {
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Decoupled weight decay; 0 switches it off.
+    pub weight_decay: f64,
+}
+
+/// Everything that decides what a run computes.
+pub struct Training<'a> {
+    /// The loss.
+    pub objective: ObjectiveConfig,
+    /// The groups, with stored reference scores.
+    pub groups: &'a [TrainingGroup],
+    /// Which groups each step sees.
+    pub order: Order,
+    /// Learning rate over the run.
+    pub schedule: Schedule,
+    /// The optimizer's knobs.
+    pub adamw: AdamW,
+    /// Largest global gradient norm; 0 does not clip.
+    pub max_grad_norm: f64,
+    /// How groups are cut into forward passes.
+    pub chunking: Chunking,
+    /// What ends the run early.
+    pub stop: StopRules,
+    /// Ordinary prompts with good answers that the stop rules look at.
+    pub watch: WatchSet,
+    /// Steps between two looks at the watch set.
+    pub watch_every: usize,
+    /// Steps between two reads of the device.
+    pub log_every: usize,
+    /// Steps between two checkpoints; 0 writes only the last one.
+    pub checkpoint_every: usize,
+    /// Checkpoints that stay on disk.
+    pub keep_checkpoints: usize,
+    /// Where checkpoints go.
+    pub checkpoints: PathBuf,
+    /// What the run was made from; a checkpoint with another one is refused.
+    pub fingerprint: String,
+}
+
+/// How a run ended.
+pub struct Trained {
+    /// The model, still tracked.
+    pub model: CausalLm,
+    /// Optimizer steps taken.
+    pub steps: usize,
+    /// The stop rule that ended it, if one did.
+    pub stopped: Option<String>,
+}
+
+impl Training<'_> {
+    /// Steps of the whole run.
+    pub fn steps(&self) -> usize {
+        self.schedule.steps
+    }
+
+    /// The newest intact checkpoint of this run, if there is one; damaged ones are told to the observers.
+    ///
+    /// # Errors
+    /// [`TrainError::Stale`] if it belongs to another run.
+    pub fn checkpoint(&self, observers: &mut Observers) -> Result<Option<Checkpoint>, TrainError> {
+        let (checkpoint, damaged) = Checkpoint::newest(&self.checkpoints, &self.fingerprint)?;
+        for message in damaged {
+            observers.emit(&Event::Warning { message: format!("skipped: {message}") })?;
+        }
+        Ok(checkpoint)
+    }
+
+    /// Trains `model`, from `checkpoint` if one is given, until the last step, a stop rule or `interrupt`.
+    ///
+    /// # Errors
+    /// Non-finite figures, a failed write, [`TrainError::Interrupted`] after the checkpoint is safe.
+    pub fn run(
+        &self,
+        model: CausalLm,
+        checkpoint: Option<Checkpoint>,
+        observers: &mut Observers,
+        interrupt: &AtomicBool,
+    ) -> Result<Trained, TrainError> {
+        let began = Instant::now();
+        let mut state = State::new(model, self.optimizer());
+        if let Some(checkpoint) = checkpoint {
+            state = state.resume(&checkpoint)?;
+        }
+        if self.stop.watches() && state.stop.base.is_none() {
+            state.stop.base = Some(self.watch.measure(&state.model().frozen(), self.chunking));
+        }
+        let session_start = state.wall_s;
+        let mut meter = Meter::default();
+        while state.step < self.steps() && state.stop.stopped.is_none() {
+            self.step(&mut state);
+            let due = |every: usize| every > 0 && state.step.is_multiple_of(every);
+            let last = state.step == self.steps();
+            let save = due(self.checkpoint_every) || last || interrupt.load(Ordering::Relaxed);
+            let look = self.stop.watches() && due(self.watch_every);
+            if due(self.log_every) || save || look {
+                self.log(&mut state, &mut meter, observers)?;
+            }
+            if look {
+                self.look(&mut state, observers)?;
+            }
+            state.wall_s = session_start + began.elapsed().as_secs_f64();
+            if save || state.stop.stopped.is_some() {
+                self.save(&state, observers)?;
+            }
+            if interrupt.load(Ordering::Relaxed) && !last {
+                observers.emit(&Event::Interrupted { step: state.step })?;
+                return Err(TrainError::Interrupted { step: state.step });
+            }
+        }
+        observers.emit(&Event::Finished { steps: state.step, wall_s: began.elapsed().as_secs_f64() })?;
+        Ok(Trained {
+            steps: state.step,
+            stopped: state.stop.stopped.clone(),
+            model: state.into_model(),
+        })
+    }
+
+    fn optimizer(&self) -> ModuleOptimizer {
+        AdamWConfig::new()
+            .with_beta_1(self.adamw.beta1 as f32)
+            .with_beta_2(self.adamw.beta2 as f32)
+            .with_epsilon(self.adamw.epsilon as f32)
+            .with_weight_decay(self.adamw.weight_decay as f32)
+            .init()
+    }
+
+    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L))`.
+    fn step(&self, state: &mut State) {
+        let batch = self.order.step(state.step);
+        let scale = 1.0 / batch.len() as f64;
+        let mut sum = GradientSum::default();
+        let mut figures = Vec::with_capacity(batch.len());
+        let mut tokens = 0;
+        for group in batch.iter().map(|&index| &self.groups[index]) {
+            let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
+            figures.push(group_figures(&self.objective, &scored));
+            tokens += group.naive_tokens();
+        }
+        let gradients = sum.take().expect("every group has a gradient");
+        let (gradients, norm) = clip_global_norm(state.model(), gradients, self.max_grad_norm);
+        state.readings.push(figures, norm);
+        state.update(self.schedule.at(state.step), gradients);
+        state.step += 1;
+        state.pending_tokens.push(tokens);
+        state.tokens += tokens as u64;
+    }
+
+    /// Reads the pending figures, refuses numbers that are not finite, and tells the observers.
+    fn log(&self, state: &mut State, meter: &mut Meter, observers: &mut Observers) -> Result<(), TrainError> {
+        let figures = state.readings.read();
+        let tokens = std::mem::take(&mut state.pending_tokens);
+        let lap = meter.lap();
+        let share = 1.0 / figures.len().max(1) as f64;
+        let first = state.step - figures.len() + 1;
+        for ((step, figures), tokens) in (first..).zip(figures).zip(tokens) {
+            if let Some((quantity, value)) = figures.non_finite() {
+                return Err(TrainError::NonFinite { step, quantity, value });
+            }
+            observers.emit(&self.event(step, &figures, tokens, lap.wall_s * share, lap.cpu_s * share))?;
+            if let Some(reading) = self.stop.anchors(&mut state.stop, figures.anchor_fall) {
+                self.judge(state, reading, observers)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&self, state: &mut State, observers: &mut Observers) -> Result<(), TrainError> {
+        let now = self.watch.measure(&state.model().frozen(), self.chunking);
+        for reading in self.stop.watch(&state.stop, now) {
+            self.judge(state, reading, observers)?;
+        }
+        Ok(())
+    }
+
+    fn judge(&self, state: &mut State, reading: Reading, observers: &mut Observers) -> Result<(), TrainError> {
+        let Reading { rule, value, limit, tripped } = reading;
+        let step = state.step;
+        observers.emit(&Event::Guard { step, name: rule.to_owned(), value, limit, tripped })?;
+        if tripped && state.stop.stopped.is_none() {
+            let reason = format!("{rule}: {value:.4} is past the limit of {limit}");
+            observers.emit(&Event::Stopped { step, reason: reason.clone() })?;
+            state.stop.stopped = Some(reason);
+        }
+        Ok(())
+    }
+
+    fn save(&self, state: &State, observers: &mut Observers) -> Result<(), TrainError> {
+        let scalars = CheckpointState::new(state.step, &self.fingerprint, state.tokens, state.wall_s, state.stop.clone());
+        let path = Checkpoint::write(&self.checkpoints, scalars, state.model(), &state.optimizer, self.keep_checkpoints)?;
+        let path = format!("checkpoints/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        observers.emit(&Event::Checkpoint { step: state.step, path })?;
+        Ok(())
+    }
+
+    fn event(&self, step: usize, figures: &StepFigures, tokens: usize, wall_s: f64, cpu_s: f64) -> Event {
+        Event::Step {
+            step,
+            steps: self.steps(),
+            epoch: step as f64 / self.order.steps_per_epoch() as f64,
+            loss: figures.loss,
+            h: figures.h,
+            weight: figures.weight,
+            anchor_log_ratio: figures.anchor_log_ratio,
+            rejected_log_ratio: figures.rejected_log_ratio,
+            reward_accuracy: figures.reward_accuracy,
+            reward_margin: figures.reward_margin,
+            anchor_nll: figures.anchor_nll,
+            rejected_nll: figures.rejected_nll,
+            grad_norm: figures.grad_norm,
+            clipped: self.max_grad_norm > 0.0 && figures.grad_norm > self.max_grad_norm,
+            learning_rate: self.schedule.at(step - 1),
+            tokens,
+            wall_s,
+            cpu_s,
+            rss_mb: resident_mib().0,
+        }
+    }
+}
+
+/// What changes from step to step.
+struct State {
+    /// Absent only while the optimizer holds it.
+    model: Option<CausalLm>,
+    optimizer: ModuleOptimizer,
+    step: usize,
+    tokens: u64,
+    wall_s: f64,
+    stop: StopState,
+    readings: Readings,
+    pending_tokens: Vec<usize>,
+}
+
+impl State {
+    fn new(model: CausalLm, optimizer: ModuleOptimizer) -> Self {
+        Self {
+            model: Some(model),
+            optimizer,
+            step: 0,
+            tokens: 0,
+            wall_s: 0.0,
+            stop: StopState::default(),
+            readings: Readings::default(),
+            pending_tokens: Vec::new(),
+        }
+    }
+
+    fn resume(self, checkpoint: &Checkpoint) -> Result<Self, TrainError> {
+        let (model, optimizer) = checkpoint.restore(self.into_parts())?;
+        let scalars = &checkpoint.state;
+        Ok(Self {
+            step: scalars.step,
+            tokens: scalars.tokens,
+            wall_s: scalars.wall_s,
+            stop: scalars.stop.clone(),
+            ..Self::new(model, optimizer)
+        })
+    }
+
+    fn model(&self) -> &CausalLm {
+        self.model.as_ref().expect("the model is back after every update")
+    }
+
+    fn into_model(self) -> CausalLm {
+        self.into_parts().0
+    }
+
+    fn into_parts(self) -> (CausalLm, ModuleOptimizer) {
+        (self.model.expect("the model is back after every update"), self.optimizer)
+    }
+
+    fn update(&mut self, learning_rate: f64, gradients: burn::optim::GradientsParams) {
+        let model = self.model.take().expect("the model is back after every update");
+        self.model = Some(self.optimizer.step(learning_rate, model, gradients));
+    }
+}

@@ -1,0 +1,131 @@
+//! Stop rules: what ends a run before the drift that goes on after the harm is gone.
+
+use serde::{Deserialize, Serialize};
+
+/// Limits; a value of 0 switches a rule off.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StopRules {
+    /// How far the anchors' log-probability may fall below the reference, nats per token, as a mean
+    /// over the last [`WINDOW`] steps. With bare anchors this estimates `KL(π_ref ‖ π_θ)` per token.
+    pub max_anchor_kl: f64,
+    /// How far the perplexity on the watch set may rise, as a share of the base's.
+    pub max_benign_perplexity_increase: f64,
+    /// Least mean next-token entropy on the watch set, nats.
+    pub min_entropy: f64,
+}
+
+/// Steps over which the anchors' fall is averaged: one step's groups are too few to judge by.
+pub const WINDOW: usize = 8;
+
+/// What the model makes of the watch set, ordinary prompts with good answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Mean negative log-likelihood, nats per token.
+    pub nll: f64,
+    /// Mean entropy of the next-token distribution, nats.
+    pub entropy: f64,
+}
+
+/// What the rules remember between steps; part of every checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StopState {
+    /// The anchors' fall in the last steps, nats per token.
+    pub anchor_fall: Vec<f64>,
+    /// The base's figures on the watch set.
+    pub base: Option<Watch>,
+    /// The rule that ended the run, once one has.
+    pub stopped: Option<String>,
+}
+
+/// One rule's reading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The configuration field of the rule.
+    pub rule: &'static str,
+    /// What was measured.
+    pub value: f64,
+    /// The limit.
+    pub limit: f64,
+    /// Whether the run has to stop.
+    pub tripped: bool,
+}
+
+impl StopRules {
+    /// Whether any rule needs the watch set.
+    pub fn watches(&self) -> bool {
+        self.max_benign_perplexity_increase > 0.0 || self.min_entropy > 0.0
+    }
+
+    /// Takes note of a step's fall of the anchors and judges the window once it is full.
+    pub fn anchors(&self, state: &mut StopState, fall_per_token: f64) -> Option<Reading> {
+        state.anchor_fall.push(fall_per_token);
+        let surplus = state.anchor_fall.len().saturating_sub(WINDOW);
+        state.anchor_fall.drain(..surplus);
+        if self.max_anchor_kl <= 0.0 || state.anchor_fall.len() < WINDOW {
+            return None;
+        }
+        let value = state.anchor_fall.iter().sum::<f64>() / WINDOW as f64;
+        Some(Reading {
+            rule: "max_anchor_kl",
+            value,
+            limit: self.max_anchor_kl,
+            tripped: value > self.max_anchor_kl,
+        })
+    }
+
+    /// Judges figures on the watch set against the base's.
+    pub fn watch(&self, state: &StopState, now: Watch) -> Vec<Reading> {
+        let mut readings = Vec::new();
+        if let (Some(base), true) = (state.base, self.max_benign_perplexity_increase > 0.0) {
+            let value = (now.nll - base.nll).exp() - 1.0;
+            readings.push(Reading {
+                rule: "max_benign_perplexity_increase",
+                value,
+                limit: self.max_benign_perplexity_increase,
+                tripped: value > self.max_benign_perplexity_increase,
+            });
+        }
+        if self.min_entropy > 0.0 {
+            readings.push(Reading {
+                rule: "min_entropy",
+                value: now.entropy,
+                limit: self.min_entropy,
+                tripped: now.entropy < self.min_entropy,
+            });
+        }
+        readings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_anchor_rule_needs_a_full_window_and_then_judges_its_mean() {
+        let rules = StopRules { max_anchor_kl: 0.5, ..StopRules::default() };
+        let mut state = StopState::default();
+        for _ in 0..WINDOW - 1 {
+            assert_eq!(rules.anchors(&mut state, 10.0), None);
+        }
+        assert!(rules.anchors(&mut state, 10.0).unwrap().tripped);
+        for _ in 0..WINDOW {
+            rules.anchors(&mut state, 0.25);
+        }
+        let reading = rules.anchors(&mut state, 0.25).unwrap();
+        assert_eq!((reading.value, reading.tripped), (0.25, false));
+        assert_eq!(state.anchor_fall.len(), WINDOW);
+    }
+
+    #[test]
+    fn perplexity_and_entropy() {
+        let rules = StopRules { max_benign_perplexity_increase: 0.03, min_entropy: 1.0, ..StopRules::default() };
+        let state = StopState { base: Some(Watch { nll: 2.0, entropy: 2.0 }), ..StopState::default() };
+        // exp(0.02) - 1 = 2.02 % is within, exp(0.04) - 1 = 4.08 % is not.
+        assert!(rules.watch(&state, Watch { nll: 2.02, entropy: 1.5 }).iter().all(|r| !r.tripped));
+        let readings = rules.watch(&state, Watch { nll: 2.04, entropy: 0.9 });
+        assert!(readings.iter().all(|r| r.tripped) && readings.len() == 2);
+        assert!(StopRules::default().watch(&state, Watch { nll: 9.0, entropy: 0.0 }).is_empty());
+        assert!(!StopRules::default().watches());
+    }
+}
