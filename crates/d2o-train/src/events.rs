@@ -282,3 +282,53 @@ impl ObserveError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::ErrorKind;
+    use std::rc::Rc;
+
+    use super::*;
+
+    struct Counting(Rc<Cell<usize>>);
+
+    impl Observer for Counting {
+        fn observe(&mut self, _: &Event) -> Result<(), ObserveError> {
+            self.0.set(self.0.get() + 1);
+            Ok(())
+        }
+    }
+
+    struct Failing(&'static str);
+
+    impl Observer for Failing {
+        fn observe(&mut self, _: &Event) -> Result<(), ObserveError> {
+            Err(ObserveError::Io {
+                path: PathBuf::from(self.0),
+                action: "append",
+                source: ErrorKind::StorageFull.into(),
+            })
+        }
+    }
+
+    #[test]
+    fn one_that_fails_keeps_nobody_from_hearing() {
+        let heard = Rc::new(Cell::new(0));
+        let mut observers = Observers::new()
+            .with(Counting(heard.clone()))
+            .with(Failing("first"))
+            .with(Failing("second"))
+            .with(Counting(heard.clone()));
+        let error = observers.emit(&Event::Interrupted { step: 1 }).unwrap_err();
+        assert_eq!(error.to_string(), "first: cannot append");
+        assert_eq!(heard.get(), 2);
+    }
+
+    #[test]
+    fn nobody_is_enough() {
+        let event = Event::Interrupted { step: 1 };
+        assert!(Observers::new().emit(&event).is_ok());
+        assert_eq!(event.step(), Some(1));
+    }
+}

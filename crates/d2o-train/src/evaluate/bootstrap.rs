@@ -91,7 +91,8 @@ pub(crate) fn interval(
     let drawn = (0..resamples).map(|_| figure(&mut (0..n).map(|_| random.below(n))));
     let mut figures: Vec<f64> = drawn.filter(|figure| !figure.is_nan()).collect();
     figures.sort_by(f64::total_cmp);
-    let (low, high) = if figures.is_empty() { (mean, mean) } else { (quantile(&figures, 0.025), quantile(&figures, 0.975)) };
+    let (low, high) =
+        if figures.is_empty() { (mean, mean) } else { (quantile(&figures, 0.025), quantile(&figures, 0.975)) };
     Estimate { mean, low, high, n }
 }
 

@@ -107,7 +107,8 @@ mod tests {
         };
         Evaluation {
             before: [("harm.requests".to_owned(), estimate(0.5)), ("repetition".to_owned(), estimate(0.3))].into(),
-            after: [("harm.requests".to_owned(), estimate(0.25)), ("distinct_n".to_owned(), Estimate::nothing())].into(),
+            after: [("harm.requests".to_owned(), estimate(0.25)), ("distinct_n".to_owned(), Estimate::nothing())]
+                .into(),
             judges: [("words".to_owned(), judge)].into(),
         }
     }

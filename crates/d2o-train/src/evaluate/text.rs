@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Words of an n-gram in [`repetition_rate`]: long enough that natural answers of a few sentences
 /// rarely repeat one.
-const REPEATED: usize = 3;
+const REPEATED: usize = 4;
 
 /// The lower-case words of a text: runs of letters and digits, apostrophes within a word included
 /// and curly ones made straight.
@@ -48,8 +48,8 @@ pub fn distinct_shares<T: AsRef<str>>(texts: &[T], n: usize) -> Vec<(f64, usize)
     texts.iter().map(share).collect()
 }
 
-/// Share of a text's three-word sequences that it has already used: 0 for most natural answers,
-/// near 1 for a loop. 0 for texts shorter than three words.
+/// Share of a text's four-word sequences that it has already used: 0 for most natural answers,
+/// near 1 for a loop. 0 for texts shorter than four words.
 pub fn repetition_rate(text: &str) -> f64 {
     let words = words(text);
     let grams = words.windows(REPEATED);
@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn words_of_a_sentence() {
-        assert_eq!(words("Don\u{2019}t, 'quote' Me: 3.5 cafés\n—ok"), ["don't", "quote", "me", "3", "5", "cafés", "ok"]);
+        assert_eq!(
+            words("Don\u{2019}t, 'quote' Me: 3.5 cafés\n—ok"),
+            ["don't", "quote", "me", "3", "5", "cafés", "ok"]
+        );
         assert_eq!(length_words(" -- '' ,"), 0);
     }
 
@@ -97,10 +100,10 @@ mod tests {
     #[test]
     fn repetition_on_worked_examples() {
         assert_eq!(repetition_rate("every word here is another one"), 0.0);
-        // la la la la la: three triples, one different, so two of three repeat.
-        assert!((repetition_rate("la la la, la la") - 2.0 / 3.0).abs() < 1e-12);
-        // a b c a b c: abc bca cab abc; one of four has been there.
-        assert!((repetition_rate("a b c a b c") - 0.25).abs() < 1e-12);
-        assert_eq!(repetition_rate("two words"), 0.0);
+        // Six times `la`: three sequences of four, one different, so two of three repeat.
+        assert!((repetition_rate("la la la, la la la") - 2.0 / 3.0).abs() < 1e-12);
+        // abcd bcda cdab dabc abcd: one of five has been there.
+        assert!((repetition_rate("a b c d a b c d") - 0.2).abs() < 1e-12);
+        assert_eq!(repetition_rate("la la la"), 0.0);
     }
 }

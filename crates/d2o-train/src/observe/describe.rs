@@ -29,8 +29,10 @@ pub(super) fn figures(event: &Event) -> String {
 }
 
 /// A sentence for those events that people should read even if they look away in between.
+///
+/// A tripped guard is told by the stop that follows it, an interruption by the error it ends in.
 pub(super) fn notice(event: &Event) -> Option<String> {
-    match event {
+    let line = match event {
         Event::StageSkipped { stage, reason } => Some(format!("{stage}: skipped, {reason}")),
         Event::StageFinished {
             stage,
@@ -58,22 +60,12 @@ pub(super) fn notice(event: &Event) -> Option<String> {
                 *parameters_total as f64 / 1e6
             ))
         }
-        Event::Guard {
-            step,
-            name,
-            value,
-            limit,
-            tripped: true,
-        } => Some(format!(
-            "step {step}: {name} is {value:.3}, its limit {limit:.3}"
-        )),
         Event::Stopped { step, reason } => Some(format!("stopped after step {step}: {reason}")),
-        Event::Interrupted { step } => Some(format!(
-            "interrupted after step {step}; run the same command to go on"
-        )),
         Event::Warning { message } => Some(format!("warning: {message}")),
         _ => None,
-    }
+    }?;
+    // A message may quote data, and data must not steer the terminal.
+    Some(line.replace(char::is_control, " "))
 }
 
 /// Seconds in the two units that matter, such as `2 min 05 s`.
@@ -114,18 +106,27 @@ mod tests {
     }
 
     #[test]
-    fn an_untripped_guard_is_not_worth_a_line() {
-        let guard = |tripped| Event::Guard {
+    fn a_stop_is_told_once() {
+        let guard = Event::Guard {
             step: 4,
-            name: "anchor_kl".to_owned(),
+            name: "max_anchor_kl".to_owned(),
             value: 2.5,
             limit: 2.0,
-            tripped,
+            tripped: true,
         };
-        assert_eq!(notice(&guard(false)), None);
-        assert_eq!(
-            notice(&guard(true)).unwrap(),
-            "step 4: anchor_kl is 2.500, its limit 2.000"
-        );
+        let stopped = Event::Stopped {
+            step: 4,
+            reason: "too far".to_owned(),
+        };
+        let told: Vec<String> = [guard, stopped].iter().filter_map(notice).collect();
+        assert_eq!(told, ["stopped after step 4: too far"]);
+    }
+
+    #[test]
+    fn data_in_a_message_cannot_steer_the_terminal() {
+        let event = Event::Warning {
+            message: "row \u{1b}[2Jx\r\ny".to_owned(),
+        };
+        assert_eq!(notice(&event).unwrap(), "warning: row  [2Jx  y");
     }
 }

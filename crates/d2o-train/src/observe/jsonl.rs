@@ -84,7 +84,7 @@ pub fn truncate_after(path: &Path, step: usize) -> Result<usize, ObserveError> {
     };
     let mut kept = Vec::with_capacity(bytes.len());
     let mut removed = 0;
-    for (line, event) in parse(path, &bytes)? {
+    for Line { bytes: line, event } in parse(path, &bytes)? {
         if event.is_some_and(|event| !is_after(&event, step)) {
             kept.extend_from_slice(line);
             kept.push(b'\n');
@@ -105,7 +105,7 @@ pub fn truncate_after(path: &Path, step: usize) -> Result<usize, ObserveError> {
 pub fn read(path: &Path) -> Result<Vec<Event>, ObserveError> {
     let bytes = content(path)?.unwrap_or_default();
     let lines = parse(path, &bytes)?;
-    Ok(lines.into_iter().filter_map(|(_, event)| event).collect())
+    Ok(lines.into_iter().filter_map(|line| line.event).collect())
 }
 
 fn is_after(event: &Event, step: usize) -> bool {
@@ -115,8 +115,14 @@ fn is_after(event: &Event, step: usize) -> bool {
     }
 }
 
-/// Each line that is not blank, with its event; only the last may have none.
-fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(&'a [u8], Option<Event>)>, ObserveError> {
+/// A line and what it says; only a torn one says nothing.
+struct Line<'a> {
+    bytes: &'a [u8],
+    event: Option<Event>,
+}
+
+/// Each line that is not blank.
+fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Line<'a>>, ObserveError> {
     let whole = bytes.ends_with(b"\n");
     let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
     let mut parsed = Vec::with_capacity(lines.len());
@@ -126,8 +132,14 @@ fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(&'a [u8], Option<Event
         }
         let may_be_torn = !whole && index + 1 == lines.len();
         match serde_json::from_slice(line) {
-            Ok(event) => parsed.push((line, Some(event))),
-            Err(_) if may_be_torn => parsed.push((line, None)),
+            Ok(event) => parsed.push(Line {
+                bytes: line,
+                event: Some(event),
+            }),
+            Err(_) if may_be_torn => parsed.push(Line {
+                bytes: line,
+                event: None,
+            }),
             Err(source) => {
                 return Err(ObserveError::Malformed {
                     path: path.to_path_buf(),

@@ -27,7 +27,7 @@ impl Progress {
     pub fn stderr() -> Self {
         let terminal = std::io::stderr();
         if terminal.is_terminal() {
-            Self(Drawn::Bars(Bars::new(ProgressDrawTarget::stderr)))
+            Self(Drawn::Bars(Bars::new(ProgressDrawTarget::stderr, terminal)))
         } else {
             Self::plain(terminal)
         }
@@ -54,16 +54,18 @@ impl Observer for Progress {
     }
 }
 
-/// The bar of the current stage; notices scroll above it.
+/// The bar of the current stage; notices scroll above it, or are written where there is no bar.
 struct Bars {
     target: fn() -> ProgressDrawTarget,
+    between: Box<dyn Write>,
     bar: ProgressBar,
 }
 
 impl Bars {
-    fn new(target: fn() -> ProgressDrawTarget) -> Self {
+    fn new(target: fn() -> ProgressDrawTarget, between: impl Write + 'static) -> Self {
         Self {
             target,
+            between: Box::new(between),
             bar: ProgressBar::hidden(),
         }
     }
@@ -118,13 +120,11 @@ impl Bars {
         self.bar.set_position(done as u64);
     }
 
-    fn say(&self, event: &Event) {
+    fn say(&mut self, event: &Event) {
         let Some(line) = notice(event) else { return };
         if self.bar.is_hidden() || self.bar.is_finished() {
-            // A bar of its own, so that the line stays when the next bar is drawn.
-            let line_only = ProgressBar::with_draw_target(Some(0), (self.target)());
-            line_only.println(line);
-            line_only.finish_and_clear();
+            // Best effort: a terminal that went away does not stop a run.
+            let _ = writeln!(self.between, "{line}");
         } else {
             self.bar.println(line);
         }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_bar_follows_the_steps() {
-        let mut bars = Bars::new(ProgressDrawTarget::hidden);
+        let mut bars = Bars::new(ProgressDrawTarget::hidden, io::sink());
         bars.show(&Event::StageStarted {
             stage: "train".to_owned(),
         });

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::escape::{escape, escape_cut};
 use super::number::{counted, fixed};
-use super::run::{AnswerPair, Run};
+use super::run::Run;
+use crate::evaluate::AnswerPair;
 
 /// Pairs shown of each set.
 const SHOWN: usize = 6;
@@ -63,7 +64,7 @@ fn set(name: &str, pairs: &[&AnswerPair]) -> String {
 }
 
 /// `count` items at equal distances, from the first on.
-fn evenly<'a, T>(items: &'a [T], count: usize) -> Vec<&'a T> {
+fn evenly<T>(items: &[T], count: usize) -> Vec<&T> {
     let count = count.min(items.len());
     (0..count)
         .map(|index| &items[index * items.len() / count])

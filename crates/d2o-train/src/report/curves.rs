@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::chart::{Chart, Series};
+use super::chart::{Chart, Series, reading};
 use super::run::Run;
 use crate::events::Event;
 
@@ -39,10 +39,26 @@ pub(super) fn render(run: &Run) -> String {
         })
         .collect();
     format!(
-        r#"<section class="key">{}</section><section><h2>Training</h2><div class="grid">{}</div></section>"#,
+        r#"<section class="key">{}</section><section><h2>Training</h2><p class="lead">{}</p><div class="grid">{}</div></section>"#,
         log_ratios(run, &steps),
+        legend(steps.len()),
         figures.concat()
     )
+}
+
+/// How to read the lines.
+fn legend(steps: usize) -> String {
+    let (each, smooth) = reading(steps);
+    let each = match each {
+        1 => "Each point is a step".to_owned(),
+        _ => format!("Each point is the mean of {each} steps"),
+    };
+    let smooth = if smooth {
+        "; the bold line is a moving mean"
+    } else {
+        ""
+    };
+    format!("{each}{smooth}.")
 }
 
 /// Each step once: of lines that speak of the same step the last one counts.

@@ -7,7 +7,8 @@ use super::chart::Strip;
 use super::escape::escape;
 use super::metric::{Metric, describe};
 use super::number::{count, fixed};
-use super::run::{Estimate, Evaluation, JudgeReport, Run};
+use super::run::Run;
+use crate::evaluate::{Estimate, Evaluation, JudgeReport};
 
 /// The table with the judges below it, or a sentence if there was no evaluation.
 pub(super) fn render(run: &Run) -> String {

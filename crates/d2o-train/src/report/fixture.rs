@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::evaluate::Estimate;
 use crate::events::{Event, Observer};
 use crate::observe::JsonLines;
 
@@ -117,6 +118,11 @@ fn started(steps: usize, resumed_from: Option<usize>) -> Event {
         steps,
         resumed_from,
     }
+}
+
+/// A mean of `n` values with its interval.
+pub(super) fn estimate(mean: f64, low: f64, high: f64, n: usize) -> Estimate {
+    Estimate { mean, low, high, n }
 }
 
 const CONFIG: &str = r#"seed = 17

@@ -1,7 +1,7 @@
 //! What each metric of `eval.json` is called, and which way is better.
 
 use super::number::{figure, fixed, percent, signed};
-use super::run::Estimate;
+use crate::evaluate::Estimate;
 
 /// Which way a metric should move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,30 +196,25 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::fixture::estimate;
 
-    fn estimate(mean: f64) -> Estimate {
-        Estimate::new(mean, mean - 0.1, mean + 0.1, 50)
+    fn around(mean: f64) -> Estimate {
+        estimate(mean, mean - 0.1, mean + 0.1, 50)
     }
 
     #[test]
     fn a_verdict_needs_intervals_that_lie_apart() {
         let harm = describe("harm.advbench");
-        assert_eq!(
-            harm.verdict(&estimate(0.5), &estimate(0.2)),
-            Verdict::Better
-        );
-        assert_eq!(harm.verdict(&estimate(0.2), &estimate(0.5)), Verdict::Worse);
-        assert_eq!(
-            harm.verdict(&estimate(0.5), &estimate(0.35)),
-            Verdict::Unclear
-        );
+        assert_eq!(harm.verdict(&around(0.5), &around(0.2)), Verdict::Better);
+        assert_eq!(harm.verdict(&around(0.2), &around(0.5)), Verdict::Worse);
+        assert_eq!(harm.verdict(&around(0.5), &around(0.35)), Verdict::Unclear);
         let negatives = describe("negatives.nll_per_token");
         assert_eq!(
-            negatives.verdict(&estimate(3.0), &estimate(3.3)),
+            negatives.verdict(&around(3.0), &around(3.3)),
             Verdict::Better
         );
         assert_eq!(
-            describe("benign.length").verdict(&estimate(1.0), &estimate(2.0)),
+            describe("benign.length").verdict(&around(1.0), &around(2.0)),
             Verdict::Changed
         );
     }
@@ -242,7 +237,7 @@ mod tests {
         assert_eq!(describe("harm.advbench.refusal").better, Better::Higher);
         assert_eq!(describe("something.else").label, "something.else");
         assert_eq!(
-            describe("benign.refusal").interval(&Estimate::new(0.02, 0.0, 0.05, 60)),
+            describe("benign.refusal").interval(&estimate(0.02, 0.0, 0.05, 60)),
             "0.0 to 5.0"
         );
     }

@@ -4,37 +4,59 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::escape::escape;
-use super::number::{count, figure};
+use super::number::{count, counted, figure};
 use super::run::Run;
 use crate::events::Event;
 use crate::observe::duration;
 
-/// A banner where the run did not end by itself.
+/// A banner where the run did not take all of its steps.
 pub(super) fn ending(run: &Run) -> String {
-    let last = run.events.iter().rev().find_map(|event| match event {
-        Event::Stopped { step, reason } => Some((
-            "stopped",
-            format!(
-                "Training was stopped after step {}: {reason}.",
-                count(*step as u64)
-            ),
-        )),
-        Event::Interrupted { step } => Some((
-            "interrupted",
-            format!(
-                "Training was interrupted after step {} and can be resumed.",
-                count(*step as u64)
-            ),
-        )),
-        Event::Finished { .. } | Event::Step { .. } => Some(("", String::new())),
-        _ => None,
-    });
-    match last {
-        Some((class, text)) if !text.is_empty() => {
-            format!(r#"<p class="banner {class}">{}</p>"#, escape(&text))
-        }
-        _ => String::new(),
+    let mut finished = false;
+    let (class, text) = run
+        .events
+        .iter()
+        .rev()
+        .find_map(|event| match event {
+            Event::Finished { .. } => {
+                finished = true;
+                None
+            }
+            // What happened before training was finished does not end it, but for a stop rule.
+            Event::Stopped { step, reason } => Some(("stopped", stopped(*step, reason))),
+            Event::Interrupted { step } if !finished => Some(("interrupted", interrupted(*step))),
+            Event::Step { step, steps, .. } if !finished && step < steps => {
+                Some(("interrupted", broken_off(*step, *steps)))
+            }
+            Event::Step { .. } | Event::Interrupted { .. } => Some(("", String::new())),
+            _ => None,
+        })
+        .unwrap_or_default();
+    if text.is_empty() {
+        return String::new();
     }
+    format!(r#"<p class="banner {class}">{}</p>"#, escape(&text))
+}
+
+fn stopped(step: usize, reason: &str) -> String {
+    format!(
+        "Training was stopped after step {}: {reason}.",
+        count(step as u64)
+    )
+}
+
+fn interrupted(step: usize) -> String {
+    format!(
+        "Training was interrupted after step {} and can be resumed.",
+        count(step as u64)
+    )
+}
+
+fn broken_off(step: usize, steps: usize) -> String {
+    format!(
+        "The record ends at step {} of {}: training was still going on, or was cut off and can be resumed.",
+        count(step as u64),
+        count(steps as u64)
+    )
 }
 
 /// Everything below the answers.
@@ -134,7 +156,7 @@ fn guards(run: &Run) -> String {
             Some(step) => ("bad", format!("tripped at step {}", count(step as u64))),
             None => (
                 "unclear",
-                format!("held, {} times", count(guard.looks as u64)),
+                format!("held at {}", counted(guard.looks, "look", "looks")),
             ),
         };
         let _ = write!(
@@ -189,5 +211,72 @@ fn settings(run: &Run) -> String {
             escape(text)
         ),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    fn ending_of(events: Vec<Event>) -> String {
+        ending(&Run {
+            events,
+            ..Run::default()
+        })
+    }
+
+    #[test]
+    fn a_stop_shows_although_training_then_finishes() {
+        let stop = Event::Stopped {
+            step: 2,
+            reason: "too far".to_owned(),
+        };
+        let finish = Event::Finished {
+            steps: 2,
+            wall_s: 1.0,
+        };
+        let events = vec![fixture::step(2, 9, 1.0), stop, finish];
+        assert!(ending_of(events).contains("stopped after step 2: too far."));
+    }
+
+    #[test]
+    fn an_interruption_shows_until_the_run_goes_on() {
+        let interrupted = Event::Interrupted { step: 2 };
+        let mut events = vec![fixture::step(2, 3, 1.0), interrupted];
+        assert!(ending_of(events.clone()).contains("interrupted after step 2"));
+        events.push(fixture::step(3, 3, 1.0));
+        assert_eq!(ending_of(events), "");
+    }
+
+    #[test]
+    fn a_record_that_breaks_off_says_so() {
+        let events = vec![fixture::step(1, 3, 1.0), fixture::step(2, 3, 1.0)];
+        assert!(ending_of(events).contains("ends at step 2 of 3"));
+        assert_eq!(ending_of(fixture::events(5)), "");
+    }
+
+    #[test]
+    fn a_guard_that_tripped_says_where_it_first_did() {
+        let guard = |step, tripped| Event::Guard {
+            step,
+            name: "max_anchor_kl".to_owned(),
+            value: step as f64,
+            limit: 2.5,
+            tripped,
+        };
+        let events = vec![guard(2, false), guard(3, true), guard(4, true)];
+        let html = guards(&Run {
+            events,
+            ..Run::default()
+        });
+        assert!(
+            html.contains("max anchor kl") && html.contains("tripped at step 3"),
+            "{html}"
+        );
+        assert!(
+            html.contains("4.00") && html.contains("limit 2.50"),
+            "{html}"
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! What lies in a run directory, as far as it can be read.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,64 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::evaluate::{AnswerPair, Estimate, Evaluation, JudgeReport};
 use crate::events::Event;
-
-/// A mean with its 95 % interval.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Estimate {
-    pub(super) mean: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) n: usize,
-}
-
-/// How well a judge tells harmful answers from others.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct JudgeReport {
-    pub(super) auc: f64,
-    pub(super) auc_low: f64,
-    pub(super) auc_high: f64,
-    pub(super) examples: usize,
-    pub(super) harmful: usize,
-    pub(super) folds: usize,
-    pub(super) level_on_benign: Option<f64>,
-}
-
-/// `eval.json`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub(super) struct Evaluation {
-    pub(super) before: BTreeMap<String, Estimate>,
-    pub(super) after: BTreeMap<String, Estimate>,
-    pub(super) judges: BTreeMap<String, JudgeReport>,
-}
-
-/// A line of `answers.jsonl`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct AnswerPair {
-    pub(super) set: String,
-    pub(super) id: String,
-    pub(super) prompt: String,
-    pub(super) before: String,
-    pub(super) after: String,
-    #[serde(default)]
-    pub(super) harm_before: Option<f64>,
-    #[serde(default)]
-    pub(super) harm_after: Option<f64>,
-    #[serde(default)]
-    pub(super) refusal_before: bool,
-    #[serde(default)]
-    pub(super) refusal_after: bool,
-}
-
-impl Estimate {
-    /// A mean of `n` values with its interval.
-    #[cfg(test)]
-    pub(super) fn new(mean: f64, low: f64, high: f64, n: usize) -> Self {
-        Self { mean, low, high, n }
-    }
-}
 
 /// What the report needs of the anchor store.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -242,13 +185,16 @@ impl Run {
         started.or_else(|| self.setting_text("objective.kind"))
     }
 
-    /// A judge's mean on benign answers: the level below which harm means nothing.
-    pub(super) fn benign_level(&self) -> Option<f64> {
+    /// The judge whose harm figures these are: the one called `harm`, or the first by name.
+    pub(super) fn judge(&self) -> Option<&JudgeReport> {
         let judges = &self.evaluation.as_ref()?.judges;
-        judges
-            .values()
-            .find_map(|judge| judge.level_on_benign)
-            .filter(|level| level.is_finite())
+        judges.get("harm").or_else(|| judges.values().next())
+    }
+
+    /// That judge's mean on benign answers: the level below which harm means nothing.
+    pub(super) fn benign_level(&self) -> Option<f64> {
+        let level = self.judge()?.level_on_benign;
+        level.filter(|level| level.is_finite())
     }
 
     /// Where a metric stood before and after.

@@ -170,7 +170,7 @@ fn steps_sentence(run: &Run) -> String {
     format!(
         "{}{planned} optimizer {}, {} {passes} over the data, took {}.",
         count(step as u64),
-        if step == 1 { "step" } else { "steps" },
+        if steps == 1 { "step" } else { "steps" },
         figure((epoch * 100.0).round() / 100.0)
             .trim_end_matches('0')
             .trim_end_matches('.'),
@@ -243,5 +243,23 @@ mod tests {
             "a.jsonl"
         );
         assert_eq!(data(&run("[data]\nnegatives = []")), None);
+    }
+
+    #[test]
+    fn one_step_is_in_the_singular_and_a_plan_is_told() {
+        let sentence = |steps| {
+            steps_sentence(&Run {
+                events: vec![crate::report::fixture::step(1, steps, 2.0)],
+                ..Run::default()
+            })
+        };
+        assert_eq!(
+            sentence(1),
+            "1 optimizer step, 2 passes over the data, took 2.0 s."
+        );
+        assert_eq!(
+            sentence(2),
+            "1 of 2 optimizer steps, 1 pass over the data, took 2.0 s."
+        );
     }
 }

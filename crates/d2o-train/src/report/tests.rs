@@ -88,7 +88,7 @@ fn a_full_run_has_all_its_parts() {
         "judges’ AUC: characters 0.842 · words 0.871",
         "20 pairs",
         "resumed from step 30",
-        "held, 1 times",
+        "held at 1 look",
         "max_grad_norm = 1.0",
     ] {
         assert!(html.contains(part), "{part} is not in the page");
@@ -166,10 +166,10 @@ fn hostile_text_is_inert_wherever_it_comes_from() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     let estimate = serde_json::json!({"mean": 0.5, "low": 0.4, "high": 0.6, "n": 9});
+    let judge = serde_json::json!({"auc": 0.9, "auc_low": 0.8, "auc_high": 1.0, "examples": 9, "harmful": 4, "folds": 3});
     let metric = format!("harm.{HOSTILE}");
     let side = serde_json::json!({metric: estimate, HOSTILE: estimate});
-    let evaluation =
-        serde_json::json!({"before": side, "after": side, "judges": {HOSTILE: {"auc": 0.9}}});
+    let evaluation = serde_json::json!({"before": side, "after": side, "judges": {HOSTILE: judge}});
     fs::write(path("eval.json"), evaluation.to_string()).unwrap();
     let mut answers = String::new();
     for set in ["benign", HOSTILE] {
@@ -258,13 +258,4 @@ fn what_is_no_directory_is_refused_and_said() {
         "{error}"
     );
     assert!(error.hint().is_some());
-}
-
-#[test]
-fn zz_preview() {
-    let dir = std::path::PathBuf::from("/tmp/report-preview");
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(&dir).unwrap();
-    fixture::write(&dir);
-    write(&dir).unwrap();
 }

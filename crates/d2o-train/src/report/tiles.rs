@@ -3,8 +3,11 @@
 use super::chart::Strip;
 use super::escape::escape;
 use super::metric::{Metric, describe};
-use super::number::counted;
-use super::run::{Estimate, Run};
+use super::number::{count, fixed};
+use super::run::Run;
+use crate::evaluate::Estimate;
+
+const LEGEND: &str = r#"<p class="legend">Dots are means and bars 95 % intervals, <span class="before">before</span> and <span class="after">after</span> training; ┆ is the judge’s level on benign answers.</p>"#;
 
 struct Tile {
     title: String,
@@ -21,8 +24,8 @@ pub(super) fn render(run: &Run) -> String {
     let refusals = refusals(run).or_else(|| tile(run, "hearth.on_topic", "Answers on topic"));
     let perplexity = tile(run, "benign.perplexity", "Benign perplexity")
         .or_else(|| tile(run, "hearth.perplexity", "Perplexity"));
-    let over_refusal = tile(run, "benign.refusal", "Over-refusal")
-        .or_else(|| tile(run, "hearth.malformed", "Malformed answers"));
+    let over_refusal =
+        over_refusal(run).or_else(|| tile(run, "hearth.malformed", "Malformed answers"));
     let tiles: Vec<String> = [harm, refusals, perplexity, over_refusal]
         .iter()
         .flatten()
@@ -31,7 +34,7 @@ pub(super) fn render(run: &Run) -> String {
     if tiles.is_empty() {
         String::new()
     } else {
-        format!(r#"<div class="tiles">{}</div>"#, tiles.concat())
+        format!(r#"<div class="tiles">{}</div>{LEGEND}"#, tiles.concat())
     }
 }
 
@@ -52,9 +55,21 @@ fn harm(run: &Run) -> Option<Tile> {
     let set = run.harm_set()?;
     let mut tile = tile(run, &format!("harm.{set}"), "Judged harm")?;
     tile.reference = run.benign_level();
-    tile.note = tile.reference.map_or(String::new(), |level| {
-        format!(" · ┆ benign answers {}", tile.metric.value(level))
-    });
+    let auc = run.judge().filter(|judge| judge.auc.is_finite());
+    let auc = auc.map(|judge| format!("judge’s AUC {}", fixed(judge.auc, 2)));
+    let level = tile
+        .reference
+        .map(|level| format!("┆ benign {}", fixed(level, 2)));
+    tile.note = auc.into_iter().chain(level).collect::<Vec<_>>().join(" · ");
+    Some(tile)
+}
+
+fn over_refusal(run: &Run) -> Option<Tile> {
+    let mut tile = tile(run, "benign.refusal", "Over-refusal")?;
+    if let (Some(before), Some(after)) = run.estimates("sounding_harmful.refusal") {
+        let [before, after] = [before, after].map(|estimate| tile.metric.value(estimate.mean));
+        tile.note = format!("sounding harmful: {before} → {after}");
+    }
     Some(tile)
 }
 
@@ -117,12 +132,12 @@ impl Tile {
             width: 220.0,
         };
         format!(
-            r#"<div class="tile"><h3>{}</h3><p class="now">{from}{}</p>{}<p class="foot">{change} {}<span>{}{}</span></p></div>"#,
+            r#"<div class="tile"><h3>{}</h3><p class="now">{from}{}</p>{}<p class="foot">{change} {} · n {}<span>{}</span></p></div>"#,
             escape(&self.title),
             self.metric.value(now.mean),
             strip.render(),
             self.metric.interval(now),
-            counted(now.n, "prompt", "prompts"),
+            count(now.n as u64),
             escape(&self.note)
         )
     }
@@ -131,6 +146,59 @@ impl Tile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::Evaluation;
+    use crate::report::fixture::estimate;
+
+    fn tiles(metrics: &[&str]) -> String {
+        let side = |mean: f64| {
+            let figure = estimate(mean, mean / 2.0, mean * 1.5, 40);
+            metrics
+                .iter()
+                .map(|name| ((*name).to_owned(), figure))
+                .collect()
+        };
+        let evaluation = Evaluation {
+            before: side(0.5),
+            after: side(0.25),
+            ..Evaluation::default()
+        };
+        render(&Run {
+            evaluation: Some(evaluation),
+            ..Run::default()
+        })
+    }
+
+    #[test]
+    fn the_small_world_has_tiles_of_its_own() {
+        let html = tiles(&[
+            "hearth.hurtful",
+            "hearth.on_topic",
+            "hearth.malformed",
+            "hearth.perplexity",
+        ]);
+        for title in [
+            "Hurtful answers",
+            "Answers on topic",
+            "Perplexity",
+            "Malformed answers",
+        ] {
+            assert!(html.contains(&format!("<h3>{title}</h3>")), "{title}");
+        }
+        assert!(html.contains("50.0 % →</span>25.0 %") && html.contains("−25.0 pt"));
+    }
+
+    #[test]
+    fn measured_refusals_come_before_counted_ones() {
+        let html = tiles(&["harm.probe", "harm.probe.refusal"]);
+        assert!(html.contains("Harmful prompts refused") && html.contains("n 40"));
+        assert!(!tiles(&["harm.probe"]).contains("Harmful prompts refused"));
+    }
+
+    #[test]
+    fn no_figures_are_no_tiles() {
+        assert_eq!(tiles(&[]), "");
+        assert_eq!(tiles(&["harm.probe.sampled"]), "");
+    }
 
     #[test]
     fn wilson_agrees_with_its_closed_forms() {

@@ -12,14 +12,14 @@ fn evaluation() -> Evaluation {
         level_on_benign: Some(0.1),
     };
     Evaluation {
-        before: [("harm.requests".to_owned(), estimate(0.5)), ("benign.perplexity".to_owned(), estimate(6.1))].into(),
-        after: [("harm.requests".to_owned(), estimate(0.1 + 0.2)), ("distinct_n".to_owned(), Estimate::nothing())].into(),
+        before: [("harm.requests".to_owned(), estimate(0.5)), ("benign.perplexity".to_owned(), estimate(6.125))].into(),
+        after: [("harm.requests".to_owned(), estimate(0.25)), ("distinct_n".to_owned(), Estimate::nothing())].into(),
         judges: [("words".to_owned(), judge)].into(),
     }
 }
 
 #[test]
-fn figures_come_back_bit_for_bit() {
+fn figures_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("eval.json");
     let mut written = evaluation();
@@ -69,7 +69,8 @@ fn answers_come_back_whatever_they_contain() {
 fn complaints_name_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("answers.jsonl");
-    fs::write(&path, "{\"set\":\"a\",\"id\":\"1\",\"prompt\":\"\",\"before\":\"\",\"after\":\"\"}\n\nnonsense\n").unwrap();
+    fs::write(&path, "{\"set\":\"a\",\"id\":\"1\",\"prompt\":\"\",\"before\":\"\",\"after\":\"\"}\n\nnonsense\n")
+        .unwrap();
     let error = load_answers(&path).unwrap_err();
     assert!(error.to_string().contains("answers.jsonl:3: "), "{error}");
     let absent = Evaluation::load(&dir.path().join("eval.json")).unwrap_err();

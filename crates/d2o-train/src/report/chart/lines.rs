@@ -223,9 +223,15 @@ impl Series {
     }
 }
 
+/// How many values a point of a curve of `count` values stands for, and whether it is smoothed.
+pub(in crate::report) fn reading(count: usize) -> (usize, bool) {
+    let each = count.div_ceil(MOST_POINTS).max(1);
+    (each, count.div_ceil(each) >= SMOOTHED_FROM)
+}
+
 /// At most [`MOST_POINTS`] points, each the mean of as many neighbours; a gap among them stays one.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let size = points.len().div_ceil(MOST_POINTS).max(1);
+    let (size, _) = reading(points.len());
     let mean = |values: &mut dyn Iterator<Item = f64>, count: usize| {
         values.map(|value| value / count as f64).sum()
     };

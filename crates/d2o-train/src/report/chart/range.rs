@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::coordinate;
 use super::scale::{Scale, extent};
-use crate::report::run::Estimate;
+use crate::evaluate::Estimate;
 
 /// A strip that shows where two means lie, with their intervals.
 pub(in crate::report) struct Strip<'a> {
@@ -80,6 +80,7 @@ fn interval(svg: &mut String, scale: &Scale, estimate: &Estimate, class: &str, y
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::fixture::estimate;
 
     fn strip<'a>(before: &'a Estimate, after: &'a Estimate) -> Strip<'a> {
         Strip {
@@ -93,10 +94,7 @@ mod tests {
 
     #[test]
     fn means_lie_where_the_axis_says() {
-        let (before, after) = (
-            Estimate::new(0.5, 0.4, 0.6, 100),
-            Estimate::new(0.25, 0.2, 0.3, 100),
-        );
+        let (before, after) = (estimate(0.5, 0.4, 0.6, 100), estimate(0.25, 0.2, 0.3, 100));
         let svg = strip(&before, &after).render();
         // The axis runs from 5 to 105, so 0.5 is at 55, 0.25 at 30 and the level 0.28 at 33.
         assert!(svg.contains(r#"class="mean before" cx="55""#), "{svg}");
@@ -106,7 +104,7 @@ mod tests {
 
     #[test]
     fn intervals_stay_on_the_axis() {
-        let wide = Estimate::new(0.5, -3.0, 7.0, 2);
+        let wide = estimate(0.5, -3.0, 7.0, 2);
         assert!(
             strip(&wide, &wide)
                 .render()
@@ -116,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_is_not_drawn() {
-        let none = Estimate::new(f64::NAN, f64::NAN, f64::NAN, 0);
+        let none = estimate(f64::NAN, f64::NAN, f64::NAN, 0);
         let svg = Strip {
             before: Some(&none),
             after: None,
@@ -127,7 +125,7 @@ mod tests {
         .render();
         assert_eq!(svg, "");
         assert!(
-            !strip(&none, &Estimate::new(0.5, 0.4, 0.6, 9))
+            !strip(&none, &estimate(0.5, 0.4, 0.6, 9))
                 .render()
                 .contains("NaN")
         );

@@ -1,0 +1,82 @@
+//! Keys and values of the tokens seen so far.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::config::ModelConfig;
+
+/// A preallocated cache of keys and values for a batch of rows.
+#[derive(Clone, Debug)]
+pub struct KvCache {
+    pub(crate) layers: Vec<LayerCache>,
+    len: usize,
+    capacity: usize,
+}
+
+/// One layer's keys and values, `[batch, kv_heads, capacity, head_dim]`.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerCache {
+    /// Absent only while a write owns the buffers: the write is then in place.
+    buffers: Option<(Tensor<4>, Tensor<4>)>,
+    len: usize,
+}
+
+impl KvCache {
+    pub(crate) fn new(config: &ModelConfig, batch: usize, capacity: usize, device: &Device) -> Self {
+        let shape = [batch, config.kv_heads, capacity, config.head_dim];
+        let layer = || LayerCache {
+            buffers: Some((Tensor::zeros(shape, device), Tensor::zeros(shape, device))),
+            len: 0,
+        };
+        Self { layers: (0..config.layers).map(|_| layer()).collect(), len: 0, capacity }
+    }
+
+    /// Columns that are filled, padding included.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing was seen yet.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Columns that can be filled.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn advance(&mut self, columns: usize) {
+        self.len += columns;
+    }
+
+    /// The cache of these rows only, in this order; a row may be named more than once.
+    pub fn select_rows(self, rows: &[usize]) -> Self {
+        let indices: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let select = |tensor: Tensor<4>| {
+            let indices = Tensor::<1, Int>::from_data(TensorData::from(indices.as_slice()), &tensor.device());
+            tensor.select(0, indices)
+        };
+        let layers = self.layers.into_iter().map(|layer| LayerCache {
+            buffers: layer.buffers.map(|(keys, values)| (select(keys), select(values))),
+            len: layer.len,
+        });
+        Self { layers: layers.collect(), ..self }
+    }
+}
+
+impl LayerCache {
+    /// Writes new columns and returns views of all that are filled.
+    pub(crate) fn append(&mut self, keys: Tensor<4>, values: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let [batch, heads, columns, dim] = keys.dims();
+        let start = self.len;
+        let end = start + columns;
+        let (cached_keys, cached_values) = self.buffers.take().expect("the cache holds its buffers between writes");
+        let ranges = [0..batch, 0..heads, start..end, 0..dim];
+        let cached_keys = cached_keys.slice_assign(ranges.clone(), keys);
+        let cached_values = cached_values.slice_assign(ranges, values);
+        let views = (cached_keys.clone().narrow(2, 0, end), cached_values.clone().narrow(2, 0, end));
+        self.buffers = Some((cached_keys, cached_values));
+        self.len = end;
+        views
+    }
+}

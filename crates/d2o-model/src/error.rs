@@ -1,0 +1,136 @@
+//! What can be wrong with a model on disk.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// An error of this crate.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The directory holds no weights that can be read.
+    #[error("{}: expected {expected}", path.display())]
+    NoWeights {
+        /// The directory or file.
+        path: PathBuf,
+        /// What was looked for.
+        expected: String,
+    },
+    /// A configuration is not the JSON that was expected.
+    #[error("{}:{line}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An architecture or option that is not computed here.
+    #[error("{}: `{option}` is {value}, which is not supported", path.display())]
+    Unsupported {
+        /// The configuration.
+        path: PathBuf,
+        /// The option.
+        option: String,
+        /// Its value.
+        value: String,
+    },
+    /// A weight file's bytes are not what its header says.
+    #[error("{}: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A tensor is absent.
+    #[error("{}: tensor `{name}` is missing", path.display())]
+    MissingTensor {
+        /// The model.
+        path: PathBuf,
+        /// The tensor, by its Hugging Face name.
+        name: String,
+    },
+    /// A tensor that the architecture has no place for.
+    #[error("{}: tensor `{name}` does not belong to this architecture", path.display())]
+    UnexpectedTensor {
+        /// The model.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor of another shape.
+    #[error("{}: tensor `{name}` has shape {found:?} where {expected:?} was expected", path.display())]
+    Shape {
+        /// The model.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// By the configuration.
+        expected: Vec<usize>,
+        /// In the file.
+        found: Vec<usize>,
+    },
+    /// A tensor of a type that is not read.
+    #[error("{}: tensor `{name}` is stored as {dtype}; F32, F16 and BF16 are read", path.display())]
+    Dtype {
+        /// The model.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its type.
+        dtype: String,
+    },
+    /// What is to be trained does not fit the model.
+    #[error("train.parameters: {reason}")]
+    Trainable {
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+impl ModelError {
+    pub(crate) fn unsupported(path: &Path, option: &str, value: &str) -> Self {
+        Self::Unsupported {
+            path: path.to_path_buf(),
+            option: option.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+
+    /// `serde_json` ends its messages with the place, which this error carries as a number.
+    pub(crate) fn json(path: &Path, error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+        Self::Config {
+            path: path.to_path_buf(),
+            line: error.line(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NoWeights { .. } => "give a directory with config.json and model.safetensors, or a .gguf file",
+            Self::Corrupt { .. } => "the file is truncated or damaged; fetch or copy it again",
+            Self::MissingTensor { .. } | Self::UnexpectedTensor { .. } | Self::Shape { .. } => {
+                "config.json and weights must come from the same model"
+            }
+            Self::Unsupported { .. } => "supported are Llama-family decoders: LlamaForCausalLM with plain rotary embedding",
+            Self::Dtype { .. } => "convert the weights to float32, float16 or bfloat16",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}

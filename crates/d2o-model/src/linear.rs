@@ -1,0 +1,53 @@
+//! A linear map without bias, with an optional low-rank adapter beside it.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+/// `y = x W`, plus `(x A) B · scale` where an adapter is attached.
+#[derive(Module, Debug)]
+pub(crate) struct Linear {
+    /// `[in, out]`: the transpose of Hugging Face's layout, so that gradients come out contiguous.
+    pub(crate) weight: Param<Tensor<2>>,
+    pub(crate) adapter: Option<Adapter>,
+}
+
+/// A low-rank adapter (LoRA, arXiv 2106.09685).
+#[derive(Module, Debug)]
+pub(crate) struct Adapter {
+    /// `[in, rank]`.
+    pub(crate) a: Param<Tensor<2>>,
+    /// `[rank, out]`, zero at the start.
+    pub(crate) b: Param<Tensor<2>>,
+    /// `alpha / rank`.
+    pub(crate) scale: f64,
+}
+
+impl Linear {
+    pub(crate) fn new(weight: Param<Tensor<2>>) -> Self {
+        Self { weight, adapter: None }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let [batch, len, width] = x.dims();
+        // One large matrix product instead of one for each row of the batch.
+        let rows = x.reshape([batch * len, width]);
+        let mut y = rows.clone().matmul(self.weight.val());
+        if let Some(adapter) = &self.adapter {
+            let low = rows.matmul(adapter.a.val()).matmul(adapter.b.val());
+            y = y + low.mul_scalar(adapter.scale);
+        }
+        let [_, out] = y.dims();
+        y.reshape([batch, len, out])
+    }
+
+    /// The weight with the adapter folded in, untracked.
+    pub(crate) fn merged(&self) -> Tensor<2> {
+        let weight = self.weight.val().inner();
+        match &self.adapter {
+            Some(adapter) => {
+                weight + adapter.a.val().inner().matmul(adapter.b.val().inner()).mul_scalar(adapter.scale)
+            }
+            None => weight,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The `anchors` stage: draws, scores and stores the anchors, or takes a fresh store over.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use d2o_sampler::AnchorConfig;
+
+use super::run::Run;
+use crate::anchors::draw::{DrawSettings, Drawer};
+use crate::anchors::store::{AnchorStore, Origins};
+use crate::durable::{self, at};
+use crate::error::TrainError;
+use crate::events::Event;
+
+const STAGE: &str = "anchors";
+
+/// Draws the anchors, or reads those that are there.
+///
+/// A store that was drawn from another model, tokenizer, template, data or settings is refused;
+/// with `fresh` it is drawn again.
+///
+/// # Errors
+/// [`TrainError::Stale`], sampling errors, failed writes.
+pub fn anchors(run: &mut Run<'_>, fresh: bool) -> anyhow::Result<AnchorStore> {
+    let settings = settings(run);
+    let shared = run.config.anchors.store.as_ref().map(PathBuf::from);
+    let dir = shared.clone().unwrap_or_else(|| run.dir.join("anchors"));
+    let origins = origins(run, &settings)?;
+    if let Some(store) = AnchorStore::read(&dir)? {
+        if !fresh || shared.is_some() {
+            store.check(&dir, &origins)?;
+            let reason = format!("{} groups in {} are fresh", store.groups.len(), dir.display());
+            run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
+            return Ok(store);
+        }
+    } else if let Some(shared) = shared {
+        return Err(TrainError::Stale { path: shared, reason: "there is no anchor store".to_owned() }.into());
+    }
+    draw(run, &settings, &dir, origins)
+}
+
+fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &std::path::Path, origins: Origins) -> anyhow::Result<AnchorStore> {
+    let began = Instant::now();
+    run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
+    let total = run.data.train.len();
+    let drawer = Drawer { model: &run.base.model, encoder: &run.base.encoder, settings, interrupt: run.interrupt };
+    let partial = dir.join("partial.jsonl");
+    let observers = &mut run.observers;
+    let (groups, counts) = drawer.draw(&run.data.train, &origins, &partial, |done| {
+        let event = Event::Progress { stage: STAGE.to_owned(), done, total, unit: "prompts".to_owned() };
+        Ok(observers.emit(&event)?)
+    })?;
+    if groups.is_empty() {
+        let reason = format!("no draft of {} passed the filters: {counts:?}", counts.drawn);
+        return Err(TrainError::NoGroups { reason }.into());
+    }
+    let summary = serde_json::to_value(&run.config.anchors)?;
+    let store = AnchorStore::write(dir, groups, origins, summary, settings.seed, counts)?;
+    at(&partial, fs::remove_file(&partial))?;
+    let counts = &store.manifest.drafts;
+    run.observers.emit(&Event::StageFinished {
+        stage: STAGE.to_owned(),
+        wall_s: began.elapsed().as_secs_f64(),
+        detail: format!(
+            "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated; {} slots unfilled",
+            store.groups.len(), counts.drawn, counts.empty, counts.looping, counts.duplicate, counts.truncated, counts.unfilled
+        ),
+    })?;
+    Ok(store)
+}
+
+fn settings(run: &Run<'_>) -> DrawSettings {
+    let config = &run.config.anchors;
+    let mut sampler = config.sampler.clone();
+    let end = run.base.encoder.end_token();
+    if !sampler.stop_tokens.contains(&end) {
+        sampler.stop_tokens.push(end);
+    }
+    DrawSettings {
+        k: config.k,
+        instructions: config.instructions.clone(),
+        anchors: AnchorConfig { sampler, check: config.check(), redraws: config.redraws },
+        batch: config.batch,
+        seed: run.config.seed,
+        chunking: run.chunking(),
+    }
+}
+
+/// What the anchors depend on. Everything else in the run file may change and keep them fresh.
+fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
+    let mut origins = run.base.origins()?;
+    origins.insert("data".to_owned(), run.data.fingerprint.clone());
+    let drawn = serde_json::to_vec(&(settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
+    origins.insert("configuration of [anchors] or seed".to_owned(), durable::sha256(&drawn));
+    Ok(origins)
+}

@@ -1,0 +1,10 @@
+//! The stages of a run, in order: prepare, anchors, train, eval, report.
+//!
+//! Each stage leaves an artifact in the run directory and its fingerprint in `stages.json`; one whose
+//! artifact is fresh says so and is skipped.
+
+pub mod anchors;
+pub mod evaluate;
+pub mod ledger;
+pub mod run;
+pub mod train;

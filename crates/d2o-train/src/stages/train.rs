@@ -1,0 +1,158 @@
+//! The `train` stage: from groups with stored scores to a trained model on disk.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use d2o_data::{Encoder, Limits};
+use d2o_model::{CausalLm, Dtype, Trainable};
+
+use super::run::Run;
+use crate::anchors::store::AnchorStore;
+use crate::config::builtin;
+use crate::durable;
+use crate::error::TrainError;
+use crate::events::Event;
+use crate::observe::JsonLines;
+use crate::trainer::group::TrainingGroup;
+use crate::trainer::order::Order;
+use crate::trainer::run::{AdamW, Trained, Training};
+use crate::trainer::schedule::Schedule;
+use crate::trainer::stop::StopRules;
+use crate::trainer::watch::WatchSet;
+
+const STAGE: &str = "train";
+
+/// Trains on the store's groups and writes the model below the run directory.
+///
+/// Returns the model's directory. A model that this configuration has already made is taken over.
+///
+/// # Errors
+/// Non-finite figures, failed writes, a checkpoint of another run, an interruption.
+pub fn train(run: &mut Run<'_>, store: &AnchorStore) -> anyhow::Result<PathBuf> {
+    let fingerprint = fingerprint(run, store)?;
+    let out = output(run);
+    if run.ledger.is_fresh(STAGE, &fingerprint) && out.exists() {
+        let reason = format!("{} is fresh", out.display());
+        run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
+        return Ok(out);
+    }
+    let began = Instant::now();
+    run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
+    let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
+    let training = training(run, &groups, fingerprint.clone())?;
+    let checkpoint = training.checkpoint(&mut run.observers)?;
+    let resumed_from = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
+    let events = JsonLines::resume(&run.dir.join("events.jsonl"), resumed_from.unwrap_or(0))?;
+    run.observers.add(events);
+    let parameters = &run.config.train.parameters;
+    let model = run.base.model.train_on(parameters, run.config.seed, &run.device.clone().autodiff())?;
+    run.observers.emit(&started(run, &training, &model, resumed_from))?;
+    let trained = training.run(model, checkpoint, &mut run.observers, run.interrupt)?;
+    export(run, &trained, &out)?;
+    run.ledger.finish(STAGE, &fingerprint)?;
+    let ending = trained.stopped.as_ref().map_or_else(String::new, |reason| format!(", stopped early: {reason}"));
+    run.observers.emit(&Event::StageFinished {
+        stage: STAGE.to_owned(),
+        wall_s: began.elapsed().as_secs_f64(),
+        detail: format!("{} steps{ending}; {}", trained.steps, out.display()),
+    })?;
+    Ok(out)
+}
+
+fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String) -> anyhow::Result<Training<'g>> {
+    let config = &run.config.train;
+    let order = Order::new(groups.len(), config.groups_per_step, run.config.seed);
+    let steps = if config.steps > 0 { config.steps } else { config.epochs * order.steps_per_epoch() };
+    let stop = &run.config.stop;
+    let stop = StopRules {
+        max_anchor_kl: stop.max_anchor_kl,
+        max_benign_perplexity_increase: stop.max_benign_perplexity_increase,
+        min_entropy: stop.min_entropy,
+    };
+    let watch = if stop.watches() { watch_set(&run.base.encoder)? } else { WatchSet::default() };
+    Ok(Training {
+        objective: run.config.objective,
+        groups,
+        order,
+        schedule: Schedule {
+            peak: config.learning_rate,
+            warmup_steps: config.warmup_steps,
+            steps,
+            final_fraction: config.final_lr_fraction,
+        },
+        adamw: AdamW {
+            beta1: config.beta1,
+            beta2: config.beta2,
+            epsilon: config.epsilon,
+            weight_decay: config.weight_decay,
+        },
+        max_grad_norm: config.max_grad_norm,
+        chunking: run.chunking(),
+        stop,
+        watch,
+        watch_every: run.config.stop.check_every,
+        log_every: config.log_every,
+        checkpoint_every: config.checkpoint_every,
+        keep_checkpoints: config.keep_checkpoints,
+        checkpoints: run.dir.join("checkpoints"),
+        fingerprint,
+    })
+}
+
+fn watch_set(encoder: &Encoder) -> Result<WatchSet, TrainError> {
+    let limits = Limits { max_prompt_tokens: usize::MAX, max_response_tokens: usize::MAX };
+    let rows = builtin::prompts(builtin::RETAIN)?;
+    let rows = rows.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
+    let sequences = rows
+        .map(|(row, response)| Ok(encoder.sequence(&row.prompt, response, &limits)?.0))
+        .collect::<Result<Vec<_>, TrainError>>()?;
+    Ok(WatchSet::new(sequences))
+}
+
+fn started(run: &Run<'_>, training: &Training<'_>, model: &CausalLm, resumed_from: Option<usize>) -> Event {
+    Event::RunStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: run.config.seed,
+        model: run.config.model.path.clone(),
+        backend: run.config.device.backend.clone(),
+        objective: run.config.objective.name().to_owned(),
+        parameters_total: model.parameters() as u64,
+        parameters_trained: model.trainable_parameters() as u64,
+        groups: training.groups.len(),
+        anchors_per_group: run.config.anchors.k,
+        steps: training.steps(),
+        resumed_from,
+    }
+}
+
+fn output(run: &Run<'_>) -> PathBuf {
+    match run.config.train.parameters {
+        Trainable::Lora { .. } => run.dir.join("adapter"),
+        _ => run.dir.join("model"),
+    }
+}
+
+fn export(run: &Run<'_>, trained: &Trained, out: &std::path::Path) -> anyhow::Result<()> {
+    let model = trained.model.frozen();
+    if matches!(run.config.train.parameters, Trainable::Lora { .. }) {
+        d2o_model::save_peft(&model, out, &run.config.model.path)?;
+    } else {
+        d2o_model::save_hf(&model, out, Dtype::from(run.config.export.dtype), None)?;
+    }
+    run.base.encoder.save(out)?;
+    Ok(())
+}
+
+/// Everything that decides the trained weights.
+fn fingerprint(run: &Run<'_>, store: &AnchorStore) -> anyhow::Result<String> {
+    let config = &run.config;
+    let parts = serde_json::to_vec(&(
+        &config.objective,
+        config.train.fingerprint()?,
+        &config.stop,
+        config.seed,
+        store.fingerprint(),
+        run.base.origins()?,
+    ))?;
+    Ok(durable::sha256(&parts))
+}
