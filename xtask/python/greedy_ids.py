@@ -7,9 +7,10 @@ Takes the first prompts of a JSONL file (`{"id", "prompt", ...}` a line), frames
 user turn with the model's own chat template, and continues it greedily up to `--new` tokens or the
 end token, which is kept. Writes
 
-    {"model", "new", "prompts": [{"id", "prompt", "prompt_ids", "greedy_ids", "text", "margin"}], "versions"}
+    {"model", "new", "versions", "encodings": [{"text", "ids"}],
+     "prompts": [{"id", "prompt", "prompt_ids", "greedy_ids", "text", "margin"}]}
 
-where `margin` is the smallest gap, in logits, between the best and the second-best token over the
+where `encodings` are texts on which tokenizers tend to differ, encoded without special tokens, and `margin` is the smallest gap, in logits, between the best and the second-best token over the
 steps: a port that differs where the margin is near zero is not wrong.
 
 `--save-dir DIR` also writes the dequantised model there as a Hugging Face directory (safetensors,
@@ -27,6 +28,15 @@ from safetensors.torch import save_file
 from hf_model import load_model, load_tokenizer, quiet, versions
 
 ROOT = Path(__file__).resolve().parents[2]
+PROBES = (
+    "It costs 1234.50 euros, up 7% from 2019.",
+    "Lists:\n\n1. one\n\n22. twenty-two   333",
+    "I'll say we've won; don't you think it's SHE'S who'd know?",
+    "  two blanks,\ta tab \r\n and a trailing blank ",
+    "na\u00efve caf\u00e9 \u65e5\u672c\u8a9e \u0661\u0662\u0663 x\u00b2 \U0001f600",
+    "def f(x):\n    return x_1 ** 2  # {square}",
+    "<|im_start|>user\nHi<|im_end|>\n<|endoftext|>",
+)
 
 
 def arguments():
@@ -48,6 +58,11 @@ def first_rows(path, count):
     if len(rows) < count:
         raise SystemExit(f"{path}: {len(rows)} rows, {count} asked for")
     return rows
+
+
+def encodings(tokenizer):
+    """The probe texts with their ids."""
+    return [{"text": text, "ids": tokenizer(text, add_special_tokens=False)["input_ids"]} for text in PROBES]
 
 
 def framed(tokenizer, prompt):
@@ -102,9 +117,7 @@ def save(model, tokenizer, path):
 @torch.inference_mode()
 def check_saved(model, tokenizer, path, ids):
     """Fails unless the saved directory gives the same ids and bit-identical logits."""
-    probe = "Lists:\n\n1. one\n\n22. twenty-two  333<|im_end|>\n"
-    encode = lambda of: of(probe, add_special_tokens=False)["input_ids"]
-    if encode(tokenizer) != encode(load_tokenizer(path)):
+    if encodings(tokenizer) != encodings(load_tokenizer(path)):
         raise SystemExit(f"{path}: the saved tokenizer encodes differently")
     batch = torch.tensor([ids])
     if not torch.equal(model(batch).logits, load_model(path)(batch).logits):
@@ -112,11 +125,14 @@ def check_saved(model, tokenizer, path, ids):
 
 
 def write(path, record):
-    """One prompt a line, so that a change of the fixture is readable."""
-    head = {key: value for key, value in record.items() if key != "prompts"}
-    rows = ",\n  ".join(json.dumps(row) for row in record["prompts"])
+    """One record a line, so that a change of the fixture is readable."""
+    lists = {key: value for key, value in record.items() if isinstance(value, list)}
+    head = {key: value for key, value in record.items() if key not in lists}
+    text = json.dumps(head)[:-1]
+    for key, rows in lists.items():
+        text += f',\n "{key}": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{json.dumps(head)[:-1]},\n "prompts": [\n  {rows}\n ]}}\n', encoding="ascii")
+    path.write_text(text + "\n}\n", encoding="ascii")
 
 
 def main():
@@ -131,7 +147,8 @@ def main():
         check_saved(model, tokenizer, args.save_dir, framed(tokenizer, rows[0]["prompt"]))
     if args.out:
         prompts = [continued(model, tokenizer, row, args.new) for row in rows]
-        write(args.out, {"model": args.model.name, "new": args.new, "prompts": prompts, "versions": versions()})
+        head = {"model": args.model.name, "new": args.new, "versions": versions()}
+        write(args.out, head | {"encodings": encodings(tokenizer), "prompts": prompts})
         print(f"{len(prompts)} prompts, smallest margin {min(row['margin'] for row in prompts)}")
 
 

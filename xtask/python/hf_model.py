@@ -12,9 +12,9 @@ PACKAGES = ("torch", "transformers", "tokenizers", "gguf", "safetensors", "numpy
 
 
 def quiet(threads=None):
-    """Silences progress bars and, if asked, fixes the number of threads."""
+    """Silences notices and, if asked, fixes the number of threads."""
     transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    transformers.logging.disable_progress_bar()
     if threads:
         torch.set_num_threads(threads)
 

@@ -1,2 +1,78 @@
-//! `cargo xtask`.
-fn main() {}
+//! `cargo xtask`: builds with the right features and runs.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod arch;
+mod cargo;
+mod check;
+mod run;
+mod test;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Which command do I type?
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build `d2o` with the backend that is asked for and run `d2o train` (without a configuration, a
+    /// model or data of your own: the preset `smollm2-quick`).
+    Train(Passed),
+    /// Build `d2o` and run `d2o fetch`.
+    Fetch(Passed),
+    /// Build `d2o` and run any of its commands.
+    D2o(Passed),
+    /// Run all tests and say which were left out.
+    Test(Passed),
+    /// Everything a change has to pass: format, architecture, lints, tests, documentation.
+    Check,
+    /// The invariants of docs/architecture.md that the dependency table shows.
+    Arch,
+}
+
+/// Arguments for somebody else.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+struct Passed {
+    /// Handed on as they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Train(passed) => run::train(&passed.args),
+        Command::Fetch(passed) => run::command("fetch", &passed.args),
+        Command::D2o(passed) => run::d2o(&passed.args),
+        Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
+        Command::Check => check::check().map(|()| ExitCode::SUCCESS),
+        Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn flags_of_others_are_handed_on() {
+        Cli::command().debug_assert();
+        let words = ["xtask", "train", "--backend", "cuda", "--help", "--set=seed=1"];
+        let Command::Train(passed) = Cli::parse_from(words).command else {
+            panic!("`train` is the command train");
+        };
+        assert_eq!(passed.args, words[2..]);
+    }
+}

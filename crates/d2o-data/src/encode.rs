@@ -1,21 +1,19 @@
 //! From texts to token ids with a known boundary between prompt and response.
 
-use std::fs;
-use std::path::Path;
-
-use serde_json::json;
-
 use crate::error::DataError;
 use crate::sample::Prompt;
 use crate::template::ChatTemplate;
 use crate::tokenizer::TextTokenizer;
+
+/// What begins the answer behind several turns when no template frames them.
+const PLAIN_ANSWER: &str = "\nassistant:\n";
 
 /// Token ids of a prompt and a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
     /// All ids.
     pub ids: Vec<u32>,
-    /// How many of them are the prompt's.
+    /// How many of them, from the first, are the prompt's.
     pub prompt_len: usize,
 }
 
@@ -34,13 +32,14 @@ impl Sequence {
 /// Token limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Prompts beyond this are not cut: the caller drops them.
+    /// Most tokens of a prompt. Longer prompts are not cut, as a cut question is another question: the
+    /// lint counts them and the caller leaves them out.
     pub max_prompt_tokens: usize,
-    /// Responses beyond this are cut and lose their end token.
+    /// Most tokens of a response, its end token included. Longer ones are cut and have no end token.
     pub max_response_tokens: usize,
 }
 
-/// A tokenizer with the model's template and end token.
+/// A tokenizer with the model's chat template and end token; clones share the tokenizer.
 #[derive(Clone)]
 pub struct Encoder {
     tokenizer: TextTokenizer,
@@ -50,8 +49,17 @@ pub struct Encoder {
 
 impl Encoder {
     /// An encoder; without a template, prompts are plain text.
+    ///
+    /// `end_token` ends every response: for a chat model the token that ends a turn
+    /// ([`ChatTemplate::end_of_turn`]), else the end of the sequence ([`TextTokenizer::eos`]).
     pub fn new(tokenizer: TextTokenizer, template: Option<ChatTemplate>, end_token: u32) -> Self {
         Self { tokenizer, template, end_token }
+    }
+
+    /// The same encoder for plain text.
+    #[must_use]
+    pub fn without_template(self) -> Self {
+        Self { template: None, ..self }
     }
 
     /// The tokenizer.
@@ -71,21 +79,24 @@ impl Encoder {
 
     /// A prompt's ids: framed by the template up to where the answer begins, or plain without special tokens.
     ///
+    /// Without a template, several turns become lines `role: content` with `assistant:` on the last.
+    ///
     /// # Errors
-    /// [`DataError::Template`]; [`DataError::EmptyPrompt`].
+    /// [`DataError::Template`] if the template refuses the turns; [`DataError::EmptyPrompt`].
     pub fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, DataError> {
         let ids = self.tokenizer.encode(&self.prompt_text(prompt)?);
         if ids.is_empty() { Err(DataError::EmptyPrompt) } else { Ok(ids) }
     }
 
     pub(crate) fn prompt_text(&self, prompt: &Prompt) -> Result<String, DataError> {
-        match &self.template {
-            Some(template) => template.render(&prompt.messages(), true),
-            None => Ok(prompt.text()),
+        match (&self.template, prompt) {
+            (Some(template), prompt) => template.render(&prompt.messages(), true),
+            (None, Prompt::Messages(turns)) if turns.len() > 1 => Ok(prompt.text() + PLAIN_ANSWER),
+            (None, prompt) => Ok(prompt.text()),
         }
     }
 
-    /// A response's ids, encoded apart from the prompt, with the end token.
+    /// A response's ids, encoded apart from the prompt, with the end token behind them.
     pub fn response_ids(&self, response: &str) -> Vec<u32> {
         let mut ids = self.tokenizer.encode(response);
         if ids.last() != Some(&self.end_token) {
@@ -101,47 +112,9 @@ impl Encoder {
     pub fn sequence(&self, prompt: &Prompt, response: &str, limits: &Limits) -> Result<(Sequence, bool), DataError> {
         let mut ids = self.prompt_ids(prompt)?;
         let prompt_len = ids.len();
-        let mut response = self.response_ids(response);
-        let cut = response.len() > limits.max_response_tokens;
-        response.truncate(limits.max_response_tokens);
-        ids.extend(response);
-        Ok((Sequence { ids, prompt_len }, cut))
-    }
-
-    /// Writes tokenizer and template beside an exported model: the original files where there are some.
-    ///
-    /// # Errors
-    /// [`DataError::Io`] naming the file.
-    pub fn save(&self, dir: &Path) -> Result<(), DataError> {
-        let write = |name: &str, bytes: &[u8]| {
-            let path = dir.join(name);
-            fs::write(&path, bytes).map_err(|source| DataError::Io { path, source })
-        };
-        if let Some(source) = self.tokenizer.source() {
-            for name in ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"] {
-                let from = source.join(name);
-                if from.exists() {
-                    let bytes = fs::read(&from).map_err(|error| DataError::Io { path: from.clone(), source: error })?;
-                    write(name, &bytes)?;
-                }
-            }
-            return Ok(());
-        }
-        write("tokenizer.json", self.tokenizer.to_json()?.as_bytes())?;
-        let text = |id: Option<u32>| id.and_then(|id| self.tokenizer.token(id));
-        let config = json!({
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "eos_token": self.tokenizer.token(self.end_token),
-            "bos_token": text(self.tokenizer.bos()),
-            "clean_up_tokenization_spaces": false,
-            "chat_template": self.template.as_ref().map(ChatTemplate::source),
-        });
-        let bytes = serde_json::to_vec_pretty(&config).unwrap_or_default();
-        write("tokenizer_config.json", &bytes)?;
-        if let Some(template) = &self.template {
-            write("chat_template.jinja", template.source().as_bytes())?;
-        }
-        let generation = json!({"eos_token_id": self.end_token, "bos_token_id": self.tokenizer.bos()});
-        write("generation_config.json", &serde_json::to_vec_pretty(&generation).unwrap_or_default())
+        let response = self.response_ids(response);
+        let kept = response.len().min(limits.max_response_tokens);
+        ids.extend(&response[..kept]);
+        Ok((Sequence { ids, prompt_len }, kept < response.len()))
     }
 }

@@ -1,32 +1,35 @@
 //! A tokenizer from the vocabulary that a GGUF file carries.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::DataError;
-use crate::tokenizer::TextTokenizer;
+use crate::tokenizer::{TextTokenizer, tokenizer_error};
 
-/// The vocabulary of a GGUF file (`tokenizer.ggml.*`).
+/// The vocabulary of a GGUF file: its `tokenizer.ggml.*` metadata.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GgufVocabulary {
-    /// Kind of tokenizer; `gpt2`, byte-level BPE, is built here.
+    /// Kind of tokenizer; `gpt2`, byte-level BPE, can be built.
     pub model: String,
     /// Name of the pre-tokenizer, such as `smollm`.
     pub pre: String,
     /// Token texts, by id.
     pub tokens: Vec<String>,
-    /// Token types, by id; 3 is control, 4 user-defined.
+    /// Token types, by id: 3 is control, 4 user-defined; empty if all are normal.
     pub token_types: Vec<i32>,
-    /// Merges: two token texts with a space between them.
+    /// Merges, best first: two token texts with a space between them.
     pub merges: Vec<String>,
     /// Beginning of sequence.
     pub bos: Option<u32>,
     /// End of sequence.
     pub eos: Option<u32>,
-    /// Unknown token.
+    /// Unknown token. Byte-level BPE has no use for it.
     pub unk: Option<u32>,
+    /// Padding.
+    pub pad: Option<u32>,
+    /// Whether other tools put `bos` in front of a text. Kept for export; encoding here adds nothing.
+    pub add_bos: bool,
 }
 
 const CONTROL: i32 = 3;
@@ -35,80 +38,121 @@ const USER_DEFINED: i32 = 4;
 /// How Llama 3 splits text before merging.
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// How Qwen 2 does: the same with single digits.
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 impl TextTokenizer {
     /// Builds the tokenizer of a GGUF vocabulary; `path` is named in errors.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] naming a kind or pre-tokenizer that is not known.
+    /// [`DataError::Tokenizer`] naming a kind or pre-tokenizer that is not known, or what in the
+    /// vocabulary contradicts itself.
     pub fn from_gguf(path: &Path, vocabulary: &GgufVocabulary) -> Result<Self, DataError> {
-        let wrong = |reason: String| DataError::Tokenizer { path: path.to_path_buf(), reason };
-        if vocabulary.model != "gpt2" {
-            return Err(wrong(format!("tokenizer model `{}` is not supported; `gpt2` (byte-level BPE) is", vocabulary.model)));
-        }
-        let (normalizer, pre_tokenizer) = splitting(&vocabulary.pre)
-            .ok_or_else(|| wrong(format!("pre-tokenizer `{}` is not known; smollm, gpt-2, llama-bpe and qwen2 are", vocabulary.pre)))?;
-        let vocab: BTreeMap<&str, usize> = vocabulary.tokens.iter().enumerate().map(|(id, token)| (token.as_str(), id)).collect();
-        let merges: Vec<[&str; 2]> = vocabulary
-            .merges
-            .iter()
-            .map(|merge| merge.split_once(' ').map(|(a, b)| [a, b]).ok_or_else(|| wrong(format!("merge `{merge}` has no space"))))
-            .collect::<Result<_, _>>()?;
-        let unknown = vocabulary.unk.and_then(|id| vocabulary.tokens.get(id as usize));
+        let wrong = |reason: String| tokenizer_error(path, reason);
+        vocabulary.check().map_err(wrong)?;
+        let (normalizer, pre_tokenizer) = splitting(&vocabulary.pre).ok_or_else(|| {
+            wrong(format!("pre-tokenizer `{}` is not known; smollm, gpt-2, llama-bpe and qwen2 are", vocabulary.pre))
+        })?;
         let json = json!({
             "version": "1.0",
             "truncation": null,
             "padding": null,
-            "added_tokens": added(vocabulary),
+            "added_tokens": vocabulary.added(),
             "normalizer": normalizer,
             "pre_tokenizer": pre_tokenizer,
-            "post_processor": null,
+            "post_processor": vocabulary.post_processor(),
             "decoder": byte_level(true),
-            "model": {
-                "type": "BPE",
-                "dropout": null,
-                "unk_token": unknown,
-                "continuing_subword_prefix": null,
-                "end_of_word_suffix": null,
-                "fuse_unk": false,
-                "byte_fallback": false,
-                "ignore_merges": vocabulary.pre == "llama-bpe",
-                "vocab": vocab,
-                "merges": merges,
-            },
+            "model": vocabulary.bpe().map_err(wrong)?,
         });
-        let bytes = serde_json::to_vec(&json).map_err(|error| wrong(error.to_string()))?;
-        Ok(Self::from_bytes(&bytes)?.with_ends(vocabulary.eos, vocabulary.bos))
+        let tokenizer = Self::parse(path, json.to_string().as_bytes())?;
+        Ok(tokenizer.with_ends(vocabulary.eos, vocabulary.bos))
     }
 }
 
-fn added(vocabulary: &GgufVocabulary) -> Vec<Value> {
-    let kinds = vocabulary.token_types.iter().zip(&vocabulary.tokens).enumerate();
-    kinds
-        .filter(|(_, (kind, _))| **kind == CONTROL || **kind == USER_DEFINED)
-        .map(|(id, (kind, token))| {
-            json!({
-                "id": id, "content": token, "special": *kind == CONTROL,
-                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+impl GgufVocabulary {
+    fn check(&self) -> Result<(), String> {
+        if self.model != "gpt2" {
+            return Err(format!("tokenizer model `{}` is not supported; `gpt2` (byte-level BPE) is", self.model));
+        }
+        let (tokens, types) = (self.tokens.len(), self.token_types.len());
+        if types != 0 && types != tokens {
+            return Err(format!("the vocabulary has {tokens} tokens, but {types} token types"));
+        }
+        let named = [("bos", self.bos), ("eos", self.eos), ("unk", self.unk), ("pad", self.pad)];
+        match named.into_iter().find(|(_, id)| id.is_some_and(|id| id as usize >= tokens)) {
+            Some((name, Some(id))) => Err(format!("token `{name}` is {id}, but the vocabulary has {tokens} tokens")),
+            _ => Ok(()),
+        }
+    }
+
+    fn bpe(&self) -> Result<Value, String> {
+        let mut vocab = Map::new();
+        for (id, token) in self.tokens.iter().enumerate() {
+            if let Some(before) = vocab.insert(token.clone(), id.into()) {
+                return Err(format!("tokens {before} and {id} are both `{token}`"));
+            }
+        }
+        let pair = |merge: &String| {
+            let halves = merge.split_once(' ').map(|(first, second)| json!([first, second]));
+            halves.ok_or_else(|| format!("merge `{merge}` has no space"))
+        };
+        let merges = self.merges.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+        Ok(json!({
+            "type": "BPE",
+            "dropout": null,
+            "unk_token": null,
+            "continuing_subword_prefix": null,
+            "end_of_word_suffix": null,
+            "fuse_unk": false,
+            "byte_fallback": false,
+            "ignore_merges": self.pre == "llama-bpe",
+            "vocab": vocab,
+            "merges": merges,
+        }))
+    }
+
+    /// Tokens that are found in a text before it is split.
+    fn added(&self) -> Vec<Value> {
+        let kinds = self.token_types.iter().zip(&self.tokens).enumerate();
+        let added = kinds.filter(|(_, (kind, _))| [CONTROL, USER_DEFINED].contains(kind));
+        added
+            .map(|(id, (kind, token))| {
+                json!({
+                    "id": id, "content": token, "special": *kind == CONTROL,
+                    "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+                })
             })
+            .collect()
+    }
+
+    /// What puts `bos` in front, for tools that ask the tokenizer to.
+    fn post_processor(&self) -> Value {
+        let Some(id) = self.bos.filter(|_| self.add_bos) else { return Value::Null };
+        let token = &self.tokens[id as usize];
+        let begin = json!({"SpecialToken": {"id": token, "type_id": 0}});
+        let text = |name: &str| json!({"Sequence": {"id": name, "type_id": 0}});
+        let special = Map::from_iter([(token.clone(), json!({"id": token, "ids": [id], "tokens": [token]}))]);
+        json!({
+            "type": "TemplateProcessing",
+            "single": [begin, text("A")],
+            "pair": [begin, text("A"), text("B")],
+            "special_tokens": special,
         })
-        .collect()
+    }
 }
 
-/// Normalizer and pre-tokenizer by llama.cpp's name.
+/// Normalizer and pre-tokenizer by llama.cpp's name for them.
 fn splitting(pre: &str) -> Option<(Value, Value)> {
+    let sequence = |first: Value, second: Value| json!({"type": "Sequence", "pretokenizers": [first, second]});
     let split = |pattern: &str| {
-        json!({"type": "Sequence", "pretokenizers": [
-            {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
-            byte_level(false),
-        ]})
+        let split = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
+        sequence(split, byte_level(false))
     };
     Some(match pre {
-        "gpt-2" | "default" => (Value::Null, byte_level(true)),
+        "gpt-2" => (Value::Null, byte_level(true)),
         "smollm" => {
             let digits = json!({"type": "Digits", "individual_digits": true});
-            (Value::Null, json!({"type": "Sequence", "pretokenizers": [digits, byte_level(true)]}))
+            (Value::Null, sequence(digits, byte_level(true)))
         }
         "llama-bpe" => (Value::Null, split(LLAMA3)),
         "qwen2" => (json!({"type": "NFC"}), split(QWEN2)),

@@ -1,102 +1,71 @@
 //! What is odd about a set of rows, before anything is trained on it.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
-use serde::Serialize;
-
-use crate::encode::{Encoder, Limits};
+use crate::encode::{Encoder, Limits, Sequence};
+use crate::lint_report::{LintKind, LintReport};
 use crate::sample::NegativeSample;
+use crate::split::identity;
+use crate::template::ChatTemplate;
 
-/// Places of a finding that are listed.
-const EXAMPLES: usize = 3;
-
-/// One kind of oddity.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Finding {
-    /// What it is.
-    pub what: &'static str,
-    /// Rows that show it.
-    pub rows: usize,
-    /// Where the first ones stand, `file:line`.
-    pub places: Vec<String>,
-}
-
-/// All findings over a set of rows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LintReport {
-    /// Rows looked at.
-    pub rows: usize,
-    /// What was found, in a fixed order; kinds without rows are listed too.
-    pub findings: Vec<Finding>,
-}
-
-impl LintReport {
-    /// Rows that show this oddity.
-    pub fn count(&self, what: &str) -> usize {
-        self.findings.iter().find(|finding| finding.what == what).map_or(0, |finding| finding.rows)
-    }
-}
-
-/// Looks for duplicates, empty and cut answers, long prompts, merging boundaries and prompts with several answers.
+/// Looks at every row for what [`LintKind`] lists.
 ///
-/// A boundary merges when prompt and response encoded together give other ids than encoded apart: the
-/// model would then be scored on a split of the text that it never produces by itself.
+/// Nothing is an error here: a row may be odd and right.
 pub fn lint(samples: &[NegativeSample], encoder: &Encoder, limits: &Limits) -> LintReport {
+    let mut report = LintReport::new(samples.len());
     let mut seen = HashSet::new();
-    let mut prompts: HashMap<String, usize> = HashMap::new();
-    let kinds = [
-        "duplicate row",
-        "empty answer",
-        "answer cut to the limit (no end token)",
-        "prompt beyond the limit",
-        "prompt and answer merge into one token",
-        "prompt that the template refuses",
-        "prompt with several answers",
-    ];
-    let mut findings: Vec<Finding> = kinds.iter().map(|&what| Finding { what, rows: 0, places: Vec::new() }).collect();
+    let mut answers: HashMap<String, usize> = HashMap::new();
+    // An encoder whose end token is not the one that the template writes.
+    let template_end = encoder.template().and_then(|template: &ChatTemplate| template.end_of_turn(encoder.tokenizer()));
+    let wrong_end = template_end.is_some_and(|end| end != encoder.end_token());
     for sample in samples {
-        let mut found = [false; 7];
-        let key = sample.prompt.key();
-        found[0] = !seen.insert((key.clone(), sample.rejected.trim().to_owned()));
-        found[1] = sample.rejected.trim().is_empty();
+        let mut found = Vec::new();
+        if seen.insert(identity(sample)) {
+            let count = answers.entry(sample.prompt.key()).or_default();
+            *count += 1;
+            found.extend((*count == 2).then_some(LintKind::SharedPrompt));
+        } else {
+            found.push(LintKind::Duplicate);
+        }
         match encoder.sequence(&sample.prompt, &sample.rejected, limits) {
-            Ok((sequence, cut)) => {
-                found[2] = cut;
-                found[3] = sequence.prompt_len > limits.max_prompt_tokens;
-                found[4] = merges(sample, encoder, sequence.prompt());
-            }
-            Err(_) => found[5] = true,
+            Ok((sequence, cut)) => encoded(sample, encoder, limits, (&sequence, cut), wrong_end, &mut found),
+            Err(_) => found.push(LintKind::RefusedPrompt),
         }
-        let answers = prompts.entry(key).or_default();
-        *answers += 1;
-        found[6] = *answers == 2;
-        for (finding, _) in findings.iter_mut().zip(found).filter(|(_, found)| *found) {
-            finding.rows += 1;
-            if finding.places.len() < EXAMPLES {
-                finding.places.push(format!("{}:{}", sample.place.path.display(), sample.place.line));
-            }
-        }
+        found.into_iter().for_each(|kind| report.add(kind, &sample.place));
     }
-    LintReport { rows: samples.len(), findings }
+    report
 }
 
+fn encoded(
+    sample: &NegativeSample,
+    encoder: &Encoder,
+    limits: &Limits,
+    (sequence, cut): (&Sequence, bool),
+    wrong_end: bool,
+    found: &mut Vec<LintKind>,
+) {
+    let checks = [
+        (LintKind::Empty, sample.rejected.trim().is_empty()),
+        (LintKind::Truncated, cut),
+        (LintKind::MissingEnd, wrong_end && !cut),
+        (LintKind::LongPrompt, sequence.prompt_len > limits.max_prompt_tokens),
+        (LintKind::BoundaryMerge, merges(sample, encoder, sequence.prompt())),
+        (LintKind::SpecialToken, spells_special(sample, encoder)),
+    ];
+    found.extend(checks.into_iter().filter(|(_, odd)| *odd).map(|(kind, _)| kind));
+}
+
+/// Whether prompt and answer encoded together give other ids than encoded apart.
 fn merges(sample: &NegativeSample, encoder: &Encoder, prompt: &[u32]) -> bool {
     let Ok(text) = encoder.prompt_text(&sample.prompt) else { return false };
-    let together = encoder.tokenizer().encode(&format!("{text}{}", sample.rejected));
-    !together.starts_with(prompt)
+    let together = encoder.tokenizer().encode(&(text + &sample.rejected));
+    let answer = encoder.tokenizer().encode(&sample.rejected);
+    together.strip_prefix(prompt) != Some(answer.as_slice())
 }
 
-impl fmt::Display for LintReport {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{} rows", self.rows)?;
-        for finding in &self.findings {
-            write!(out, "{:>8}  {}", finding.rows, finding.what)?;
-            if !finding.places.is_empty() {
-                write!(out, "  ({})", finding.places.join(", "))?;
-            }
-            writeln!(out)?;
-        }
-        Ok(())
-    }
+/// Whether the row's own words contain a special token, such as one that ends a turn.
+fn spells_special(sample: &NegativeSample, encoder: &Encoder) -> bool {
+    let tokenizer = encoder.tokenizer();
+    let special = |text: &str| tokenizer.encode(text) != tokenizer.encode_untrusted(text);
+    special(&sample.rejected) || sample.prompt.messages().iter().any(|turn| special(&turn.content))
 }

@@ -1,19 +1,20 @@
 //! Prompts to answer or to score: JSON lines, and PyRIT's seed files.
 
-use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_yaml_ng::Value;
 
 use crate::error::DataError;
-use crate::jsonl::Row;
+use crate::lines::Lines;
+use crate::preference;
+use crate::row::Row;
 use crate::sample::{Place, Prompt};
 
 /// A prompt, with an answer where the file has one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PromptRow {
-    /// The row's own id, or file name and line.
+    /// The row's own id, or file name and line; in seed files, the file's stem and a number.
     pub id: String,
     /// What is asked.
     pub prompt: Prompt,
@@ -23,13 +24,15 @@ pub struct PromptRow {
     pub place: Place,
 }
 
-/// Prompts of a file: JSON lines `{id?, prompt | messages, response?}`, or PyRIT's YAML (`.prompt`, `.yaml`).
+/// Prompts of a file: JSON lines `{id?, prompt | messages, response?}`, or PyRIT's seeds in YAML
+/// (`.prompt`, `.yaml`, `.yml`: a list `seeds` of items with a `value`).
+///
+/// A name that ends in `.gz` is unpacked on the way.
 ///
 /// # Errors
 /// A row that cannot be read, with file, line and field; a file without rows.
 pub fn load_prompts(path: &Path) -> Result<Vec<PromptRow>, DataError> {
-    let text = fs::read_to_string(path).map_err(|source| DataError::Io { path: path.to_path_buf(), source })?;
-    parse_prompts(path, &text)
+    collect(Lines::open(path)?)
 }
 
 /// The same from text; `path` names it in errors and tells the format by its ending.
@@ -37,53 +40,74 @@ pub fn load_prompts(path: &Path) -> Result<Vec<PromptRow>, DataError> {
 /// # Errors
 /// As [`load_prompts`].
 pub fn parse_prompts(path: &Path, text: &str) -> Result<Vec<PromptRow>, DataError> {
-    let yaml = path.extension().is_some_and(|ext| ext == "prompt" || ext == "yaml" || ext == "yml");
-    let rows = if yaml { seeds(path, text)? } else { lines(path, text)? };
-    if rows.is_empty() {
-        let reason = "the file holds no prompt".to_owned();
-        return Err(DataError::Line { path: path.to_path_buf(), line: 1, reason });
-    }
-    Ok(rows)
+    collect(Lines::new(path, Box::new(Cursor::new(text.to_owned()))))
 }
 
-fn lines(path: &Path, text: &str) -> Result<Vec<PromptRow>, DataError> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(index, line)| {
-            let place = Place { path: path.to_path_buf(), line: index + 1 };
-            let wrong = |reason: String| DataError::Line { path: place.path.clone(), line: place.line, reason };
-            let value = serde_json::from_str(line).map_err(|error| wrong(format!("not a JSON object: {error}")))?;
-            let Value::Object(fields) = value else { return Err(wrong("not a JSON object".to_owned())) };
-            let row = Row { fields, place: place.clone() };
-            let prompt = if row.has("messages") { Prompt::Messages(row.messages()?) } else { Prompt::Text(row.text("prompt")?) };
-            let response = if row.has("response") { Some(row.text("response")?) } else { None };
-            Ok(PromptRow { id: row.id(""), prompt, response, place })
-        })
-        .collect()
+fn collect(lines: Lines) -> Result<Vec<PromptRow>, DataError> {
+    let path = lines.path().to_path_buf();
+    let name = path.to_string_lossy().to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let yaml = [".prompt", ".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
+    let rows = if yaml { seeds(&path, lines)? } else { json_lines(&path, lines)? };
+    if rows.is_empty() { Err(DataError::NoPrompts { path }) } else { Ok(rows) }
 }
 
-#[derive(Deserialize)]
-struct SeedFile {
-    seeds: Vec<Seed>,
+fn json_lines(path: &Path, lines: Lines) -> Result<Vec<PromptRow>, DataError> {
+    let row = |(line, bytes): (usize, Vec<u8>)| {
+        let row = Row::parse(path, line, &bytes)?;
+        let (prompt, response) = (preference::prompt(&row)?, row.optional("response")?);
+        Ok(PromptRow { id: row.id()?, prompt, response, place: row.place().clone() })
+    };
+    lines.filled().map(|line| line.and_then(row)).collect()
 }
 
-#[derive(Deserialize)]
-struct Seed {
-    value: String,
-}
-
-fn seeds(path: &Path, text: &str) -> Result<Vec<PromptRow>, DataError> {
-    let file: SeedFile = serde_yaml_ng::from_str(text).map_err(|error| DataError::Line {
+/// The items of the list `seeds`, by their `value`.
+fn seeds(path: &Path, lines: Lines) -> Result<Vec<PromptRow>, DataError> {
+    let bytes = lines.map(|line| Ok(line?.1)).collect::<Result<Vec<_>, DataError>>()?.concat();
+    let file: Value = serde_yaml_ng::from_slice(&bytes).map_err(|error| DataError::Row {
         path: path.to_path_buf(),
         line: error.location().map_or(1, |at| at.line()),
-        reason: error.to_string(),
+        problem: format!("not YAML: {error}"),
+        expected: "YAML with a list `seeds`",
     })?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let rows = file.seeds.into_iter().enumerate().map(|(index, seed)| PromptRow {
-        id: format!("{stem}-{:04}", index + 1),
-        prompt: Prompt::Text(seed.value.trim().to_owned()),
-        response: None,
-        place: Place { path: path.to_path_buf(), line: index + 1 },
-    });
-    Ok(rows.filter(|row| !row.prompt.text().is_empty()).collect())
+    let Some(items) = file.get("seeds").and_then(Value::as_sequence) else {
+        let problem = if file.get("seeds").is_some() { "is no list" } else { "is missing" };
+        return Err(wrong(path, 1, "seeds", problem, "a list of items with a `value`"));
+    };
+    let starts = item_lines(&String::from_utf8_lossy(&bytes));
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let seed = |(index, item): (usize, &Value)| {
+        // Items that are not written with one dash a line stand somewhere in the file.
+        let line = if starts.len() == items.len() { starts[index] } else { 1 };
+        let value = item.get("value").and_then(Value::as_str).map(str::trim);
+        let problem = if value.is_some() { "is empty" } else { "is missing or no text" };
+        let text = value.filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| wrong(path, line, &format!("seeds[{index}].value"), problem, "a text"))?;
+        let (id, prompt) = (format!("{stem}-{:04}", index + 1), Prompt::Text(text.to_owned()));
+        Ok(PromptRow { id, prompt, response: None, place: Place::new(path, line) })
+    };
+    items.iter().enumerate().map(seed).collect()
+}
+
+fn wrong(path: &Path, line: usize, field: &str, problem: &str, expected: &'static str) -> DataError {
+    let (path, field, problem) = (path.to_path_buf(), field.to_owned(), problem.to_owned());
+    DataError::Field { path, line, field, problem, expected }
+}
+
+/// Physical lines on which the items of a block list `seeds:` begin.
+///
+/// Whatever belongs to an item is indented deeper than its dash, so equal indentation tells the items.
+fn item_lines(text: &str) -> Vec<usize> {
+    let mut indent = None;
+    let numbered = text.lines().enumerate().skip_while(|(_, line)| !line.starts_with("seeds:")).skip(1);
+    // The list ends where the next key of the file begins.
+    let inside = |line: &str| line.is_empty() || line.starts_with([' ', '-', '#', '\r']);
+    let numbered = numbered.take_while(|(_, line)| inside(line));
+    let begins = |(index, line): (usize, &str)| {
+        let rest = line.trim_start_matches(' ');
+        let depth = line.len() - rest.len();
+        let dash = rest == "-" || rest.starts_with("- ");
+        (dash && *indent.get_or_insert(depth) == depth).then_some(index + 1)
+    };
+    numbered.filter_map(begins).collect()
 }

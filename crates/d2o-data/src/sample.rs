@@ -1,6 +1,7 @@
 //! Rows as the rest of the crate sees them.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +14,16 @@ pub struct Message {
     pub content: String,
 }
 
+impl Message {
+    /// A turn of `role` that says `content`.
+    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { role: role.into(), content: content.into() }
+    }
+}
+
 /// What the model was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Prompt {
     /// One request, or plain text for a model without a template.
     Text(String),
@@ -26,18 +35,21 @@ impl Prompt {
     /// The prompt as turns; a text is one user turn.
     pub fn messages(&self) -> Vec<Message> {
         match self {
-            Self::Text(text) => vec![Message { role: "user".to_owned(), content: text.clone() }],
+            Self::Text(text) => vec![Message::new("user", text)],
             Self::Messages(messages) => messages.clone(),
         }
     }
 
-    /// The prompt as text: the only turn's content, or turns on lines of their own.
+    /// The prompt as text: a lone user turn's content, or one line `role: content` for each turn.
     pub fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Messages(messages) => match messages.as_slice() {
-                [only] => only.content.clone(),
-                many => many.iter().map(|turn| format!("{}: {}", turn.role, turn.content)).collect::<Vec<_>>().join("\n"),
+            Self::Messages(turns) => match turns.as_slice() {
+                [only] if only.role == "user" => only.content.clone(),
+                turns => {
+                    let lines = turns.iter().map(|turn| format!("{}: {}", turn.role, turn.content));
+                    lines.collect::<Vec<_>>().join("\n")
+                }
             },
         }
     }
@@ -48,13 +60,31 @@ impl Prompt {
     }
 }
 
-/// Where a row came from.
+/// Where a row came from; displays as `path:line`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file.
     pub path: PathBuf,
-    /// Physical line of its beginning, from 1.
+    /// Physical line of the row's beginning, from 1; in Parquet, the row's number.
     pub line: usize,
+}
+
+impl Place {
+    pub(crate) fn new(path: &Path, line: usize) -> Self {
+        Self { path: path.to_path_buf(), line }
+    }
+
+    /// File name and line: the id of a row that has none of its own.
+    pub(crate) fn id(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        format!("{name}:{}", self.line)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.path.display(), self.line)
+    }
 }
 
 /// A prompt with an answer that people rejected.
@@ -70,4 +100,32 @@ pub struct NegativeSample {
     pub chosen: Option<String>,
     /// Where the row came from.
     pub place: Place,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_and_its_lone_user_turn_are_one_prompt() {
+        let text = Prompt::Text("How  ARE\nyou?".into());
+        let turn = Prompt::Messages(text.messages());
+        assert_eq!(text.key(), "how are you?");
+        assert_eq!(text.key(), turn.key());
+        assert_eq!(text.text(), turn.text());
+    }
+
+    #[test]
+    fn a_system_message_is_no_user_turn() {
+        let system = Prompt::Messages(vec![Message::new("system", "hi")]);
+        assert_ne!(system.key(), Prompt::Text("hi".into()).key());
+    }
+
+    #[test]
+    fn prompts_are_texts_or_lists_in_json() {
+        let prompts = [Prompt::Text("a".into()), Prompt::Messages(vec![Message::new("user", "b")])];
+        let json = serde_json::to_string(&prompts).unwrap();
+        assert_eq!(json, r#"["a",[{"role":"user","content":"b"}]]"#);
+        assert_eq!(serde_json::from_str::<Vec<Prompt>>(&json).unwrap(), prompts);
+    }
 }

@@ -1,13 +1,13 @@
 //! Answers with human scores, as PyRIT publishes them.
 
-use std::fs::File;
-use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use csv::{Reader, ReaderBuilder, StringRecord};
+use csv::StringRecord;
 
+use crate::csv_records::Records;
 use crate::error::DataError;
-use crate::jsonl::Rows;
+use crate::lines::Lines;
+use crate::load::{Parsed, ParsedRows};
 use crate::sample::{NegativeSample, Place, Prompt};
 
 /// An answer with its human score, whatever the score.
@@ -17,7 +17,7 @@ pub struct LabelledAnswer {
     pub prompt: String,
     /// The answer.
     pub answer: String,
-    /// The score, or the mean of several raters'.
+    /// The score, or the mean of several people's.
     pub score: f64,
     /// Where the row came from.
     pub place: Place,
@@ -26,167 +26,116 @@ pub struct LabelledAnswer {
 const PROMPT: &str = "objective";
 const ANSWER: &str = "assistant_response";
 const SCORE: &str = "human_score";
+const COLUMNS: &str = "the columns objective, assistant_response and human_score";
+const CELLS: &str = "as many cells as the header has";
 
-/// All scored answers of a CSV file: columns `objective`, `assistant_response`, and `human_score` or `human_score_1`, …
+/// All scored answers of a CSV file: columns `objective`, `assistant_response`, and `human_score` or
+/// `human_score_1`, `human_score_2`, …, of which the mean is taken.
 ///
-/// Lines at the top that begin with `#` are comments. Rows without any score are left out.
+/// Lines at the top that begin with `#` are comments, other columns are ignored, and rows that nobody
+/// scored are left out. A name that ends in `.gz` is unpacked on the way.
 ///
 /// # Errors
-/// A missing column, a row that cannot be read, a score that is no number: with line and field.
+/// A missing column, a row that cannot be read, an empty text, a score that is no number: with line and field.
 pub fn load_labelled(path: &Path) -> Result<Vec<LabelledAnswer>, DataError> {
-    let file = File::open(path).map_err(|source| DataError::Io { path: path.to_path_buf(), source })?;
-    Table::new(path, file)?.collect()
+    Table::new(Lines::open(path)?)?.filter_map(Result::transpose).collect()
 }
 
-pub(crate) fn negatives(path: &Path, source: impl Read + 'static, threshold: f64) -> Rows {
-    let table = match Table::new(path, source) {
-        Ok(table) => table,
-        Err(error) => return Box::new(std::iter::once(Err(error))),
-    };
-    Box::new(table.filter_map(move |row| match row {
-        Err(error) => Some(Err(error)),
-        Ok(row) if row.score < threshold => None,
-        Ok(row) => {
-            let name = row.place.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Some(Ok(NegativeSample {
-                id: format!("{name}:{}", row.place.line),
-                prompt: Prompt::Text(row.prompt),
-                rejected: row.answer,
-                chosen: None,
-                place: row.place,
-            }))
-        }
-    }))
-}
-
-/// Rows and the reason why none of them reaches `threshold`.
-pub(crate) fn why_none(path: &Path, threshold: f64) -> Result<(usize, String), DataError> {
-    let rows = load_labelled(path)?;
-    let highest = rows.iter().map(|row| row.score).fold(f64::NEG_INFINITY, f64::max);
-    let reason = format!("the threshold is {threshold}, the highest score {highest}");
-    Ok((rows.len(), reason))
-}
-
-struct Table {
-    path: PathBuf,
-    reader: Reader<Cursor<Vec<u8>>>,
-    /// Comment lines before the header.
-    skipped: usize,
+/// A scored table behind its header; gives one item a row, none where nobody scored it.
+pub(crate) struct Table {
+    records: Records,
     prompt: usize,
     answer: usize,
     scores: Vec<(usize, String)>,
 }
 
 impl Table {
-    fn new(path: &Path, mut source: impl Read) -> Result<Self, DataError> {
-        let mut bytes = Vec::new();
-        source
-            .read_to_end(&mut bytes)
-            .map_err(|source| DataError::Io { path: path.to_path_buf(), source })?;
-        let (start, skipped) = after_comments(&bytes);
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(Cursor::new(bytes.split_off(start)));
-        let headers = reader.headers().map_err(|error| csv_error(path, skipped, &error))?.clone();
-        let column = |name: &'static str| {
-            headers.iter().position(|header| header.trim() == name).ok_or_else(|| DataError::Field {
-                path: path.to_path_buf(),
-                line: skipped + 1,
-                field: name.to_owned(),
-                problem: "is not a column".to_owned(),
-                expected: "columns objective, assistant_response and human_score",
-            })
+    pub(crate) fn new(lines: Lines) -> Result<Self, DataError> {
+        let mut records = Records::new(lines);
+        let (line, header) = records.next().transpose()?.unwrap_or_else(|| (1, StringRecord::new()));
+        let place = Place::new(records.path(), line);
+        let names: Vec<&str> = header.iter().map(str::trim).collect();
+        let column = |name: &str| {
+            let found = names.iter().position(|&column| column == name);
+            found.ok_or_else(|| wrong(&place, name, "is no column", COLUMNS))
         };
-        let scores: Vec<(usize, String)> = headers
-            .iter()
-            .enumerate()
-            .filter(|(_, header)| header.trim().starts_with(SCORE))
-            .map(|(index, header)| (index, header.trim().to_owned()))
-            .collect();
-        if scores.is_empty() {
-            column(SCORE)?;
+        let mut scores: Vec<usize> = (0..names.len()).filter(|&index| is_persons_score(names[index])).collect();
+        if scores.is_empty() || names.contains(&SCORE) {
+            scores = vec![column(SCORE)?];
         }
+        let scores = scores.into_iter().map(|index| (index, names[index].to_owned())).collect();
         let (prompt, answer) = (column(PROMPT)?, column(ANSWER)?);
-        Ok(Self { path: path.to_path_buf(), reader, skipped, prompt, answer, scores })
+        Ok(Self { records, prompt, answer, scores })
     }
 
-    fn row(&self, record: &StringRecord, line: usize) -> Result<Option<LabelledAnswer>, DataError> {
-        let Some(score) = self.score(record, line)? else { return Ok(None) };
-        Ok(Some(LabelledAnswer {
-            prompt: self.text(record, self.prompt, PROMPT, line)?,
-            answer: self.text(record, self.answer, ANSWER, line)?,
-            score,
-            place: Place { path: self.path.clone(), line },
+    /// The rows as rejected answers, those with a score of at least `threshold`.
+    pub(crate) fn negatives(self, threshold: f64) -> ParsedRows {
+        Box::new(self.map(move |row| {
+            let Some(row) = row? else { return Ok(Parsed::default()) };
+            let score = Some(row.score);
+            let negatives = if row.score >= threshold { vec![row.into()] } else { Vec::new() };
+            Ok(Parsed { negatives, score })
         }))
     }
 
-    fn text(&self, record: &StringRecord, column: usize, field: &str, line: usize) -> Result<String, DataError> {
-        match record.get(column).map(str::trim) {
-            Some(text) if !text.is_empty() => Ok(text.to_owned()),
-            found => {
-                let problem = if found.is_some() { "is empty" } else { "is missing" };
-                Err(self.wrong(field, problem.to_owned(), "a text", line))
-            }
-        }
+    fn row(&self, record: &StringRecord, line: usize) -> Result<Option<LabelledAnswer>, DataError> {
+        let place = Place::new(self.records.path(), line);
+        let Some(score) = self.score(record, &place)? else { return Ok(None) };
+        let prompt = text(record, self.prompt, PROMPT, &place)?;
+        let answer = text(record, self.answer, ANSWER, &place)?;
+        Ok(Some(LabelledAnswer { prompt, answer, score, place }))
     }
 
     /// The mean of the scores that are there.
-    fn score(&self, record: &StringRecord, line: usize) -> Result<Option<f64>, DataError> {
+    fn score(&self, record: &StringRecord, place: &Place) -> Result<Option<f64>, DataError> {
         let mut sum = 0.0;
         let mut count = 0;
         for (column, name) in &self.scores {
-            let text = record.get(*column).unwrap_or_default().trim();
-            if text.is_empty() {
+            let cell = record.get(*column).ok_or_else(|| wrong(place, name, "is missing", CELLS))?.trim();
+            if cell.is_empty() {
                 continue;
             }
-            match text.parse::<f64>() {
+            match cell.parse::<f64>() {
                 Ok(score) if score.is_finite() => sum += score,
-                _ => return Err(self.wrong(name, format!("is `{text}`"), "a number", line)),
+                _ => return Err(wrong(place, name, &format!("is `{cell}`"), "a number")),
             }
             count += 1;
         }
         Ok((count > 0).then(|| sum / f64::from(count)))
     }
-
-    fn wrong(&self, field: &str, problem: String, expected: &'static str, line: usize) -> DataError {
-        DataError::Field { path: self.path.clone(), line, field: field.to_owned(), problem, expected }
-    }
 }
 
 impl Iterator for Table {
-    type Item = Result<LabelledAnswer, DataError>;
+    type Item = Result<Option<LabelledAnswer>, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut record = StringRecord::new();
-        loop {
-            match self.reader.read_record(&mut record) {
-                Err(error) => return Some(Err(csv_error(&self.path, self.skipped, &error))),
-                Ok(false) => return None,
-                Ok(true) => {}
-            }
-            let line = record.position().map_or(0, |position| position.line() as usize) + self.skipped;
-            match self.row(&record, line) {
-                Ok(Some(row)) => return Some(Ok(row)),
-                Ok(None) => {}
-                Err(error) => return Some(Err(error)),
-            }
-        }
+        let record = self.records.next()?;
+        Some(record.and_then(|(line, record)| self.row(&record, line)))
     }
 }
 
-fn after_comments(bytes: &[u8]) -> (usize, usize) {
-    let bom: &[u8] = b"\xef\xbb\xbf";
-    let mut start = if bytes.starts_with(bom) { bom.len() } else { 0 };
-    let mut lines = 0;
-    while bytes.get(start) == Some(&b'#') {
-        lines += 1;
-        match bytes[start..].iter().position(|&byte| byte == b'\n') {
-            Some(end) => start += end + 1,
-            None => start = bytes.len(),
-        }
+impl From<LabelledAnswer> for NegativeSample {
+    fn from(row: LabelledAnswer) -> Self {
+        let prompt = Prompt::Text(row.prompt);
+        Self { id: row.place.id(), prompt, rejected: row.answer, chosen: None, place: row.place }
     }
-    (start, lines)
 }
 
-fn csv_error(path: &Path, skipped: usize, error: &csv::Error) -> DataError {
-    let line = error.position().map_or(0, |position| position.line() as usize) + skipped;
-    DataError::Line { path: path.to_path_buf(), line, reason: error.to_string() }
+/// `human_score_1` and its like.
+fn is_persons_score(name: &str) -> bool {
+    let number = name.strip_prefix(SCORE).and_then(|rest| rest.strip_prefix('_'));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+fn text(record: &StringRecord, column: usize, field: &str, place: &Place) -> Result<String, DataError> {
+    match record.get(column).map(str::trim) {
+        Some("") => Err(wrong(place, field, "is empty", "a text")),
+        Some(text) => Ok(text.to_owned()),
+        None => Err(wrong(place, field, "is missing", CELLS)),
+    }
+}
+
+fn wrong(place: &Place, field: &str, problem: &str, expected: &'static str) -> DataError {
+    let (path, line) = (place.path.clone(), place.line);
+    DataError::Field { path, line, field: field.to_owned(), problem: problem.to_owned(), expected }
 }

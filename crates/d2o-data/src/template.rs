@@ -3,15 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use minijinja::value::{Kwargs, Value};
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
+use serde_json::Map;
 
+use crate::calendar::Date;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
+use crate::python_json::to_json;
 use crate::sample::Message;
-use crate::tokenizer::read_config;
+use crate::tokenizer::{TextTokenizer, named_token, read_config};
 
 const NAME: &str = "chat_template";
 
@@ -22,45 +24,71 @@ pub struct ChatTemplate {
     source: String,
     bos: String,
     eos: String,
+    date: Date,
 }
 
 impl ChatTemplate {
     /// Compiles a template; `bos` and `eos` are the tokens' texts, empty where there is none.
     ///
+    /// Templates see what transformers shows them: `trim_blocks` and `lstrip_blocks`, methods of Python's
+    /// strings, lists and dictionaries, `break` and `continue`, `raise_exception`, `strftime_now` (see
+    /// [`with_date`](Self::with_date)), a `tojson` that writes as Python does, and no tools or documents.
+    ///
     /// # Errors
     /// [`DataError::Template`] with line and reason.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, DataError> {
         let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(template_error)?;
-        environment.set_syntax(syntax);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(template_error)?);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });
-        environment.add_function("strftime_now", strftime_now);
         environment.add_filter("tojson", to_json);
-        environment.add_template_owned(NAME, source.to_owned()).map_err(template_error)?;
-        Ok(Self { environment, source: source.to_owned(), bos: bos.to_owned(), eos: eos.to_owned() })
+        let compiled = environment.add_template_owned(NAME, without_generation_marks(source));
+        compiled.map_err(template_error)?;
+        let (source, bos, eos) = (source.to_owned(), bos.to_owned(), eos.to_owned());
+        Ok(Self { environment, source, bos, eos, date: Date::default() }.with_clock())
     }
 
-    /// The template of a Hugging Face directory: `chat_template.jinja`, or inside `tokenizer_config.json`.
+    /// The same template on another day, as year, month and day.
+    ///
+    /// A template that asks for today's date would give other prompts every day, and what was drawn
+    /// yesterday would not fit today's model inputs. So `strftime_now` always says the same day:
+    /// 26 July 2024, unless another is set here. Transformers says the current one.
+    ///
+    /// # Errors
+    /// [`DataError::Template`] if there is no such day.
+    pub fn with_date(self, year: i32, month: u32, day: u32) -> Result<Self, DataError> {
+        let reason = || format!("{year}-{month:02}-{day:02} is no day of the calendar");
+        let date = Date::new(year, month, day);
+        let date = date.ok_or_else(|| DataError::Template { line: None, reason: reason() })?;
+        Ok(Self { date, ..self }.with_clock())
+    }
+
+    fn with_clock(mut self) -> Self {
+        let date = self.date;
+        self.environment.add_function("strftime_now", move |format: &str| {
+            date.format(format).map_err(|reason| Error::new(ErrorKind::InvalidOperation, reason))
+        });
+        self
+    }
+
+    /// The template of a Hugging Face directory: `chat_template.jinja`, or inside `tokenizer_config.json`,
+    /// alone or in a list as the one named `default`.
     ///
     /// # Errors
     /// A file that cannot be read, a template that cannot be compiled.
     pub fn from_dir(dir: &Path) -> Result<Option<Self>, DataError> {
-        let config = read_config(dir)?;
         let path = dir.join("chat_template.jinja");
         let source = if path.exists() {
-            Some(fs::read_to_string(&path).map_err(|source| DataError::Io { path, source })?)
+            Some(fs::read_to_string(&path).map_err(|source| DataError::io(&path, source))?)
         } else {
-            in_config(&config)
+            in_config(&read_config(&dir.join("tokenizer_config.json"))?)
         };
-        let token = |key: &str| {
-            let value = config.get(key);
-            let text = value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
-            text.unwrap_or_default().to_owned()
-        };
-        source.map(|source| Self::new(&source, &token("bos_token"), &token("eos_token"))).transpose()
+        let bos = named_token(dir, "bos_token")?.unwrap_or_default();
+        let eos = named_token(dir, "eos_token")?.unwrap_or_default();
+        source.map(|source| Self::new(&source, &bos, &eos)).transpose()
     }
 
     /// The conversation as text, with the beginning of the assistant's turn if asked for.
@@ -70,15 +98,29 @@ impl ChatTemplate {
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, DataError> {
         let template = self.environment.get_template(NAME).map_err(template_error)?;
         let turn = |message: &Message| context! { role => message.role.as_str(), content => message.content.as_str() };
-        let messages: Vec<Value> = messages.iter().map(turn).collect();
-        template
-            .render(context! {
-                messages,
-                add_generation_prompt,
-                bos_token => self.bos.as_str(),
-                eos_token => self.eos.as_str(),
-            })
-            .map_err(template_error)
+        let turns: Vec<Value> = messages.iter().map(turn).collect();
+        let context = context! {
+            messages => turns,
+            add_generation_prompt => add_generation_prompt,
+            bos_token => self.bos.as_str(),
+            eos_token => self.eos.as_str(),
+            tools => Value::from(()),
+            documents => Value::from(()),
+        };
+        template.render(context).map_err(template_error)
+    }
+
+    /// The token with which the template ends an assistant's turn, if it is a single special one.
+    ///
+    /// Found by rendering a conversation and looking behind the answer.
+    pub fn end_of_turn(&self, tokenizer: &TextTokenizer) -> Option<u32> {
+        let answer = "d2o-answer";
+        let turns = [Message::new("user", "d2o-question"), Message::new("assistant", answer)];
+        let text = self.render(&turns, false).ok()?;
+        let behind = &text[text.rfind(answer)? + answer.len()..];
+        let first = *tokenizer.encode(behind).first()?;
+        let special = tokenizer.decode(&[first], true).is_empty() && !tokenizer.decode(&[first], false).is_empty();
+        special.then_some(first)
     }
 
     /// The template's text.
@@ -86,64 +128,47 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// Hexadecimal SHA-256 of the template and its tokens.
+    /// Hexadecimal SHA-256 of the template, its tokens and its date.
     pub fn fingerprint(&self) -> String {
-        let text = format!("{}\0{}\0{}", self.source, self.bos, self.eos);
-        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        let date = format!("{:?}", self.date);
+        [&self.source, &self.bos, &self.eos, &date]
+            .into_iter()
+            .fold(Fingerprint::default(), |digest, part| digest.text(part))
+            .finish()
     }
 }
 
-/// A template that stands in `tokenizer_config.json`, alone or as the one named `default`.
-fn in_config(config: &serde_json::Value) -> Option<String> {
+/// Turns the tags that mark an answer for training, which render as nothing, into ones that minijinja knows.
+fn without_generation_marks(source: &str) -> String {
+    let mut compiled = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(begin) = rest.find("{%") {
+        let (before, tag) = rest.split_at(begin);
+        compiled.push_str(before);
+        let end = tag.find("%}").map_or(tag.len(), |end| end + 2);
+        let (tag, behind) = tag.split_at(end);
+        let name = tag.trim_matches(|c: char| "{%}+-".contains(c) || c.is_whitespace());
+        compiled.push_str(&match name {
+            "generation" => tag.replacen(name, "if true", 1),
+            "endgeneration" => tag.replacen(name, "endif", 1),
+            _ => tag.to_owned(),
+        });
+        rest = behind;
+    }
+    compiled.push_str(rest);
+    compiled
+}
+
+fn in_config(config: &Map<String, serde_json::Value>) -> Option<String> {
     let template = config.get("chat_template")?;
     if let Some(text) = template.as_str() {
         return Some(text.to_owned());
     }
-    let named = template.as_array()?.iter().find(|entry| entry.get("name").and_then(|name| name.as_str()) == Some("default"))?;
-    named.get("template")?.as_str().map(str::to_owned)
+    let named = |entry: &&serde_json::Value| entry.get("name").and_then(|name| name.as_str()) == Some("default");
+    template.as_array()?.iter().find(named)?.get("template")?.as_str().map(str::to_owned)
 }
 
 fn template_error(error: Error) -> DataError {
-    let line = error.line().map_or_else(String::new, |line| format!(" (template line {line})"));
-    DataError::Template { reason: format!("{}{line}", error.detail().map_or_else(|| error.to_string(), str::to_owned)) }
-}
-
-/// JSON as Python's `json.dumps` writes it: `, ` and `: ` between items, nothing escaped for HTML.
-fn to_json(value: Value, options: Kwargs) -> Result<Value, Error> {
-    let indent: Option<usize> = options.get("indent")?;
-    options.get::<Option<bool>>("ensure_ascii")?;
-    options.assert_all_used()?;
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
-    let mut bytes = Vec::new();
-    match indent {
-        Some(width) => {
-            let spaces = " ".repeat(width);
-            let formatter = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
-            value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter)).map_err(failed)?;
-        }
-        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, PythonStyle)).map_err(failed)?,
-    }
-    Ok(Value::from_safe_string(String::from_utf8_lossy(&bytes).into_owned()))
-}
-
-struct PythonStyle;
-
-impl serde_json::ser::Formatter for PythonStyle {
-    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
-    }
-
-    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
-        writer.write_all(b": ")
-    }
-}
-
-/// Today's date would make prompts differ from day to day, and a stored anchor stale: it is refused.
-fn strftime_now(format: String) -> Result<Value, Error> {
-    let message = format!("the template asks for today's date (`{format}`), so its prompts would change every day");
-    Err(Error::new(ErrorKind::InvalidOperation, message))
+    let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    DataError::Template { line: error.line(), reason }
 }

@@ -1,42 +1,43 @@
-//! Tokenizers: a `tokenizer.json`, or one built from a GGUF vocabulary.
+//! Tokenizers: a `tokenizer.json`, or one built from the vocabulary of a GGUF file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value};
 use tokenizers::Tokenizer;
 
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 
-/// A tokenizer with its end and begin tokens.
+/// Text of many scripts, to find out at the start whether a tokenizer can encode at all.
+const PROBE: &str = "a B\t1\n\u{e9}\u{4e2d}\u{1f600}\u{fffd}";
+
+/// A tokenizer with its end and begin tokens; clones share it.
 #[derive(Clone)]
 pub struct TextTokenizer {
-    inner: Tokenizer,
+    inner: Arc<Tokenizer>,
+    /// The same tokenizer, blind for special tokens in the text.
+    literal: Arc<OnceLock<Tokenizer>>,
+    vocab_size: usize,
     eos: Option<u32>,
     bos: Option<u32>,
-    /// What to write beside an exported model, if it was read from a directory.
+    /// Where its files can be copied from, if it was read from a directory.
     source: Option<PathBuf>,
 }
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json` and, if it is there, `tokenizer_config.json` of a directory.
+    /// Reads `tokenizer.json` of a Hugging Face directory, and the end and begin tokens from
+    /// `tokenizer_config.json` or `special_tokens_map.json` where these exist.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] naming the file.
+    /// [`DataError::Tokenizer`] naming the file, also if an end or begin token is not in the vocabulary.
     pub fn from_dir(dir: &Path) -> Result<Self, DataError> {
         let path = dir.join("tokenizer.json");
-        let bytes = fs::read(&path).map_err(|source| DataError::Io { path: path.clone(), source })?;
+        let bytes = fs::read(&path).map_err(|source| DataError::io(&path, source))?;
         let mut tokenizer = Self::parse(&path, &bytes)?;
-        let config = read_config(dir)?;
-        let named = |key: &str| {
-            let value = config.get(key)?;
-            let text = value.as_str().or_else(|| value.get("content")?.as_str())?;
-            tokenizer.inner.token_to_id(text)
-        };
-        let (eos, bos) = (named("eos_token"), named("bos_token"));
-        tokenizer.eos = eos;
-        tokenizer.bos = bos;
+        tokenizer.eos = tokenizer.named(dir, "eos_token")?;
+        tokenizer.bos = tokenizer.named(dir, "bos_token")?;
         tokenizer.source = Some(dir.to_path_buf());
         Ok(tokenizer)
     }
@@ -49,41 +50,63 @@ impl TextTokenizer {
         Self::parse(Path::new("tokenizer.json"), bytes)
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, DataError> {
-        let mut inner = Tokenizer::from_bytes(bytes)
-            .map_err(|error| DataError::Tokenizer { path: path.to_path_buf(), reason: error.to_string() })?;
-        // Some files carry the settings of the last training run.
-        let cut = inner.with_truncation(None).map(|_| ());
-        cut.map_err(|error| DataError::Tokenizer { path: path.to_path_buf(), reason: error.to_string() })?;
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, DataError> {
+        let wrong = |error: tokenizers::Error| tokenizer_error(path, error.to_string());
+        let mut inner = Tokenizer::from_bytes(bytes).map_err(wrong)?;
+        // Some files carry the lengths of their last training run.
+        inner.with_truncation(None).map_err(wrong)?;
         inner.with_padding(None);
-        Ok(Self { inner, eos: None, bos: None, source: None })
+        inner.encode_fast(PROBE, false).map_err(wrong)?;
+        let vocab_size = inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1);
+        let literal = Arc::default();
+        Ok(Self { inner: Arc::new(inner), literal, vocab_size, eos: None, bos: None, source: None })
     }
 
-    pub(crate) fn with_ends(self, eos: Option<u32>, bos: Option<u32>) -> Self {
+    /// The same tokenizer with other end and begin tokens.
+    pub fn with_ends(self, eos: Option<u32>, bos: Option<u32>) -> Self {
         Self { eos, bos, ..self }
     }
 
-    /// Token ids of `text`. No special token is added; special tokens that the text spells out become their ids.
-    ///
-    /// # Panics
-    /// If the tokenizer's own model is inconsistent.
-    pub fn encode(&self, text: &str) -> Vec<u32> {
-        let encoding = self.inner.encode_fast(text, false).expect("a tokenizer that was built encodes text");
-        encoding.get_ids().to_vec()
+    fn named(&self, dir: &Path, key: &str) -> Result<Option<u32>, DataError> {
+        let Some(text) = named_token(dir, key)? else { return Ok(None) };
+        let id = self.inner.token_to_id(&text);
+        let reason = || format!("`{key}` is `{text}`, which is not in the vocabulary");
+        Ok(Some(id.ok_or_else(|| tokenizer_error(&dir.join("tokenizer.json"), reason()))?))
     }
 
-    /// The text of token ids.
+    /// Token ids of `text`. No special token is added; special tokens that the text spells out become
+    /// their ids, as in Hugging Face's tokenizers.
+    ///
+    /// # Panics
+    /// If the tokenizer's own model is inconsistent in a way that construction did not find.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        ids(&self.inner, text)
+    }
+
+    /// Token ids of `text` from a stranger: special tokens that it spells out stay ordinary text.
+    ///
+    /// # Panics
+    /// As [`encode`](Self::encode).
+    pub fn encode_untrusted(&self, text: &str) -> Vec<u32> {
+        let literal = self.literal.get_or_init(|| {
+            let mut tokenizer = Tokenizer::clone(&self.inner);
+            tokenizer.set_encode_special_tokens(true);
+            tokenizer
+        });
+        ids(literal, text)
+    }
+
+    /// The text of token ids; ids beyond the vocabulary are left out.
     ///
     /// # Panics
     /// If the tokenizer's decoder is inconsistent.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> String {
-        self.inner.decode(ids, skip_special).expect("a tokenizer that was built decodes ids")
+        self.inner.decode(ids, skip_special).expect("a decoder that was built decodes")
     }
 
-    /// Number of ids, added tokens included.
+    /// One more than the highest id, added tokens included.
     pub fn vocab_size(&self) -> usize {
-        let vocabulary = self.inner.get_vocab(true);
-        vocabulary.values().max().map_or(0, |&id| id as usize + 1)
+        self.vocab_size
     }
 
     /// The id of a token's exact text.
@@ -111,19 +134,16 @@ impl TextTokenizer {
     /// # Errors
     /// [`DataError::Tokenizer`] if it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String, DataError> {
-        self.inner
-            .to_string(true)
-            .map_err(|error| DataError::Tokenizer { path: "tokenizer.json".into(), reason: error.to_string() })
+        let json = self.inner.to_string(true);
+        json.map_err(|error| tokenizer_error(Path::new("tokenizer.json"), error.to_string()))
     }
 
-    /// Hexadecimal SHA-256 of vocabulary, merges and everything else that decides the ids.
+    /// Hexadecimal SHA-256 of everything that decides ids and texts: vocabulary, merges, normalizer,
+    /// pre-tokenizer, decoder, end and begin tokens. The order of keys in a file does not count.
     pub fn fingerprint(&self) -> String {
-        let json = self.inner.to_string(false).unwrap_or_default();
-        // A JSON value sorts nothing by itself; the vocabulary's order must not count.
-        let mut hasher = Sha256::new();
-        hash_sorted(&serde_json::from_str(&json).unwrap_or(Value::Null), &mut hasher);
-        hasher.update(format!("{:?}{:?}", self.eos, self.bos));
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let json = self.to_json().unwrap_or_default();
+        let content: Value = serde_json::from_str(&json).unwrap_or_default();
+        Fingerprint::default().json(&content).text(&format!("{:?} {:?}", self.eos, self.bos)).finish()
     }
 
     /// The directory that it was read from.
@@ -132,33 +152,32 @@ impl TextTokenizer {
     }
 }
 
-fn hash_sorted(value: &Value, hasher: &mut Sha256) {
-    match value {
-        Value::Object(fields) => {
-            let mut keys: Vec<&String> = fields.keys().collect();
-            keys.sort();
-            hasher.update([b'{']);
-            for key in keys {
-                hasher.update(key.as_bytes());
-                hasher.update([0]);
-                hash_sorted(&fields[key], hasher);
-            }
-        }
-        Value::Array(items) => {
-            hasher.update([b'[']);
-            items.iter().for_each(|item| hash_sorted(item, hasher));
-        }
-        other => hasher.update(other.to_string().as_bytes()),
-    }
-    hasher.update([0xff]);
+fn ids(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
+    let encoding = tokenizer.encode_fast(text, false).expect("a tokenizer that encoded the probe encodes");
+    encoding.get_ids().to_vec()
 }
 
-/// `tokenizer_config.json`, or null where there is none.
-pub(crate) fn read_config(dir: &Path) -> Result<Value, DataError> {
-    let path = dir.join("tokenizer_config.json");
-    if !path.exists() {
-        return Ok(Value::Null);
+pub(crate) fn tokenizer_error(path: &Path, reason: String) -> DataError {
+    DataError::Tokenizer { path: path.to_path_buf(), reason }
+}
+
+/// The text of a special token by its name in a directory's configuration, such as `eos_token`.
+pub(crate) fn named_token(dir: &Path, key: &str) -> Result<Option<String>, DataError> {
+    for file in ["tokenizer_config.json", "special_tokens_map.json"] {
+        let config = read_config(&dir.join(file))?;
+        let text = config.get(key).and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
+        if let Some(text) = text {
+            return Ok(Some(text.to_owned()));
+        }
     }
-    let text = fs::read_to_string(&path).map_err(|source| DataError::Io { path: path.clone(), source })?;
-    serde_json::from_str(&text).map_err(|error| DataError::Tokenizer { path, reason: error.to_string() })
+    Ok(None)
+}
+
+/// A JSON object from a file, empty where there is no file.
+pub(crate) fn read_config(path: &Path) -> Result<Map<String, Value>, DataError> {
+    if !path.exists() {
+        return Ok(Map::new());
+    }
+    let text = fs::read_to_string(path).map_err(|source| DataError::io(path, source))?;
+    serde_json::from_str(&text).map_err(|error| tokenizer_error(path, error.to_string()))
 }

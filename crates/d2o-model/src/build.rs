@@ -7,11 +7,13 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::ModelConfig;
-use crate::decoder::{CausalLm, tensor, transposed};
+use crate::decoder::CausalLm;
 use crate::error::ModelError;
 use crate::layer::{Layer, RmsNorm};
+use crate::layout::{tensor, transposed};
 use crate::linear::Linear;
 use crate::names;
+use crate::random::Random;
 
 /// Named tensors in Hugging Face's layout.
 pub(crate) type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -20,56 +22,81 @@ pub(crate) type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 ///
 /// # Errors
 /// [`ModelError::MissingTensor`], [`ModelError::UnexpectedTensor`] or [`ModelError::Shape`], naming the tensor.
-pub(crate) fn build(path: &Path, config: ModelConfig, weights: Weights, device: &Device) -> Result<CausalLm, ModelError> {
-    let mut source = Source { path: path.to_path_buf(), weights, device };
-    let (width, inner) = (config.hidden_size, config.intermediate_size);
-    let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-    let embedding = source.matrix(names::EMBEDDING, [config.vocab_size, width])?;
-    let mut layers = Vec::with_capacity(config.layers);
-    for index in 0..config.layers {
-        let name = |rest: &str| names::in_layer(index, rest);
-        layers.push(Layer {
-            attention_norm: source.norm(&name("input_layernorm.weight"), width, &config)?,
-            query: source.linear(&name("self_attn.q_proj.weight"), queries, width)?,
-            key: source.linear(&name("self_attn.k_proj.weight"), keys, width)?,
-            value: source.linear(&name("self_attn.v_proj.weight"), keys, width)?,
-            output: source.linear(&name("self_attn.o_proj.weight"), width, queries)?,
-            mlp_norm: source.norm(&name("post_attention_layernorm.weight"), width, &config)?,
-            gate: source.linear(&name("mlp.gate_proj.weight"), inner, width)?,
-            up: source.linear(&name("mlp.up_proj.weight"), inner, width)?,
-            down: source.linear(&name("mlp.down_proj.weight"), width, inner)?,
-        });
-    }
-    let norm = source.norm(names::FINAL_NORM, width, &config)?;
+pub(crate) fn build(
+    path: &Path,
+    config: ModelConfig,
+    weights: Weights,
+    device: &Device,
+) -> Result<CausalLm, ModelError> {
+    let epsilon = config.rms_norm_eps;
+    let mut source = Source { path: path.to_path_buf(), weights, device, epsilon };
+    let (vocab, width) = (config.vocab_size, config.hidden_size);
+    let embedding = source.matrix(names::EMBEDDING, [vocab, width])?;
+    let layers = (0..config.layers).map(|index| source.layer(index, &config)).collect::<Result<Vec<_>, _>>()?;
+    let norm = source.norm(names::FINAL_NORM, width)?;
     let head = if config.tie_word_embeddings {
         // Some files repeat the tied head; it says nothing new.
         source.weights.remove(names::HEAD);
         None
     } else {
-        Some(source.linear(names::HEAD, config.vocab_size, width)?)
+        Some(source.linear(names::HEAD, [vocab, width])?)
     };
     source.finish()?;
     Ok(CausalLm { embedding, layers, norm, head, config })
+}
+
+impl CausalLm {
+    /// A model of random weights: normal with deviation `initializer_range`, norms one.
+    ///
+    /// A tensor's numbers depend on `seed` and its name alone, so the same seed gives the same model
+    /// on every machine and backend.
+    pub fn init(config: &ModelConfig, seed: u64, device: &Device) -> Self {
+        let random = |(name, shape): (String, Vec<usize>)| {
+            let count = shape.iter().product();
+            let values = match shape.len() {
+                1 => vec![1.0; count],
+                _ => Random::of(seed, &name).normals(count, config.initializer_range),
+            };
+            (name, (shape, values))
+        };
+        let weights = names::tensors(config).into_iter().map(random).collect();
+        build(Path::new("random weights"), config.clone(), weights, device)
+            .expect("weights made from the configuration fit it")
+    }
 }
 
 struct Source<'a> {
     path: PathBuf,
     weights: Weights,
     device: &'a Device,
+    epsilon: f64,
 }
 
 impl Source<'_> {
+    fn layer(&mut self, index: usize, config: &ModelConfig) -> Result<Layer, ModelError> {
+        let mut linears = Vec::with_capacity(names::LINEARS.len());
+        for (module, shape) in names::LINEARS.iter().zip(names::linear_shapes(config)) {
+            let name = names::in_layer(index, &format!("{module}.weight"));
+            linears.push(self.linear(&name, shape)?);
+        }
+        let [query, key, value, output, gate, up, down] = linears.try_into().expect("one map for each name");
+        let mut norm =
+            |module: &str| self.norm(&names::in_layer(index, &format!("{module}.weight")), config.hidden_size);
+        let [first, second] = names::NORMS;
+        let (attention_norm, mlp_norm) = (norm(first)?, norm(second)?);
+        Ok(Layer { attention_norm, query, key, value, output, mlp_norm, gate, up, down })
+    }
+
     fn take(&mut self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let (shape, values) = self
-            .weights
-            .remove(name)
-            .ok_or_else(|| ModelError::MissingTensor { path: self.path.clone(), name: name.to_owned() })?;
-        if shape != expected {
+        let Some((found, values)) = self.weights.remove(name) else {
+            return Err(ModelError::MissingTensor { path: self.path.clone(), name: name.to_owned() });
+        };
+        if found != expected {
             return Err(ModelError::Shape {
                 path: self.path.clone(),
                 name: name.to_owned(),
                 expected: expected.to_vec(),
-                found: shape,
+                found,
             });
         }
         Ok(values)
@@ -80,22 +107,22 @@ impl Source<'_> {
         Ok(Param::initialized(names::param_id(name), tensor(values, shape, self.device)))
     }
 
-    fn linear(&mut self, name: &str, out: usize, width: usize) -> Result<Linear, ModelError> {
-        let values = self.take(name, &[out, width])?;
-        let weight = tensor(transposed(&values, out, width), [width, out], self.device);
+    fn linear(&mut self, name: &str, [out, input]: [usize; 2]) -> Result<Linear, ModelError> {
+        let values = self.take(name, &[out, input])?;
+        let weight = tensor(transposed(&values, out, input), [input, out], self.device);
         Ok(Linear::new(Param::initialized(names::param_id(name), weight)))
     }
 
-    fn norm(&mut self, name: &str, width: usize, config: &ModelConfig) -> Result<RmsNorm, ModelError> {
+    fn norm(&mut self, name: &str, width: usize) -> Result<RmsNorm, ModelError> {
         let values = self.take(name, &[width])?;
         let weight = Param::initialized(names::param_id(name), tensor(values, [width], self.device));
-        Ok(RmsNorm { weight, epsilon: config.rms_norm_eps })
+        Ok(RmsNorm { weight, epsilon: self.epsilon })
     }
 
     fn finish(self) -> Result<(), ModelError> {
         // Buffers that older exports carry; the rotary angles are computed.
-        let extra = self.weights.into_keys().find(|name| !name.ends_with("rotary_emb.inv_freq"));
-        match extra {
+        let mut names = self.weights.into_keys();
+        match names.find(|name| !name.ends_with("rotary_emb.inv_freq")) {
             Some(name) => Err(ModelError::UnexpectedTensor { path: self.path, name }),
             None => Ok(()),
         }

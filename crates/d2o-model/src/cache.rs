@@ -8,6 +8,7 @@ use crate::config::ModelConfig;
 #[derive(Clone, Debug)]
 pub struct KvCache {
     pub(crate) layers: Vec<LayerCache>,
+    rows: usize,
     len: usize,
     capacity: usize,
 }
@@ -23,11 +24,14 @@ pub(crate) struct LayerCache {
 impl KvCache {
     pub(crate) fn new(config: &ModelConfig, batch: usize, capacity: usize, device: &Device) -> Self {
         let shape = [batch, config.kv_heads, capacity, config.head_dim];
-        let layer = || LayerCache {
-            buffers: Some((Tensor::zeros(shape, device), Tensor::zeros(shape, device))),
-            len: 0,
-        };
-        Self { layers: (0..config.layers).map(|_| layer()).collect(), len: 0, capacity }
+        let layer =
+            || LayerCache { buffers: Some((Tensor::zeros(shape, device), Tensor::zeros(shape, device))), len: 0 };
+        Self { layers: (0..config.layers).map(|_| layer()).collect(), rows: batch, len: 0, capacity }
+    }
+
+    /// Rows of the batch.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Columns that are filled, padding included.
@@ -50,7 +54,14 @@ impl KvCache {
     }
 
     /// The cache of these rows only, in this order; a row may be named more than once.
+    ///
+    /// # Panics
+    /// If a row is not in the batch.
     pub fn select_rows(self, rows: &[usize]) -> Self {
+        assert!(rows.iter().all(|&row| row < self.rows), "rows {rows:?} of {}", self.rows);
+        if rows.iter().copied().eq(0..self.rows) {
+            return self;
+        }
         let indices: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
         let select = |tensor: Tensor<4>| {
             let indices = Tensor::<1, Int>::from_data(TensorData::from(indices.as_slice()), &tensor.device());
@@ -60,7 +71,7 @@ impl KvCache {
             buffers: layer.buffers.map(|(keys, values)| (select(keys), select(values))),
             len: layer.len,
         });
-        Self { layers: layers.collect(), ..self }
+        Self { layers: layers.collect(), rows: rows.len(), ..self }
     }
 }
 

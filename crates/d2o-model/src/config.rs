@@ -49,10 +49,8 @@ impl ModelConfig {
     /// or one of a wrong type, [`ModelError::Unsupported`] for an architecture or option that is not
     /// computed here.
     pub fn from_file(path: &Path) -> Result<Self, ModelError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ModelError::Io {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ModelError::Io { path: path.to_path_buf(), source })?;
         Self::from_text(path, &text)
     }
 
@@ -106,6 +104,10 @@ impl ModelConfig {
         if !self.heads.is_multiple_of(self.kv_heads) {
             let value = format!("{}, no divisor of {} heads", self.kv_heads, self.heads);
             return Err(ModelError::unsupported(path, "num_key_value_heads", &value));
+        }
+        if self.heads.checked_mul(self.head_dim).is_none() {
+            let value = format!("{}, too wide for {} heads", self.head_dim, self.heads);
+            return Err(ModelError::unsupported(path, "head_dim", &value));
         }
         if !self.head_dim.is_multiple_of(2) {
             let value = format!("{}, an odd number", self.head_dim);

@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 
-use crate::cache::KvCache;
 use crate::config::ModelConfig;
 use crate::layer::{Heads, Layer, RmsNorm};
 use crate::linear::Linear;
@@ -33,13 +32,8 @@ impl CausalLm {
     }
 
     /// Where the weights are: of a model that trains, the autodiff device.
-    ///
-    /// # Panics
-    /// If the model has no layers, which a configuration cannot say.
     pub fn device(&self) -> Device {
-        let last = self.layers.last().expect("a decoder has layers");
-        let adapted = last.query.adapter.as_ref().or(last.value.adapter.as_ref());
-        adapted.map_or_else(|| last.device(), |adapter| adapter.a.val().device())
+        self.tracked_device().unwrap_or_else(|| self.embedding.val().device())
     }
 
     /// Number of decoder layers.
@@ -53,7 +47,9 @@ impl CausalLm {
     /// - `ids`: `[batch, len]`; output: `[batch, len, width]`
     pub fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         let [batch, len] = ids.dims();
-        let rows = self.embedding.val().select(0, ids.reshape([batch * len]));
+        // Plain ids keep a frozen embedding's output out of any graph.
+        let ids = ids.without_autodiff().reshape([batch * len]);
+        let rows = self.embedding.val().select(0, ids);
         rows.reshape([batch, len, self.config.hidden_size])
     }
 
@@ -67,9 +63,7 @@ impl CausalLm {
     pub fn run_layers(&self, hidden: Tensor<3>, range: Range<usize>, at: &Placement) -> Tensor<3> {
         let rotary = self.rotary(at.positions(), &hidden.device());
         let heads = Heads::of(&self.config);
-        self.layers[range]
-            .iter()
-            .fold(hidden, |hidden, layer| layer.forward(hidden, heads, &rotary, at.mask(), None))
+        self.layers[range].iter().fold(hidden, |hidden, layer| layer.forward(hidden, heads, &rotary, at.mask(), None))
     }
 
     /// The normalisation before the head.
@@ -113,6 +107,8 @@ impl CausalLm {
     pub fn log_probs(&self, hidden: Tensor<2>, targets: Tensor<1, Int>, chunk: usize) -> Tensor<1> {
         let [rows, _] = hidden.dims();
         assert_eq!(targets.dims(), [rows], "one target for each row");
+        assert!(chunk > 0, "a chunk holds at least one row");
+        let targets = targets.without_autodiff();
         let parts = hidden
             .split(chunk, 0)
             .into_iter()
@@ -125,75 +121,8 @@ impl CausalLm {
         Tensor::cat(parts, 0)
     }
 
-    /// An empty cache for `batch` rows of at most `capacity` columns.
-    pub fn new_cache(&self, batch: usize, capacity: usize) -> KvCache {
-        KvCache::new(&self.config, batch, capacity, &self.device())
+    pub(crate) fn rotary(&self, positions: &[Vec<u32>], device: &Device) -> Rotary {
+        let device = device.clone().without_autodiff();
+        Rotary::new(positions, self.config.head_dim, self.config.rope_theta, &device)
     }
-
-    /// Runs new columns against the cache and fills it; final hidden states of the new columns.
-    ///
-    /// Prompts of different lengths are padded on the left: `padding[row]` columns of the cache are
-    /// no tokens, are never attended to, and positions count from the first real one. Hidden states
-    /// at padded columns are finite and meaningless.
-    ///
-    /// # Shapes
-    /// - `ids`: `[batch, columns]`; output: `[batch, columns, width]`
-    ///
-    /// # Panics
-    /// If the cache is full or `padding` is not one number a row.
-    pub fn forward_cached(&self, ids: Tensor<2, Int>, padding: &[usize], cache: &mut KvCache) -> Tensor<3> {
-        let [batch, columns] = ids.dims();
-        let start = cache.len();
-        assert_eq!(padding.len(), batch, "one padding for each row");
-        assert!(start + columns <= cache.capacity(), "the cache is full");
-        let positions: Vec<Vec<u32>> = padding
-            .iter()
-            .map(|&pad| (start..start + columns).map(|column| column.saturating_sub(pad) as u32).collect())
-            .collect();
-        let device = ids.device();
-        let allowed = |row: usize, query: usize, key: usize| {
-            let query = start + query;
-            // A padded column sees itself, so that no row of scores is empty.
-            key == query || (key <= query && key >= padding[row])
-        };
-        let at = Placement::from_fn(batch, columns, start + columns, &positions, allowed, &device);
-        let rotary = self.rotary(at.positions(), &device);
-        let heads = Heads::of(&self.config);
-        let mut hidden = self.embed(ids);
-        for (layer, cached) in self.layers.iter().zip(&mut cache.layers) {
-            hidden = layer.forward(hidden, heads, &rotary, at.mask(), Some(cached));
-        }
-        cache.advance(columns);
-        self.final_norm(hidden)
-    }
-
-    fn rotary(&self, positions: &[Vec<u32>], device: &Device) -> Rotary {
-        Rotary::new(positions, self.config.head_dim, self.config.rope_theta, &device.clone().without_autodiff())
-    }
-
-    /// Scalar parameters in all, adapters included.
-    pub fn parameters(&self) -> usize {
-        self.num_params()
-    }
-}
-
-/// A weight read from a file, `[out, in]`, as the `[in, out]` that [`Linear`] holds.
-pub(crate) fn transposed(values: &[f32], out: usize, width: usize) -> Vec<f32> {
-    let mut result = vec![0f32; values.len()];
-    // Blocks keep both sides in the cache.
-    const BLOCK: usize = 32;
-    for row0 in (0..out).step_by(BLOCK) {
-        for column0 in (0..width).step_by(BLOCK) {
-            for row in row0..(row0 + BLOCK).min(out) {
-                for column in column0..(column0 + BLOCK).min(width) {
-                    result[column * out + row] = values[row * width + column];
-                }
-            }
-        }
-    }
-    result
-}
-
-pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), device)
 }

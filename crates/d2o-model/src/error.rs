@@ -53,6 +53,38 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// A GGUF file's bytes are not what the format says at this place.
+    #[error("{}: at byte {offset}: expected {expected}", path.display())]
+    GgufFormat {
+        /// The file.
+        path: PathBuf,
+        /// Where the unexpected bytes begin.
+        offset: usize,
+        /// What the format has there.
+        expected: String,
+    },
+    /// A GGUF metadata value is absent or of another type.
+    #[error("{}: metadata `{key}`: expected {expected}", path.display())]
+    GgufMetadata {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What was looked for.
+        expected: String,
+    },
+    /// A GGUF tensor is quantised in a way that is not read.
+    #[error("{}: tensor `{name}` is stored as {encoding}; {known} are read", path.display())]
+    GgufEncoding {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its type, by the format's name or number.
+        encoding: String,
+        /// The types that are read.
+        known: String,
+    },
     /// A tensor is absent.
     #[error("{}: tensor `{name}` is missing", path.display())]
     MissingTensor {
@@ -97,39 +129,46 @@ pub enum ModelError {
         /// What does not fit.
         reason: String,
     },
+    /// Stored trained tensors do not fit the model that is to go on training.
+    #[error("trained tensors: {reason}")]
+    State {
+        /// Which tensor, and what is wrong with it.
+        reason: String,
+    },
 }
 
 impl ModelError {
     pub(crate) fn unsupported(path: &Path, option: &str, value: &str) -> Self {
-        Self::Unsupported {
-            path: path.to_path_buf(),
-            option: option.to_owned(),
-            value: value.to_owned(),
-        }
+        Self::Unsupported { path: path.to_path_buf(), option: option.to_owned(), value: value.to_owned() }
     }
 
     /// `serde_json` ends its messages with the place, which this error carries as a number.
     pub(crate) fn json(path: &Path, error: &serde_json::Error) -> Self {
         let text = error.to_string();
         let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
-        Self::Config {
-            path: path.to_path_buf(),
-            line: error.line(),
-            reason: reason.to_owned(),
-        }
+        Self::Config { path: path.to_path_buf(), line: error.line(), reason: reason.to_owned() }
     }
 
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::Io { .. } => return None,
             Self::NoWeights { .. } => "give a directory with config.json and model.safetensors, or a .gguf file",
-            Self::Corrupt { .. } => "the file is truncated or damaged; fetch or copy it again",
+            Self::Config { .. } => "take config.json from where the weights came from",
+            Self::Corrupt { .. } | Self::GgufFormat { .. } => {
+                "the file is truncated or damaged; fetch or copy it again"
+            }
+            Self::GgufMetadata { .. } => "convert the model to GGUF again with a current converter",
+            Self::GgufEncoding { .. } => "fetch the model in another quantisation, such as Q8_0 or Q4_K_M",
             Self::MissingTensor { .. } | Self::UnexpectedTensor { .. } | Self::Shape { .. } => {
                 "config.json and weights must come from the same model"
             }
-            Self::Unsupported { .. } => "supported are Llama-family decoders: LlamaForCausalLM with plain rotary embedding",
+            Self::Unsupported { .. } => {
+                "supported are Llama-family decoders: LlamaForCausalLM with plain rotary embedding"
+            }
             Self::Dtype { .. } => "convert the weights to float32, float16 or bfloat16",
-            _ => return None,
+            Self::Trainable { .. } => "change `train.parameters`",
+            Self::State { .. } => "resume with the model and `train.parameters` that the run began with",
         };
         Some(text.to_owned())
     }

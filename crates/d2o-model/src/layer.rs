@@ -1,7 +1,7 @@
 //! One decoder layer: attention and feed-forward, each behind an RMSNorm and around a residual.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use burn::tensor::activation::{silu, softmax};
 
 use crate::cache::LayerCache;
@@ -53,13 +53,15 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// Where the layer's weights are.
-    pub(crate) fn device(&self) -> Device {
-        self.query.weight.val().device()
-    }
-
     /// `x: [batch, len, width]`; `mask: [batch or 1, 1, 1, len, keys]`.
-    pub(crate) fn forward(&self, x: Tensor<3>, heads: Heads, rotary: &Rotary, mask: &Tensor<5>, cache: Option<&mut LayerCache>) -> Tensor<3> {
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<3>,
+        heads: Heads,
+        rotary: &Rotary,
+        mask: Option<&Tensor<5>>,
+        cache: Option<&mut LayerCache>,
+    ) -> Tensor<3> {
         let attended = self.attend(self.attention_norm.forward(x.clone()), heads, rotary, mask, cache);
         let x = x + attended;
         let normed = self.mlp_norm.forward(x.clone());
@@ -69,7 +71,14 @@ impl Layer {
 
     /// Grouped-query attention: the query heads of one key head are folded into the row dimension, so
     /// keys and values are never repeated.
-    fn attend(&self, x: Tensor<3>, heads: Heads, rotary: &Rotary, mask: &Tensor<5>, cache: Option<&mut LayerCache>) -> Tensor<3> {
+    fn attend(
+        &self,
+        x: Tensor<3>,
+        heads: Heads,
+        rotary: &Rotary,
+        mask: Option<&Tensor<5>>,
+        cache: Option<&mut LayerCache>,
+    ) -> Tensor<3> {
         let [batch, len, _] = x.dims();
         let Heads { kv, group, dim } = heads;
         let split = |x: Tensor<3>, heads: usize| x.reshape([batch, len, heads, dim]).swap_dims(1, 2);
@@ -83,8 +92,13 @@ impl Layer {
         let rows = queries.mul_scalar((dim as f64).powf(-0.5)).reshape([batch, kv, group * len, dim]);
         let scores = rows.matmul(keys.transpose());
         let [_, _, _, seen] = scores.dims();
-        let scores = scores.reshape([batch, kv, group, len, seen]) + mask.clone();
-        let weights = softmax(scores, 4).reshape([batch, kv, group * len, seen]);
+        let weights = match mask {
+            Some(mask) => {
+                let scores = scores.reshape([batch, kv, group, len, seen]) + mask.clone();
+                softmax(scores, 4).reshape([batch, kv, group * len, seen])
+            }
+            None => softmax(scores, 3),
+        };
         let mixed = weights.matmul(values).reshape([batch, kv * group, len, dim]);
         self.output.forward(mixed.swap_dims(1, 2).reshape([batch, len, kv * group * dim]))
     }

@@ -18,8 +18,19 @@ pub(crate) struct Adapter {
     pub(crate) a: Param<Tensor<2>>,
     /// `[rank, out]`, zero at the start.
     pub(crate) b: Param<Tensor<2>>,
-    /// `alpha / rank`.
-    pub(crate) scale: f64,
+    /// The output is scaled by `alpha / rank`.
+    pub(crate) alpha: f64,
+}
+
+impl Adapter {
+    pub(crate) fn rank(&self) -> usize {
+        let [_, rank] = self.a.val().dims();
+        rank
+    }
+
+    fn scale(&self) -> f64 {
+        self.alpha / self.rank() as f64
+    }
 }
 
 impl Linear {
@@ -34,7 +45,7 @@ impl Linear {
         let mut y = rows.clone().matmul(self.weight.val());
         if let Some(adapter) = &self.adapter {
             let low = rows.matmul(adapter.a.val()).matmul(adapter.b.val());
-            y = y + low.mul_scalar(adapter.scale);
+            y = y + low.mul_scalar(adapter.scale());
         }
         let [_, out] = y.dims();
         y.reshape([batch, len, out])
@@ -42,12 +53,9 @@ impl Linear {
 
     /// The weight with the adapter folded in, untracked.
     pub(crate) fn merged(&self) -> Tensor<2> {
-        let weight = self.weight.val().inner();
-        match &self.adapter {
-            Some(adapter) => {
-                weight + adapter.a.val().inner().matmul(adapter.b.val().inner()).mul_scalar(adapter.scale)
-            }
-            None => weight,
-        }
+        let weight = self.weight.val().without_autodiff();
+        let Some(adapter) = &self.adapter else { return weight };
+        let (a, b) = (adapter.a.val().without_autodiff(), adapter.b.val().without_autodiff());
+        weight + a.matmul(b).mul_scalar(adapter.scale())
     }
 }

@@ -9,9 +9,10 @@ use crate::config::ModelConfig;
 use crate::decoder::CausalLm;
 use crate::error::ModelError;
 use crate::gguf::{GgufFile, Vocabulary};
-use crate::safetensors_dir;
+use crate::safetensors_dir::Shards;
 
 /// A model read from disk.
+#[derive(Debug)]
 pub struct LoadedModel {
     /// The weights, untracked.
     pub model: CausalLm,
@@ -31,10 +32,9 @@ pub struct LoadedModel {
 pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, ModelError> {
     if path.is_dir() {
         let config = ModelConfig::from_file(&path.join("config.json"))?;
-        let files = safetensors_dir::shards(path)?;
-        let weights = safetensors_dir::read_weights(path, &files)?;
-        let model = build(path, config.clone(), weights, device)?;
-        return Ok(LoadedModel { model, config, gguf: None, files });
+        let shards = Shards::find(path)?;
+        let model = build(path, config.clone(), shards.read()?, device)?;
+        return Ok(LoadedModel { model, config, gguf: None, files: shards.files });
     }
     if !path.exists() {
         let expected = "a model directory or a .gguf file, and there is nothing".to_owned();

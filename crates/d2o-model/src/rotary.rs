@@ -38,10 +38,8 @@ impl Rotary {
     /// `x · cos + rotate_half(x) · sin`, `x: [batch, heads, len, head_dim]`.
     pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let dim = 2 * self.half;
-        let halves_swapped = Tensor::cat(
-            vec![x.clone().narrow(3, self.half, dim - self.half), x.clone().narrow(3, 0, self.half)],
-            3,
-        );
+        let halves_swapped =
+            Tensor::cat(vec![x.clone().narrow(3, self.half, dim - self.half), x.clone().narrow(3, 0, self.half)], 3);
         x * self.cos.clone() + halves_swapped * self.sin.clone()
     }
 }

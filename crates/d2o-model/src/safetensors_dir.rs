@@ -1,50 +1,101 @@
-//! Hugging Face directories: `config.json` with safetensors, in one file or in shards.
+//! Hugging Face directories: safetensors in one file, or in shards with an index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::build::Weights;
 use crate::error::ModelError;
+use crate::numbers;
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// The shards of `dir`, in order of their names.
-pub(crate) fn shards(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    let single = dir.join(SINGLE);
-    if single.exists() {
-        return Ok(vec![single]);
+/// The weight files of a directory.
+pub(crate) struct Shards {
+    /// In order of their names.
+    pub(crate) files: Vec<PathBuf>,
+    /// The index and the tensors that it promises.
+    index: Option<(PathBuf, BTreeSet<String>)>,
+}
+
+impl Shards {
+    /// Finds the weight files of `dir`.
+    ///
+    /// # Errors
+    /// No safetensors, pickled weights instead of them, a shard that is named and absent.
+    pub(crate) fn find(dir: &Path) -> Result<Self, ModelError> {
+        let (single, index) = (dir.join(SINGLE), dir.join(INDEX));
+        if single.exists() {
+            return Ok(Self { files: vec![single], index: None });
+        }
+        if !index.exists() {
+            return Err(nothing(dir));
+        }
+        let map = read_index(&index)?;
+        let names: BTreeSet<&String> = map.values().collect();
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            if Path::new(name).file_name().is_none_or(|last| last != name.as_str()) {
+                let reason = format!("shard `{name}` is not a file name");
+                return Err(ModelError::Corrupt { path: index, reason });
+            }
+            let path = dir.join(name);
+            if !path.exists() {
+                let expected = format!("a shard that {INDEX} names");
+                return Err(ModelError::NoWeights { path, expected });
+            }
+            files.push(path);
+        }
+        Ok(Self { files, index: Some((index, map.into_keys().collect())) })
     }
-    let index = dir.join(INDEX);
-    if index.exists() {
-        let names: BTreeSet<String> = read_index(&index)?.into_values().collect();
-        let paths: Vec<PathBuf> = names.iter().map(|name| dir.join(name)).collect();
-        return match paths.iter().find(|path| !path.exists()) {
-            Some(missing) => Err(ModelError::NoWeights {
-                path: missing.clone(),
-                expected: format!("a shard that {INDEX} names"),
-            }),
-            None => Ok(paths),
-        };
+
+    /// All tensors as f32.
+    ///
+    /// # Errors
+    /// A truncated or lying header, a type that is not read, a tensor that two shards hold, or one
+    /// that the index promises and no shard has.
+    pub(crate) fn read(&self) -> Result<Weights, ModelError> {
+        let mut weights = Weights::new();
+        for path in &self.files {
+            let bytes = read(path)?;
+            let corrupt = |reason: String| ModelError::Corrupt { path: path.clone(), reason };
+            let tensors = SafeTensors::deserialize(&bytes)
+                .map_err(|error| corrupt(format!("not a whole safetensors file: {error}")))?;
+            for (name, view) in tensors.tensors() {
+                let values = floats(path, &name, view.dtype(), view.data())?;
+                if weights.contains_key(&name) {
+                    return Err(corrupt(format!("tensor `{name}` is in another shard as well")));
+                }
+                weights.insert(name, (view.shape().to_vec(), values));
+            }
+        }
+        if let Some((path, promised)) = &self.index
+            && let Some(name) = promised.iter().find(|&name| !weights.contains_key(name))
+        {
+            return Err(ModelError::MissingTensor { path: path.clone(), name: name.clone() });
+        }
+        Ok(weights)
     }
-    let pickled = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| matches!(path.extension().and_then(|ext| ext.to_str()), Some("bin" | "pt" | "pth")));
-    Err(ModelError::NoWeights {
-        expected: match &pickled {
-            Some(_) => format!("{SINGLE}; pickled weights can run code when opened and are not read"),
-            None => format!("{SINGLE} or {INDEX}"),
+}
+
+/// What a directory without safetensors has instead.
+fn nothing(dir: &Path) -> ModelError {
+    let pickled = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("bin" | "pt" | "pth"))
+    };
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    match entries.map(|entry| entry.path()).find(pickled) {
+        Some(path) => ModelError::NoWeights {
+            path,
+            expected: format!("{SINGLE}; pickled weights can run code when opened and are not read"),
         },
-        path: pickled.unwrap_or_else(|| dir.to_path_buf()),
-    })
+        None => ModelError::NoWeights { path: dir.to_path_buf(), expected: format!("{SINGLE} or {INDEX}") },
+    }
 }
 
 fn read_index(path: &Path) -> Result<BTreeMap<String, String>, ModelError> {
@@ -52,49 +103,20 @@ fn read_index(path: &Path) -> Result<BTreeMap<String, String>, ModelError> {
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let text = read(path)?;
-    let index: Index = serde_json::from_slice(&text).map_err(|error| ModelError::Config {
-        path: path.to_path_buf(),
-        line: error.line(),
-        reason: error.to_string(),
-    })?;
+    let index: Index = serde_json::from_slice(&read(path)?).map_err(|error| ModelError::json(path, &error))?;
+    if index.weight_map.is_empty() {
+        let reason = "field `weight_map` is empty".to_owned();
+        return Err(ModelError::Config { path: path.to_path_buf(), line: 1, reason });
+    }
     Ok(index.weight_map)
 }
 
-/// All tensors of all shards as f32.
-///
-/// # Errors
-/// A truncated or lying header, a type that is not read, a tensor that the index promises and no shard has.
-pub(crate) fn read_weights(dir: &Path, shards: &[PathBuf]) -> Result<Weights, ModelError> {
-    let mut weights = Weights::new();
-    for shard in shards {
-        let bytes = read(shard)?;
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| ModelError::Corrupt {
-            path: shard.clone(),
-            reason: format!("not a whole safetensors file: {error}"),
-        })?;
-        for (name, view) in tensors.tensors() {
-            let values = floats(shard, &name, view.dtype(), view.data())?;
-            weights.insert(name, (view.shape().to_vec(), values));
-        }
-    }
-    let index = dir.join(INDEX);
-    if shards.len() > 1 || !dir.join(SINGLE).exists() {
-        let promised = read_index(&index)?;
-        if let Some(name) = promised.into_keys().find(|name| !weights.contains_key(name)) {
-            return Err(ModelError::MissingTensor { path: index, name });
-        }
-    }
-    Ok(weights)
-}
-
 fn floats(path: &Path, name: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, ModelError> {
-    let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
     match dtype {
-        Dtype::F32 => Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
-        Dtype::F16 => Ok(pairs().map(|pair| f16::from_le_bytes(pair).to_f32()).collect()),
-        Dtype::BF16 => Ok(pairs().map(|pair| bf16::from_le_bytes(pair).to_f32()).collect()),
-        other => Err(ModelError::Dtype { path: path.to_path_buf(), name: name.to_owned(), dtype: format!("{other:?}") }),
+        Dtype::F32 => Ok(numbers::f32s(bytes)),
+        Dtype::F16 => Ok(numbers::from_f16(bytes)),
+        Dtype::BF16 => Ok(numbers::from_bf16(bytes)),
+        other => Err(ModelError::Dtype { path: path.to_path_buf(), name: name.to_owned(), dtype: other.to_string() }),
     }
 }
 

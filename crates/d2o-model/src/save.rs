@@ -1,18 +1,20 @@
 //! Writing a model so that other tools load it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+mod file;
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use burn::tensor::Tensor;
 use half::{bf16, f16};
-use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::decoder::{CausalLm, transposed};
+use crate::decoder::CausalLm;
 use crate::error::ModelError;
+use crate::layout::{transposed, values};
 use crate::names;
+use file::Encoded;
 
 /// Type of exported weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +31,15 @@ pub enum Dtype {
 
 impl Dtype {
     fn encode(self, values: &[f32]) -> Vec<u8> {
+        let half = |encode: fn(f32) -> [u8; 2]| values.iter().flat_map(|&value| encode(value)).collect();
         match self {
             Self::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Self::Bf16 => values.iter().flat_map(|&value| bf16::from_f32(value).to_le_bytes()).collect(),
-            Self::F16 => values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
+            Self::Bf16 => half(|value| bf16::from_f32(value).to_le_bytes()),
+            Self::F16 => half(|value| f16::from_f32(value).to_le_bytes()),
         }
     }
 
-    fn safetensors(self) -> safetensors::Dtype {
+    fn in_safetensors(self) -> safetensors::Dtype {
         match self {
             Self::F32 => safetensors::Dtype::F32,
             Self::Bf16 => safetensors::Dtype::BF16,
@@ -44,7 +47,7 @@ impl Dtype {
         }
     }
 
-    fn name(self) -> &'static str {
+    fn in_config(self) -> &'static str {
         match self {
             Self::F32 => "float32",
             Self::Bf16 => "bfloat16",
@@ -53,46 +56,43 @@ impl Dtype {
     }
 }
 
-/// A tensor in Hugging Face's layout, encoded.
-struct Encoded {
-    name: String,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
 /// Writes `config.json` and the weights below `dir`, adapters folded in.
 ///
 /// Weights beyond `shard_bytes` are split into shards with an index; `None` writes one file. The
-/// weights go in first and `config.json` last, each aside and then renamed.
+/// weights go in first and `config.json` last, each aside, synced and then renamed.
 ///
 /// # Errors
 /// [`ModelError::Io`] naming the file.
 pub fn save_hf(model: &CausalLm, dir: &Path, dtype: Dtype, shard_bytes: Option<u64>) -> Result<(), ModelError> {
-    create_dir(dir)?;
+    file::create_dir(dir)?;
     let tensors = encode_all(&model.merge_adapters(), dtype);
     let total: usize = tensors.iter().map(|tensor| tensor.bytes.len()).sum();
     let shards = split(tensors, shard_bytes);
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let (single, index) = (dir.join("model.safetensors"), dir.join("model.safetensors.index.json"));
     if let [only] = shards.as_slice() {
-        write_safetensors(&dir.join("model.safetensors"), only, dtype, &metadata)?;
+        file::write_safetensors(&single, only)?;
+        file::remove(&index)?;
     } else {
         let mut map = BTreeMap::new();
-        for (index, shard) in shards.iter().enumerate() {
-            let file = format!("model-{:05}-of-{:05}.safetensors", index + 1, shards.len());
-            write_safetensors(&dir.join(&file), shard, dtype, &metadata)?;
-            map.extend(shard.iter().map(|tensor| (tensor.name.clone(), file.clone())));
+        for (number, shard) in shards.iter().enumerate() {
+            let name = format!("model-{:05}-of-{:05}.safetensors", number + 1, shards.len());
+            file::write_safetensors(&dir.join(&name), shard)?;
+            map.extend(shard.iter().map(|tensor| (&tensor.name, name.clone())));
         }
-        let index = json!({"metadata": {"total_size": total}, "weight_map": map});
-        write_json(&dir.join("model.safetensors.index.json"), &index)?;
+        file::write_json(&index, &json!({"metadata": {"total_size": total}, "weight_map": map}))?;
+        file::remove(&single)?;
     }
+    file::write_json(&dir.join("config.json"), &exported_config(model, dtype))
+}
+
+fn exported_config(model: &CausalLm, dtype: Dtype) -> Value {
     let mut config = model.config().raw().clone();
     if let Value::Object(fields) = &mut config {
-        for old in ["torch_dtype", "dtype", "quantization_config"] {
-            fields.remove(old);
-        }
-        fields.insert("dtype".to_owned(), json!(dtype.name()));
+        // Older files say `torch_dtype`.
+        let key = if fields.contains_key("torch_dtype") { "torch_dtype" } else { "dtype" };
+        fields.insert(key.to_owned(), json!(dtype.in_config()));
     }
-    write_json(&dir.join("config.json"), &config)
+    config
 }
 
 /// Writes the adapters below `dir` in PEFT's layout; `base` names the model they belong to.
@@ -100,30 +100,27 @@ pub fn save_hf(model: &CausalLm, dir: &Path, dtype: Dtype, shard_bytes: Option<u
 /// # Errors
 /// [`ModelError::Trainable`] if the model has no adapters; [`ModelError::Io`].
 pub fn save_peft(model: &CausalLm, dir: &Path, base: &str) -> Result<(), ModelError> {
-    create_dir(dir)?;
     let mut tensors = Vec::new();
-    let mut targets = Vec::new();
-    let mut layers = Vec::new();
+    let (mut targets, mut layers) = (Vec::new(), Vec::new());
     let mut knobs = None;
     for (index, layer) in model.layers.iter().enumerate() {
-        for (module, linear) in names::LINEARS.iter().zip(names::linears(layer)) {
+        for (module, linear) in names::LINEARS.into_iter().zip(names::linears(layer)) {
             let Some(adapter) = &linear.adapter else { continue };
             let module_name = format!("base_model.model.{}", names::in_layer(index, module));
-            for (side, tensor) in [("lora_A", &adapter.a), ("lora_B", &adapter.b)] {
-                tensors.push(encode_linear(format!("{module_name}.{side}.weight"), tensor.val().inner(), Dtype::F32));
+            for (factor, param) in names::FACTORS.iter().zip([&adapter.a, &adapter.b]) {
+                let name = format!("{module_name}.{factor}.weight");
+                tensors.push(encode_linear(name, param.val(), Dtype::F32));
             }
-            let [_, rank] = adapter.a.val().dims();
-            knobs = Some((rank, adapter.scale * rank as f64));
-            push_new(&mut targets, module.rsplit('.').next().unwrap_or(module).to_owned());
+            knobs = Some((adapter.rank(), adapter.alpha));
+            push_new(&mut targets, names::short(module));
             push_new(&mut layers, index);
         }
     }
     let Some((rank, alpha)) = knobs else {
-        return Err(ModelError::Trainable { reason: "the model has no adapters to save".to_owned() });
+        let reason = "the model has no adapters to save".to_owned();
+        return Err(ModelError::Trainable { reason });
     };
     let all = layers.len() == model.layers.len();
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    write_safetensors(&dir.join("adapter_model.safetensors"), &tensors, Dtype::F32, &metadata)?;
     let config = json!({
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -137,7 +134,9 @@ pub fn save_peft(model: &CausalLm, dir: &Path, base: &str) -> Result<(), ModelEr
         "target_modules": targets,
         "layers_to_transform": if all { Value::Null } else { json!(layers) },
     });
-    write_json(&dir.join("adapter_config.json"), &config)
+    file::create_dir(dir)?;
+    file::write_safetensors(&dir.join("adapter_model.safetensors"), &tensors)?;
+    file::write_json(&dir.join("adapter_config.json"), &config)
 }
 
 fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
@@ -147,39 +146,39 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 }
 
 fn encode_all(model: &CausalLm, dtype: Dtype) -> Vec<Encoded> {
-    let mut tensors = vec![encode_plain(names::EMBEDDING.to_owned(), model.embedding.val().inner(), dtype)];
+    let plain = |name: &str, tensor| encode_plain(name.to_owned(), tensor, dtype);
+    let mut tensors = vec![encode_plain(names::EMBEDDING.to_owned(), model.embedding.val(), dtype)];
     for (index, layer) in model.layers.iter().enumerate() {
-        let name = |rest: &str| names::in_layer(index, rest);
+        let name = |module: &str| names::in_layer(index, &format!("{module}.weight"));
         for (module, linear) in names::LINEARS.iter().zip(names::linears(layer)) {
-            tensors.push(encode_linear(name(&format!("{module}.weight")), linear.weight.val().inner(), dtype));
+            tensors.push(encode_linear(name(module), linear.weight.val(), dtype));
         }
-        for (module, norm) in [("input_layernorm", &layer.attention_norm), ("post_attention_layernorm", &layer.mlp_norm)] {
-            tensors.push(encode_plain(name(&format!("{module}.weight")), norm.weight.val().inner(), dtype));
+        for (module, norm) in names::NORMS.iter().zip([&layer.attention_norm, &layer.mlp_norm]) {
+            tensors.push(plain(&name(module), norm.weight.val()));
         }
     }
-    tensors.push(encode_plain(names::FINAL_NORM.to_owned(), model.norm.weight.val().inner(), dtype));
+    tensors.push(plain(names::FINAL_NORM, model.norm.weight.val()));
     if let Some(head) = &model.head {
-        tensors.push(encode_linear(names::HEAD.to_owned(), head.weight.val().inner(), dtype));
+        tensors.push(encode_linear(names::HEAD.to_owned(), head.weight.val(), dtype));
     }
     tensors
 }
 
 fn encode_plain<const D: usize>(name: String, tensor: Tensor<D>, dtype: Dtype) -> Encoded {
     let shape = tensor.dims().to_vec();
-    Encoded { name, shape, bytes: dtype.encode(&values(tensor)) }
+    let bytes = dtype.encode(&values(tensor.without_autodiff()));
+    Encoded { name, shape, dtype: dtype.in_safetensors(), bytes }
 }
 
 /// `[in, out]` here is `[out, in]` there.
 fn encode_linear(name: String, tensor: Tensor<2>, dtype: Dtype) -> Encoded {
-    let [width, out] = tensor.dims();
-    let values = transposed(&values(tensor), width, out);
-    Encoded { name, shape: vec![out, width], bytes: dtype.encode(&values) }
+    let [input, out] = tensor.dims();
+    let values = transposed(&values(tensor.without_autodiff()), input, out);
+    let bytes = dtype.encode(&values);
+    Encoded { name, shape: vec![out, input], dtype: dtype.in_safetensors(), bytes }
 }
 
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
-}
-
+/// Consecutive shards of at most `limit` bytes; a larger tensor stands alone.
 fn split(tensors: Vec<Encoded>, limit: Option<u64>) -> Vec<Vec<Encoded>> {
     let limit = limit.unwrap_or(u64::MAX);
     let mut shards: Vec<Vec<Encoded>> = Vec::new();
@@ -187,7 +186,7 @@ fn split(tensors: Vec<Encoded>, limit: Option<u64>) -> Vec<Vec<Encoded>> {
     for tensor in tensors {
         let bytes = tensor.bytes.len() as u64;
         match shards.last_mut() {
-            Some(shard) if filled + bytes <= limit => shard.push(tensor),
+            Some(shard) if filled.saturating_add(bytes) <= limit => shard.push(tensor),
             _ => {
                 shards.push(vec![tensor]);
                 filled = 0;
@@ -196,41 +195,4 @@ fn split(tensors: Vec<Encoded>, limit: Option<u64>) -> Vec<Vec<Encoded>> {
         filled += bytes;
     }
     shards
-}
-
-fn write_safetensors(path: &Path, tensors: &[Encoded], dtype: Dtype, metadata: &HashMap<String, String>) -> Result<(), ModelError> {
-    let views = tensors.iter().map(|tensor| {
-        let view = TensorView::new(dtype.safetensors(), tensor.shape.clone(), &tensor.bytes);
-        (tensor.name.as_str(), view.expect("bytes are encoded from the shape"))
-    });
-    let bytes = safetensors::serialize(views, Some(metadata.clone())).map_err(|error| ModelError::Corrupt {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
-    })?;
-    write(path, &bytes)
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<(), ModelError> {
-    let mut bytes = serde_json::to_vec_pretty(value).expect("a JSON value is serialisable");
-    bytes.push(b'\n');
-    write(path, &bytes)
-}
-
-fn create_dir(dir: &Path) -> Result<(), ModelError> {
-    fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_path_buf(), source })
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside: PathBuf = path.with_file_name(format!(".{name}.partial"));
-    let written = File::create(&aside).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
-    });
-    if written.is_err() {
-        // Best effort: the error that matters is already on its way.
-        let _ = fs::remove_file(&aside);
-    }
-    written.map_err(|source| ModelError::Io { path: path.to_path_buf(), source })
 }

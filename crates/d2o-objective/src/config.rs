@@ -129,10 +129,7 @@ pub enum ObjectiveConfig {
 impl Default for ObjectiveConfig {
     /// D²O with the paper's `α = β = 0.1`.
     fn default() -> Self {
-        Self::D2o {
-            beta: tenth(),
-            alpha: tenth(),
-        }
+        Self::D2o { beta: tenth(), alpha: tenth() }
     }
 }
 

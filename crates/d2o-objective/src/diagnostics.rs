@@ -61,9 +61,7 @@ impl ObjectiveConfig {
             | Self::Rpo { beta, .. }
             | Self::Dpop { beta, .. }
             | Self::CalDpo { beta } => [beta; 2],
-            Self::Sft {} | Self::GradientAscent {} | Self::Ipo { .. } | Self::Slic { .. } => {
-                [1.0; 2]
-            }
+            Self::Sft {} | Self::GradientAscent {} | Self::Ipo { .. } | Self::Slic { .. } => [1.0; 2],
         }
     }
 }

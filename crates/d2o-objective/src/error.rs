@@ -43,12 +43,10 @@ impl ObjectiveError {
             Self::NotFinite { field, .. } => {
                 format!("write `{field}` as a plain decimal number, for example 0.1")
             }
-            Self::OutOfRange {
-                field, expected, ..
-            } => format!("set `{field}` to {expected}, or leave it out to take the default"),
-            Self::NoEffect { .. } => {
-                "give at least one of the coefficients a value above zero".into()
+            Self::OutOfRange { field, expected, .. } => {
+                format!("set `{field}` to {expected}, or leave it out to take the default")
             }
+            Self::NoEffect { .. } => "give at least one of the coefficients a value above zero".into(),
         };
         Some(hint)
     }

@@ -47,9 +47,7 @@ impl ObjectiveConfig {
     fn slopes(&self, group: &Group) -> ScoreGradients {
         if let Self::Rpo { nll_weight, .. } = self {
             let [dpo, likelihood] = self.rpo_parts();
-            return dpo
-                .slopes(group)
-                .plus(likelihood.slopes(group), *nll_weight);
+            return dpo.slopes(group).plus(likelihood.slopes(group), *nll_weight);
         }
         match (self.linear(), pairwise::slopes(self, group)) {
             (Some(linear), _) => linear_slopes(&linear, group),

@@ -54,10 +54,7 @@ impl Group {
     /// If the six tensors disagree about `batch` or `k`, or if either is zero.
     pub fn dims(&self) -> [usize; 2] {
         let [batch, k] = self.anchors.policy.dims();
-        assert!(
-            batch > 0 && k > 0,
-            "a group needs at least one row and one anchor"
-        );
+        assert!(batch > 0 && k > 0, "a group needs at least one row and one anchor");
         assert_shape!(self.anchors.reference, [batch, k]);
         assert_shape!(self.anchors.tokens, [batch, k]);
         assert_shape!(self.rejected.policy, [batch]);
@@ -68,9 +65,6 @@ impl Group {
 
     /// The same values as constants, on the device without autodiff.
     pub fn detached(&self) -> Self {
-        Self {
-            anchors: self.anchors.detached(),
-            rejected: self.rejected.detached(),
-        }
+        Self { anchors: self.anchors.detached(), rejected: self.rejected.detached() }
     }
 }

@@ -24,8 +24,7 @@ impl Link {
             Self::Identity => h.neg(),
             Self::LogSigmoid { smoothing: 0.0 } => log_sigmoid(h).neg(),
             Self::LogSigmoid { smoothing } => {
-                log_sigmoid(h.clone()).mul_scalar(smoothing - 1.0)
-                    - log_sigmoid(h.neg()).mul_scalar(smoothing)
+                log_sigmoid(h.clone()).mul_scalar(smoothing - 1.0) - log_sigmoid(h.neg()).mul_scalar(smoothing)
             }
             Self::Square { target } => h.sub_scalar(target).square(),
         }
@@ -89,9 +88,7 @@ impl Linear {
             Coupling::Group => of_anchors.mean_dim(1),
             Coupling::Pair => of_anchors,
         };
-        let of_rejected = self
-            .rejected
-            .times(self.operand.of(rejected), &rejected.tokens);
+        let of_rejected = self.rejected.times(self.operand.of(rejected), &rejected.tokens);
         (of_anchors + of_rejected.unsqueeze_dim(1)).add_scalar(self.offset)
     }
 
@@ -102,10 +99,7 @@ impl Linear {
 
     /// `c_j` such that `∂loss/∂s_j = weight · c_j`, with the anchors' already divided by `k`.
     pub(crate) fn directions(&self, k: usize) -> Streaming {
-        Streaming {
-            anchor: self.anchor.scaled(-self.scale / k as f64),
-            rejected: self.rejected.scaled(-self.scale),
-        }
+        Streaming { anchor: self.anchor.scaled(-self.scale / k as f64), rejected: self.rejected.scaled(-self.scale) }
     }
 }
 
@@ -122,26 +116,12 @@ impl ObjectiveConfig {
             scale: 1.0,
             coupling: Coupling::Pair,
         };
-        let group = Linear {
-            anchor: Summed(0.0),
-            coupling: Coupling::Group,
-            ..pair
-        };
+        let group = Linear { anchor: Summed(0.0), coupling: Coupling::Group, ..pair };
         let linear = match *self {
-            Self::D2o { beta, alpha } => Linear {
-                anchor: Summed(beta),
-                rejected: Summed(-alpha),
-                ..group
-            },
-            Self::Dpo {
-                beta,
-                label_smoothing: smoothing,
-            } => Linear {
-                anchor: Summed(beta),
-                rejected: Summed(-beta),
-                link: Link::LogSigmoid { smoothing },
-                ..pair
-            },
+            Self::D2o { beta, alpha } => Linear { anchor: Summed(beta), rejected: Summed(-alpha), ..group },
+            Self::Dpo { beta, label_smoothing: smoothing } => {
+                Linear { anchor: Summed(beta), rejected: Summed(-beta), link: Link::LogSigmoid { smoothing }, ..pair }
+            }
             Self::Sft {} => Linear {
                 operand: Operand::Policy,
                 anchor: PerToken(1.0),
@@ -149,17 +129,10 @@ impl ObjectiveConfig {
                 link: Link::Identity,
                 ..group
             },
-            Self::Npo { beta } => Linear {
-                rejected: Summed(-beta),
-                scale: 2.0 / beta,
-                ..group
-            },
-            Self::GradientAscent {} => Linear {
-                operand: Operand::Policy,
-                rejected: PerToken(-1.0),
-                link: Link::Identity,
-                ..group
-            },
+            Self::Npo { beta } => Linear { rejected: Summed(-beta), scale: 2.0 / beta, ..group },
+            Self::GradientAscent {} => {
+                Linear { operand: Operand::Policy, rejected: PerToken(-1.0), link: Link::Identity, ..group }
+            }
             Self::Ipo { tau } => Linear {
                 anchor: PerToken(1.0),
                 rejected: PerToken(-1.0),
@@ -180,11 +153,9 @@ impl ObjectiveConfig {
                 scale: 2.0 / beta,
                 ..group
             },
-            Self::Slic { .. }
-            | Self::Kto { .. }
-            | Self::Rpo { .. }
-            | Self::Dpop { .. }
-            | Self::CalDpo { .. } => return None,
+            Self::Slic { .. } | Self::Kto { .. } | Self::Rpo { .. } | Self::Dpop { .. } | Self::CalDpo { .. } => {
+                return None;
+            }
         };
         Some(linear)
     }

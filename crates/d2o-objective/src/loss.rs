@@ -35,10 +35,7 @@ impl ObjectiveConfig {
     pub fn forward(&self, group: &Group) -> Loss {
         group.dims();
         let Evaluated { per_example, h, w } = self.evaluate(group);
-        Loss {
-            per_example,
-            diagnostics: Diagnostics::new(self, &group.detached(), h, w),
-        }
+        Loss { per_example, diagnostics: Diagnostics::new(self, &group.detached(), h, w) }
     }
 
     fn evaluate(&self, group: &Group) -> Evaluated {
@@ -47,10 +44,7 @@ impl ObjectiveConfig {
             let preference = dpo.evaluate(group);
             let likelihood = likelihood.evaluate(group).per_example;
             let per_example = preference.per_example + likelihood.mul_scalar(*nll_weight);
-            return Evaluated {
-                per_example,
-                ..preference
-            };
+            return Evaluated { per_example, ..preference };
         }
         match (self.linear(), pairwise::loss(self, group)) {
             (Some(linear), _) => evaluate_linear(&linear, group),
@@ -70,13 +64,7 @@ impl ObjectiveConfig {
             _ => unreachable!("only RPO has parts"),
         };
         let label_smoothing = 0.0;
-        [
-            Self::Dpo {
-                beta,
-                label_smoothing,
-            },
-            Self::Sft {},
-        ]
+        [Self::Dpo { beta, label_smoothing }, Self::Sft {}]
     }
 }
 
@@ -90,9 +78,5 @@ fn evaluate_linear(linear: &Linear, group: &Group) -> Evaluated {
 /// `[batch, 1]` or `[batch, k]` → `[batch]`, by the mean over the second axis.
 fn averaged(loss: Tensor<2>, h: Tensor<2>, w: Tensor<2>) -> Evaluated {
     let mean = |values: Tensor<2>| values.mean_dim(1).squeeze_dim(1);
-    Evaluated {
-        per_example: mean(loss),
-        h: mean(h),
-        w: mean(w),
-    }
+    Evaluated { per_example: mean(loss), h: mean(h), w: mean(w) }
 }

@@ -62,22 +62,13 @@ pub(crate) fn loss(config: &ObjectiveConfig, group: &Group) -> Option<PairLoss> 
         ObjectiveConfig::Slic { delta, lambda } => slic_loss(&pairs, delta, lambda),
         ObjectiveConfig::Dpop { beta, lambda } => {
             let h = pairs.penalised_margin(lambda).mul_scalar(beta);
-            PairLoss {
-                loss: log_sigmoid(h.clone()).neg(),
-                h,
-            }
+            PairLoss { loss: log_sigmoid(h.clone()).neg(), h }
         }
         ObjectiveConfig::CalDpo { beta } => cal_dpo_loss(&pairs, beta),
-        ObjectiveConfig::Kto {
-            beta,
-            desirable,
-            undesirable,
-            reference_point,
-        } => {
+        ObjectiveConfig::Kto { beta, desirable, undesirable, reference_point } => {
             let [gain, guard] = kto_arguments(&pairs, beta, reference_point);
             // 1 − σ(x) = σ(−x)
-            let loss = sigmoid(gain.neg()).mul_scalar(desirable)
-                + sigmoid(guard.clone().neg()).mul_scalar(undesirable);
+            let loss = sigmoid(gain.neg()).mul_scalar(desirable) + sigmoid(guard.clone().neg()).mul_scalar(undesirable);
             PairLoss { loss, h: guard }
         }
         _ => return None,
@@ -100,22 +91,14 @@ pub(crate) fn slopes(config: &ObjectiveConfig, group: &Group) -> Option<PairSlop
     let slopes = match *config {
         ObjectiveConfig::Slic { delta, lambda } => {
             let open = negative(&pairs.hinge_argument(delta));
-            PairSlopes {
-                anchor: open.clone().neg().sub_scalar(lambda),
-                rejected: open,
-            }
+            PairSlopes { anchor: open.clone().neg().sub_scalar(lambda), rejected: open }
         }
         ObjectiveConfig::Dpop { beta, lambda } => {
             let h = pairs.penalised_margin(lambda).mul_scalar(beta);
             let pull = sigmoid(h.neg()).mul_scalar(beta);
             // ∂/∂Δ_w of the margin is 1, or 1 + λ where the anchor has lost likelihood.
-            let rate = negative(&pairs.anchor_ratio)
-                .mul_scalar(lambda)
-                .add_scalar(1.0);
-            PairSlopes {
-                anchor: (pull.clone() * rate).neg(),
-                rejected: pull,
-            }
+            let rate = negative(&pairs.anchor_ratio).mul_scalar(lambda).add_scalar(1.0);
+            PairSlopes { anchor: (pull.clone() * rate).neg(), rejected: pull }
         }
         ObjectiveConfig::CalDpo { beta } => {
             let pull = sigmoid(pairs.ratio_margin().neg());
@@ -124,12 +107,7 @@ pub(crate) fn slopes(config: &ObjectiveConfig, group: &Group) -> Option<PairSlop
                 rejected: pairs.rejected_ratio.add_scalar(0.5 / beta) + pull,
             }
         }
-        ObjectiveConfig::Kto {
-            beta,
-            desirable,
-            undesirable,
-            reference_point,
-        } => {
+        ObjectiveConfig::Kto { beta, desirable, undesirable, reference_point } => {
             let [gain, guard] = kto_arguments(&pairs, beta, reference_point);
             PairSlopes {
                 anchor: logistic_slope(gain).mul_scalar(-beta * desirable),
@@ -144,29 +122,20 @@ pub(crate) fn slopes(config: &ObjectiveConfig, group: &Group) -> Option<PairSlop
 fn slic_loss(pairs: &Pairs, delta: f64, lambda: f64) -> PairLoss {
     let h = pairs.hinge_argument(delta);
     let hinge = (negative(&h) * h.clone()).neg();
-    PairLoss {
-        loss: hinge - pairs.anchor_score.clone().mul_scalar(lambda),
-        h,
-    }
+    PairLoss { loss: hinge - pairs.anchor_score.clone().mul_scalar(lambda), h }
 }
 
 fn cal_dpo_loss(pairs: &Pairs, beta: f64) -> PairLoss {
     let h = pairs.ratio_margin();
     let anchor_miss = pairs.anchor_ratio.clone().sub_scalar(0.5 / beta).square();
     let rejected_miss = pairs.rejected_ratio.clone().add_scalar(0.5 / beta).square();
-    PairLoss {
-        loss: (anchor_miss + rejected_miss).mul_scalar(0.5) - log_sigmoid(h.clone()),
-        h,
-    }
+    PairLoss { loss: (anchor_miss + rejected_miss).mul_scalar(0.5) - log_sigmoid(h.clone()), h }
 }
 
 /// `β(Δ_w − z₀)` and `β(z₀ − Δ_l)`.
 fn kto_arguments(pairs: &Pairs, beta: f64, reference_point: f64) -> [Tensor<2>; 2] {
     let above = |ratio: &Tensor<2>| ratio.clone().sub_scalar(reference_point).mul_scalar(beta);
-    [
-        above(&pairs.anchor_ratio),
-        above(&pairs.rejected_ratio).neg(),
-    ]
+    [above(&pairs.anchor_ratio), above(&pairs.rejected_ratio).neg()]
 }
 
 /// `σ'(x) = σ(x) σ(−x)`.

@@ -16,10 +16,7 @@ impl ObjectiveConfig {
                 check.at_least_zero("alpha", alpha)?;
                 check.some_effect(beta + alpha, "`beta` and `alpha` are both 0")
             }
-            Self::Dpo {
-                beta,
-                label_smoothing,
-            } => {
+            Self::Dpo { beta, label_smoothing } => {
                 check.above_zero("beta", beta)?;
                 check.smoothing(label_smoothing)
             }
@@ -34,12 +31,7 @@ impl ObjectiveConfig {
                 check.above_zero("beta", beta)?;
                 check.at_least_zero("gamma", gamma)
             }
-            Self::Kto {
-                beta,
-                desirable,
-                undesirable,
-                reference_point,
-            } => {
+            Self::Kto { beta, desirable, undesirable, reference_point } => {
                 check.above_zero("beta", beta)?;
                 check.at_least_zero("desirable", desirable)?;
                 check.at_least_zero("undesirable", undesirable)?;
@@ -67,11 +59,7 @@ impl Check {
         if value.is_finite() {
             return Ok(());
         }
-        Err(ObjectiveError::NotFinite {
-            objective: self.0,
-            field,
-            value,
-        })
+        Err(ObjectiveError::NotFinite { objective: self.0, field, value })
     }
 
     fn range(
@@ -85,12 +73,7 @@ impl Check {
         if holds {
             return Ok(());
         }
-        Err(ObjectiveError::OutOfRange {
-            objective: self.0,
-            field,
-            value,
-            expected,
-        })
+        Err(ObjectiveError::OutOfRange { objective: self.0, field, value, expected })
     }
 
     fn at_least_zero(&self, field: &'static str, value: f64) -> Result<(), ObjectiveError> {
@@ -111,9 +94,6 @@ impl Check {
         if total > 0.0 {
             return Ok(());
         }
-        Err(ObjectiveError::NoEffect {
-            objective: self.0,
-            reason,
-        })
+        Err(ObjectiveError::NoEffect { objective: self.0, reason })
     }
 }

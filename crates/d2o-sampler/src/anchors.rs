@@ -73,11 +73,7 @@ pub struct DropCounts {
 
 impl Default for AnchorConfig {
     fn default() -> Self {
-        Self {
-            sampler: SamplerConfig::default(),
-            check: DraftCheck::default(),
-            redraws: 3,
-        }
+        Self { sampler: SamplerConfig::default(), check: DraftCheck::default(), redraws: 3 }
     }
 }
 
@@ -100,9 +96,7 @@ impl DropCounts {
 
 /// The seed of a slot's draft number `attempt`, 0 being the first.
 pub fn anchor_seed(seed: u64, group: usize, slot: usize, attempt: usize) -> u64 {
-    [group, slot, attempt]
-        .into_iter()
-        .fold(seed, |seed, part| derive(seed, part as u64))
+    [group, slot, attempt].into_iter().fold(seed, |seed, part| derive(seed, part as u64))
 }
 
 /// Draws an anchor for every slot.
@@ -128,11 +122,7 @@ pub fn draw_anchors<M: NextLogits + ?Sized>(
     mut progress: impl FnMut(usize, usize),
 ) -> Result<AnchorDraws, SamplerError<M::Error>> {
     check_share(config.check.min_distinct)?;
-    let attempts = if config.sampler.is_greedy() {
-        1
-    } else {
-        1 + config.redraws
-    };
+    let attempts = if config.sampler.is_greedy() { 1 } else { 1 + config.redraws };
     let mut filling = Filling::new(slots, config, seed);
     let mut drawn = 0;
     for attempt in 0..attempts {

@@ -64,18 +64,8 @@ impl SamplerConfig {
                 finite(self.temperature) && self.temperature >= 0.0,
                 "a finite number, 0 or more",
             ),
-            (
-                "top_p",
-                self.top_p,
-                self.top_p > 0.0 && self.top_p <= 1.0,
-                "a number above 0 and at most 1",
-            ),
-            (
-                "min_p",
-                self.min_p,
-                (0.0..=1.0).contains(&self.min_p),
-                "a number from 0 to 1",
-            ),
+            ("top_p", self.top_p, self.top_p > 0.0 && self.top_p <= 1.0, "a number above 0 and at most 1"),
+            ("min_p", self.min_p, (0.0..=1.0).contains(&self.min_p), "a number from 0 to 1"),
             (
                 "repetition_penalty",
                 self.repetition_penalty,
@@ -86,12 +76,7 @@ impl SamplerConfig {
         for (field, value, valid, expected) in settings {
             ensure(field, value, valid, expected)?;
         }
-        ensure(
-            "max_new_tokens",
-            self.max_new_tokens,
-            self.max_new_tokens > 0,
-            "1 or more",
-        )
+        ensure("max_new_tokens", self.max_new_tokens, self.max_new_tokens > 0, "1 or more")
     }
 }
 
@@ -105,9 +90,5 @@ pub(crate) fn ensure<E>(
     if valid {
         return Ok(());
     }
-    Err(SamplerError::Setting {
-        field,
-        value: value.to_string(),
-        expected,
-    })
+    Err(SamplerError::Setting { field, value: value.to_string(), expected })
 }

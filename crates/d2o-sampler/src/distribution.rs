@@ -43,23 +43,14 @@ impl Distribution {
     /// # Panics
     /// If `logits` is empty, or an id of `context` has no logit while a penalty is set.
     pub fn new(logits: &[f32], context: &[u32], config: &SamplerConfig) -> Self {
-        assert!(
-            !logits.is_empty(),
-            "a distribution needs at least one logit"
-        );
+        assert!(!logits.is_empty(), "a distribution needs at least one logit");
         let mut scores = logits.to_vec();
         if config.repetition_penalty != 1.0 {
             penalise(&mut scores, logits, context, config.repetition_penalty);
         }
         if config.is_greedy() {
-            let likeliest = Candidate {
-                id: argmax(&scores),
-                weight: 1.0,
-            };
-            return Self {
-                kept: vec![likeliest],
-                total: 1.0,
-            };
+            let likeliest = Candidate { id: argmax(&scores), weight: 1.0 };
+            return Self { kept: vec![likeliest], total: 1.0 };
         }
         if (1..scores.len()).contains(&config.top_k) {
             mask_below_kth(&mut scores, config.top_k);
@@ -72,9 +63,7 @@ impl Distribution {
 
     /// Kept tokens in the order of their ids, each with its probability. These sum to 1.
     pub fn probs(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
-        self.kept
-            .iter()
-            .map(|candidate| (candidate.id, candidate.weight / self.total))
+        self.kept.iter().map(|candidate| (candidate.id, candidate.weight / self.total))
     }
 
     /// Inverts the cumulative distribution, tokens in the order of their ids: the first token at
@@ -90,10 +79,7 @@ impl Distribution {
                 break;
             }
         }
-        Drawn {
-            id: chosen.id,
-            log_prob: (chosen.weight / self.total).ln(),
-        }
+        Drawn { id: chosen.id, log_prob: (chosen.weight / self.total).ln() }
     }
 }
 
@@ -103,11 +89,7 @@ fn penalise(scores: &mut [f32], logits: &[f32], context: &[u32], penalty: f64) {
     let penalty = penalty as f32;
     for &id in context {
         let logit = logits[id as usize];
-        scores[id as usize] = if logit < 0.0 {
-            logit * penalty
-        } else {
-            logit / penalty
-        };
+        scores[id as usize] = if logit < 0.0 { logit * penalty } else { logit / penalty };
     }
 }
 
@@ -135,10 +117,7 @@ fn mask_below_kth(scores: &mut [f32], k: usize) {
 /// `exp((l_i − max l) / T)`: probabilities relative to the likeliest token's, which is exactly 1.
 fn relative_weights(scores: &[f32], temperature: f64) -> Vec<f64> {
     let max = f64::from(scores.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    scores
-        .iter()
-        .map(|&score| ((f64::from(score) - max) / temperature).exp())
-        .collect()
+    scores.iter().map(|&score| ((f64::from(score) - max) / temperature).exp()).collect()
 }
 
 /// Applies top-p and min-p. Both keep a head of the tokens ranked by likelihood, so the shorter

@@ -51,13 +51,7 @@ pub enum Verdict {
 
 impl Default for DraftCheck {
     fn default() -> Self {
-        Self {
-            min_tokens: 1,
-            max_repeat_ngram: 8,
-            max_repeats: 5,
-            min_distinct: 0.5,
-            truncated: Truncated::LastResort,
-        }
+        Self { min_tokens: 1, max_repeat_ngram: 8, max_repeats: 5, min_distinct: 0.5, truncated: Truncated::LastResort }
     }
 }
 
@@ -82,8 +76,8 @@ impl DraftCheck {
     /// True when the end is one n-gram `max_repeats` times in a row, `n ≤ max_repeat_ngram`, or
     /// when the share of distinct 4-grams is below `min_distinct`.
     pub fn is_looping(&self, ids: &[u32]) -> bool {
-        let repeats = self.max_repeats > 0
-            && (1..=self.max_repeat_ngram).any(|n| repeats_at_end(ids, n) >= self.max_repeats);
+        let repeats =
+            self.max_repeats > 0 && (1..=self.max_repeat_ngram).any(|n| repeats_at_end(ids, n) >= self.max_repeats);
         repeats || distinct_share(ids).is_some_and(|share| share < self.min_distinct)
     }
 }

@@ -75,18 +75,18 @@ impl<E> SamplerError<E> {
             Self::TokenOutOfRange { .. } => {
                 Some("the tokenizer does not fit the model: take both from one directory".into())
             }
-            Self::NonFinite { .. } => {
-                Some("the weights may be damaged, or have overflowed in half precision: check the model, or run it in f32".into())
-            }
+            Self::NonFinite { .. } => Some(
+                "the weights may be damaged, or have overflowed in half precision: check the model, or run it in f32"
+                    .into(),
+            ),
             Self::Model { .. } | Self::Read { .. } => None,
         }
     }
 
     /// The same error with its request renumbered by `place`.
     pub(crate) fn renumber(mut self, place: impl FnOnce(usize) -> usize) -> Self {
-        if let Self::EmptyPrompt { request }
-        | Self::TokenOutOfRange { request, .. }
-        | Self::NonFinite { request, .. } = &mut self
+        if let Self::EmptyPrompt { request } | Self::TokenOutOfRange { request, .. } | Self::NonFinite { request, .. } =
+            &mut self
         {
             *request = place(*request);
         }

@@ -1,8 +1,7 @@
 //! The bookkeeping between rounds of drawing anchors.
 
 use crate::{
-    AnchorConfig, AnchorDraft, AnchorDraws, Draft, DropCounts, Request, Slot, Truncated, Verdict,
-    anchor_seed,
+    AnchorConfig, AnchorDraft, AnchorDraws, Draft, DropCounts, Request, Slot, Truncated, Verdict, anchor_seed,
 };
 use std::collections::HashMap;
 
@@ -28,22 +27,12 @@ impl<'a> Filling<'a> {
         }
         let kept = vec![None; slots.len()];
         let spare = vec![None; slots.len()];
-        Self {
-            slots,
-            config,
-            seed,
-            kept,
-            spare,
-            groups,
-            dropped: DropCounts::default(),
-        }
+        Self { slots, config, seed, kept, spare, groups, dropped: DropCounts::default() }
     }
 
     /// Slots that hold no anchor yet, as indices into `slots`.
     pub(crate) fn pending(&self) -> Vec<usize> {
-        (0..self.slots.len())
-            .filter(|&index| self.kept[index].is_none())
-            .collect()
+        (0..self.slots.len()).filter(|&index| self.kept[index].is_none()).collect()
     }
 
     /// What to ask the sampler for, draft number `attempt` of each pending slot.
@@ -56,20 +45,13 @@ impl<'a> Filling<'a> {
     }
 
     fn seed_of(&self, index: usize, attempt: usize) -> u64 {
-        anchor_seed(
-            self.seed,
-            self.slots[index].group,
-            self.slots[index].slot,
-            attempt,
-        )
+        anchor_seed(self.seed, self.slots[index].group, self.slots[index].slot, attempt)
     }
 
     /// Ids of the anchors that the group of slot `index` already has.
     fn kept_beside(&self, index: usize) -> impl Iterator<Item = &[u32]> {
         let members = &self.groups[&self.slots[index].group];
-        members
-            .iter()
-            .filter_map(|&member| Some(self.kept[member].as_ref()?.ids.as_slice()))
+        members.iter().filter_map(|&member| Some(self.kept[member].as_ref()?.ids.as_slice()))
     }
 
     /// Keeps the draft, or counts why not.
@@ -78,14 +60,7 @@ impl<'a> Filling<'a> {
         let Slot { group, slot, .. } = self.slots[index];
         let seed = self.seed_of(index, attempt);
         let Draft { ids, finished, .. } = draft;
-        let anchor = AnchorDraft {
-            group,
-            slot,
-            ids,
-            finished,
-            seed,
-            redraws: attempt,
-        };
+        let anchor = AnchorDraft { group, slot, ids, finished, seed, redraws: attempt };
         self.dropped.add(verdict);
         match verdict {
             Verdict::Keep => self.kept[index] = Some(anchor),

@@ -64,10 +64,7 @@ pub fn generate<M: NextLogits + ?Sized>(
 ) -> Result<Vec<Draft>, SamplerError<M::Error>> {
     config.check()?;
     ensure("batch", batch, batch > 0, "1 or more")?;
-    if let Some(request) = requests
-        .iter()
-        .position(|request| request.prompt.is_empty())
-    {
+    if let Some(request) = requests.iter().position(|request| request.prompt.is_empty()) {
         return Err(SamplerError::EmptyPrompt { request });
     }
     let mut order: Vec<usize> = (0..requests.len()).collect();
@@ -76,10 +73,8 @@ pub fn generate<M: NextLogits + ?Sized>(
     let mut drafts: Vec<Option<Draft>> = requests.iter().map(|_| None).collect();
     let mut done = 0;
     for members in order.chunks(batch) {
-        let mut live: Vec<Live> = (0..)
-            .zip(members)
-            .map(|(slot, &index)| Live::new(slot, index, &requests[index]))
-            .collect();
+        let mut live: Vec<Live> =
+            (0..).zip(members).map(|(slot, &index)| Live::new(slot, index, &requests[index])).collect();
         while !live.is_empty() {
             let before = live.len();
             advance(model, &mut live, config)?;
@@ -129,10 +124,7 @@ impl Live {
 
     fn draw(&self, logits: &[f32], config: &SamplerConfig) -> Result<Drawn, Fault> {
         if let Some(token) = logits.iter().position(|logit| !logit.is_finite()) {
-            return Err(Fault::NonFinite {
-                token,
-                value: logits[token],
-            });
+            return Err(Fault::NonFinite { token, value: logits[token] });
         }
         let outside = |&&id: &&u32| id as usize >= logits.len();
         if let Some(&token) = self.ids.iter().rev().take(self.fresh).find(outside) {
@@ -159,11 +151,7 @@ impl Live {
         } else {
             return None;
         };
-        Some(Draft {
-            ids: ids.to_vec(),
-            finished,
-            log_prob: self.log_prob,
-        })
+        Some(Draft { ids: ids.to_vec(), finished, log_prob: self.log_prob })
     }
 }
 
@@ -179,23 +167,11 @@ fn advance<M: NextLogits + ?Sized>(
     live: &mut [Live],
     config: &SamplerConfig,
 ) -> Result<(), SamplerError<M::Error>> {
-    let rows: Vec<Row<'_>> = live
-        .iter()
-        .map(|row| Row {
-            slot: row.slot,
-            ids: &row.ids,
-            fresh: row.fresh,
-        })
-        .collect();
-    let logits = model
-        .next_logits(&rows)
-        .map_err(|source| SamplerError::Model { source })?;
+    let rows: Vec<Row<'_>> = live.iter().map(|row| Row { slot: row.slot, ids: &row.ids, fresh: row.fresh }).collect();
+    let logits = model.next_logits(&rows).map_err(|source| SamplerError::Model { source })?;
     let (logits, vocab) = read(logits, rows.len())?;
-    let drawn: Vec<Result<Drawn, Fault>> = live
-        .par_iter()
-        .zip(logits.par_chunks_exact(vocab))
-        .map(|(row, logits)| row.draw(logits, config))
-        .collect();
+    let drawn: Vec<Result<Drawn, Fault>> =
+        live.par_iter().zip(logits.par_chunks_exact(vocab)).map(|(row, logits)| row.draw(logits, config)).collect();
     for (row, drawn) in live.iter_mut().zip(drawn) {
         row.push(drawn.map_err(|fault| complain(fault, row, vocab))?);
     }
@@ -205,30 +181,16 @@ fn advance<M: NextLogits + ?Sized>(
 /// Brings logits `[rows, vocab]` to the host; also gives `vocab`.
 fn read<E>(logits: Tensor<2>, rows: usize) -> Result<(Vec<f32>, usize), SamplerError<E>> {
     let [given, vocab] = logits.dims();
-    assert_eq!(
-        given, rows,
-        "the model gave {given} rows of logits for {rows} rows"
-    );
+    assert_eq!(given, rows, "the model gave {given} rows of logits for {rows} rows");
     assert!(vocab > 0, "the model gave rows without logits");
-    let logits = logits
-        .try_into_vec_as()
-        .map_err(|source| SamplerError::Read { source })?;
+    let logits = logits.try_into_vec_as().map_err(|source| SamplerError::Read { source })?;
     Ok((logits, vocab))
 }
 
 fn complain<E>(fault: Fault, row: &Live, vocab: usize) -> SamplerError<E> {
     let request = row.request;
     match fault {
-        Fault::NonFinite { token, value } => SamplerError::NonFinite {
-            request,
-            token,
-            value,
-            drawn: row.drawn(),
-        },
-        Fault::OutOfRange { token } => SamplerError::TokenOutOfRange {
-            request,
-            token,
-            vocab,
-        },
+        Fault::NonFinite { token, value } => SamplerError::NonFinite { request, token, value, drawn: row.drawn() },
+        Fault::OutOfRange { token } => SamplerError::TokenOutOfRange { request, token, vocab },
     }
 }

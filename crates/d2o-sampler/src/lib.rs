@@ -51,9 +51,7 @@ mod generate;
 mod next_logits;
 mod uniforms;
 
-pub use anchors::{
-    AnchorConfig, AnchorDraft, AnchorDraws, DropCounts, Slot, anchor_seed, draw_anchors,
-};
+pub use anchors::{AnchorConfig, AnchorDraft, AnchorDraws, DropCounts, Slot, anchor_seed, draw_anchors};
 pub use config::SamplerConfig;
 pub use distribution::{Distribution, Drawn};
 pub use drafts::{DraftCheck, Truncated, Verdict};

@@ -16,9 +16,7 @@ const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 impl Uniforms {
     /// The sequence that belongs to `seed`.
     pub fn new(seed: u64) -> Self {
-        Self {
-            key: mix(seed.wrapping_add(GAMMA)),
-        }
+        Self { key: mix(seed.wrapping_add(GAMMA)) }
     }
 
     /// The number at `position`, counted from 0.
@@ -76,11 +74,7 @@ mod tests {
 
     #[test]
     fn derived_seeds_tell_their_parts_apart() {
-        let seeds = [
-            derive(derive(1, 2), 3),
-            derive(derive(1, 3), 2),
-            derive(derive(2, 1), 3),
-        ];
+        let seeds = [derive(derive(1, 2), 3), derive(derive(1, 3), 2), derive(derive(2, 1), 3)];
         assert!(seeds[0] != seeds[1] && seeds[0] != seeds[2] && seeds[1] != seeds[2]);
         assert_eq!(seeds[0], derive(derive(1, 2), 3));
     }

@@ -4,8 +4,7 @@ mod markov;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use d2o_sampler::{
-    AnchorConfig, AnchorDraws, DraftCheck, DropCounts, Row, SamplerConfig, Slot, Truncated,
-    anchor_seed, draw_anchors,
+    AnchorConfig, AnchorDraws, DraftCheck, DropCounts, Row, SamplerConfig, Slot, Truncated, anchor_seed, draw_anchors,
 };
 use markov::Markov;
 
@@ -22,26 +21,15 @@ fn chatter(stop: f32) -> Markov {
 }
 
 fn slots(groups: usize, k: usize) -> Vec<Slot> {
-    let slot = |i| Slot {
-        prompt_ids: vec![0],
-        group: i / k,
-        slot: i % k,
-    };
+    let slot = |i| Slot { prompt_ids: vec![0], group: i / k, slot: i % k };
     (0..groups * k).map(slot).collect()
 }
 
 fn config(max_new_tokens: usize, redraws: usize, truncated: Truncated) -> AnchorConfig {
     let stop_tokens = vec![STOP];
     AnchorConfig {
-        sampler: SamplerConfig {
-            max_new_tokens,
-            stop_tokens,
-            ..Default::default()
-        },
-        check: DraftCheck {
-            truncated,
-            ..Default::default()
-        },
+        sampler: SamplerConfig { max_new_tokens, stop_tokens, ..Default::default() },
+        check: DraftCheck { truncated, ..Default::default() },
         redraws,
     }
 }
@@ -69,67 +57,31 @@ fn every_slot_is_filled_or_reported_and_every_draft_accounted_for() {
     }
     // A filled slot took one draft more than its redraws, an unfilled one 41; all but the kept
     // ones were duplicates.
-    let taken: usize = draws
-        .drafts
-        .iter()
-        .map(|draft| draft.redraws + 1)
-        .sum::<usize>()
-        + 12 * 41;
+    let taken: usize = draws.drafts.iter().map(|draft| draft.redraws + 1).sum::<usize>() + 12 * 41;
     let duplicate = taken - 24;
-    assert_eq!(
-        draws.dropped,
-        DropCounts {
-            duplicate,
-            ..Default::default()
-        }
-    );
+    assert_eq!(draws.dropped, DropCounts { duplicate, ..Default::default() });
     assert_eq!(last, (taken, taken));
-    let mut places: Vec<_> = draws
-        .drafts
-        .iter()
-        .map(|draft| (draft.group, draft.slot))
-        .collect();
+    let mut places: Vec<_> = draws.drafts.iter().map(|draft| (draft.group, draft.slot)).collect();
     assert!(places.is_sorted() && draws.unfilled.is_sorted());
     places.extend(&draws.unfilled);
     places.sort_unstable();
-    assert!(
-        places
-            .into_iter()
-            .eq(slots.iter().map(|slot| (slot.group, slot.slot)))
-    );
+    assert!(places.into_iter().eq(slots.iter().map(|slot| (slot.group, slot.slot))));
 }
 
 #[test]
 fn groups_do_not_compare_their_anchors() {
     // One possible draft: each of five groups of one keeps it.
-    let greedy = SamplerConfig {
-        temperature: 0.0,
-        ..config(2, 3, Truncated::Reject).sampler
-    };
-    let config = AnchorConfig {
-        sampler: greedy,
-        ..config(2, 3, Truncated::Reject)
-    };
+    let greedy = SamplerConfig { temperature: 0.0, ..config(2, 3, Truncated::Reject).sampler };
+    let config = AnchorConfig { sampler: greedy, ..config(2, 3, Truncated::Reject) };
     let draws = draw(&mut chatter(1e9), &slots(5, 1), &config, 2);
-    assert!(
-        draws
-            .drafts
-            .iter()
-            .all(|draft| draft.ids == [1] && draft.redraws == 0)
-    );
+    assert!(draws.drafts.iter().all(|draft| draft.ids == [1] && draft.redraws == 0));
     assert_eq!(draws.drafts.len(), 5);
     // Within a group the second is a duplicate, and drawing greedily again would not help: two
     // drafts of two tokens are all that the model is asked for.
     let mut model = chatter(1e9);
     let draws = draw(&mut model, &slots(1, 2), &config, 2);
     assert_eq!(draws.unfilled, [(0, 1)]);
-    assert_eq!(
-        draws.dropped,
-        DropCounts {
-            duplicate: 1,
-            ..Default::default()
-        }
-    );
+    assert_eq!(draws.dropped, DropCounts { duplicate: 1, ..Default::default() });
     assert_eq!(model.rows_passed(), 4);
 }
 
@@ -143,10 +95,7 @@ fn anchors_do_not_depend_on_the_batch_and_record_their_seed() {
         assert_eq!(draw(&mut chatter(2.0), &slots, &config, batch), alone);
     }
     for draft in &alone.drafts {
-        assert_eq!(
-            draft.seed,
-            anchor_seed(7, draft.group, draft.slot, draft.redraws)
-        );
+        assert_eq!(draft.seed, anchor_seed(7, draft.group, draft.slot, draft.redraws));
     }
     // Groups 2 and 3 come out the same without the others.
     let later = draw(&mut chatter(2.0), &slots[12..], &config, 64);
@@ -169,50 +118,21 @@ fn a_truncated_draft_is_kept_redrawn_or_rejected() {
     // The first draft of each slot is the one kept in the end; the 2 redraws are dropped.
     let (last_resort, rows) = run(Truncated::LastResort);
     assert_eq!(last_resort.drafts, keep.drafts);
-    assert_eq!(
-        last_resort.dropped,
-        DropCounts {
-            truncated: 10,
-            ..Default::default()
-        }
-    );
+    assert_eq!(last_resort.dropped, DropCounts { truncated: 10, ..Default::default() });
     assert_eq!((last_resort.unfilled.len(), rows), (0, 45));
     let (reject, rows) = run(Truncated::Reject);
-    assert_eq!(
-        reject.dropped,
-        DropCounts {
-            truncated: 15,
-            ..Default::default()
-        }
-    );
-    assert_eq!(
-        (reject.drafts.len(), reject.unfilled.len(), rows),
-        (0, 5, 45)
-    );
+    assert_eq!(reject.dropped, DropCounts { truncated: 15, ..Default::default() });
+    assert_eq!((reject.drafts.len(), reject.unfilled.len(), rows), (0, 5, 45));
 }
 
 #[test]
 fn a_last_resort_is_never_a_duplicate() {
     // Greedy and without a stop: both slots end by length with the same three words.
     let base = config(3, 0, Truncated::LastResort);
-    let sampler = SamplerConfig {
-        temperature: 0.0,
-        ..base.sampler.clone()
-    };
-    let draws = draw(
-        &mut chatter(1e-30),
-        &slots(1, 2),
-        &AnchorConfig { sampler, ..base },
-        8,
-    );
+    let sampler = SamplerConfig { temperature: 0.0, ..base.sampler.clone() };
+    let draws = draw(&mut chatter(1e-30), &slots(1, 2), &AnchorConfig { sampler, ..base }, 8);
     assert_eq!((draws.drafts.len(), draws.unfilled), (1, vec![(0, 1)]));
-    assert_eq!(
-        draws.dropped,
-        DropCounts {
-            truncated: 1,
-            ..Default::default()
-        }
-    );
+    assert_eq!(draws.dropped, DropCounts { truncated: 1, ..Default::default() });
 }
 
 #[test]
@@ -220,56 +140,24 @@ fn empty_and_looping_drafts_leave_slots_unfilled() {
     // From the start token straight to the stop: nothing is said, in any of 1 + 2 drafts.
     let start: &[f32] = &[1e-30, 1e-30, 1.0];
     let mut silent = Markov::new(&[start, start, start]);
-    let sampler = |stop| SamplerConfig {
-        max_new_tokens: 9,
-        stop_tokens: vec![stop],
-        ..Default::default()
-    };
-    let config = AnchorConfig {
-        sampler: sampler(2),
-        redraws: 2,
-        ..Default::default()
-    };
+    let sampler = |stop| SamplerConfig { max_new_tokens: 9, stop_tokens: vec![stop], ..Default::default() };
+    let config = AnchorConfig { sampler: sampler(2), redraws: 2, ..Default::default() };
     let draws = draw(&mut silent, &slots(1, 2), &config, 8);
-    assert_eq!(
-        draws.dropped,
-        DropCounts {
-            empty: 6,
-            ..Default::default()
-        }
-    );
+    assert_eq!(draws.dropped, DropCounts { empty: 6, ..Default::default() });
     assert_eq!(draws.unfilled, [(0, 0), (0, 1)]);
     // The same chain with another stop token says token 2 nine times.
-    let config = AnchorConfig {
-        sampler: sampler(1),
-        ..config
-    };
+    let config = AnchorConfig { sampler: sampler(1), ..config };
     let draws = draw(&mut silent, &slots(1, 1), &config, 8);
-    assert_eq!(
-        draws.dropped,
-        DropCounts {
-            looping: 3,
-            ..Default::default()
-        }
-    );
+    assert_eq!(draws.dropped, DropCounts { looping: 3, ..Default::default() });
     assert_eq!(draws.unfilled, [(0, 0)]);
 }
 
 #[test]
 fn a_share_out_of_range_is_an_error() {
-    let check = DraftCheck {
-        min_distinct: 1.5,
-        ..Default::default()
-    };
-    let config = AnchorConfig {
-        check,
-        ..Default::default()
-    };
+    let check = DraftCheck { min_distinct: 1.5, ..Default::default() };
+    let config = AnchorConfig { check, ..Default::default() };
     let error = draw_anchors(&mut chatter(1.0), &[], &config, 7, 1, |_, _| {}).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "field `min_distinct` is 1.5, expected a number from 0 to 1"
-    );
+    assert_eq!(error.to_string(), "field `min_distinct` is 1.5, expected a number from 0 to 1");
 }
 
 #[test]
@@ -289,11 +177,7 @@ fn errors_name_the_slot_in_every_round() {
         let data = TensorData::new(logits, [rows.len(), 10]);
         Ok(Tensor::from_data(data, &device))
     };
-    let slots = [(0, 1), (1, 2), (2, 1)].map(|(slot, token)| Slot {
-        prompt_ids: vec![token],
-        group: 0,
-        slot,
-    });
+    let slots = [(0, 1), (1, 2), (2, 1)].map(|(slot, token)| Slot { prompt_ids: vec![token], group: 0, slot });
     let config = config(2, 1, Truncated::Reject);
     let error = draw_anchors(&mut model, &slots, &config, 7, 8, |_, _| {}).unwrap_err();
     let expected = "request 2: logit of token 1 is inf after 0 drawn tokens";

@@ -7,10 +7,7 @@ use d2o_sampler::{Request, Row, SamplerConfig, SamplerError, generate};
 use markov::Markov;
 
 fn config(max_new_tokens: usize) -> SamplerConfig {
-    SamplerConfig {
-        max_new_tokens,
-        ..Default::default()
-    }
+    SamplerConfig { max_new_tokens, ..Default::default() }
 }
 
 /// Four tokens, each as likely as the others.
@@ -20,10 +17,7 @@ fn uniform() -> Markov {
 }
 
 fn one() -> Vec<Request> {
-    vec![Request {
-        prompt: vec![0],
-        seed: 0,
-    }]
+    vec![Request { prompt: vec![0], seed: 0 }]
 }
 
 #[test]
@@ -35,11 +29,7 @@ fn bad_logits_name_the_request() {
     let mut model = |rows: &[Row<'_>]| -> Result<Tensor<2>, std::convert::Infallible> {
         calls += 1;
         let first = [0.0, 1.0, 0.0];
-        let second = if calls == 2 {
-            [0.0, 1.0, f32::NAN]
-        } else {
-            first
-        };
+        let second = if calls == 2 { [0.0, 1.0, f32::NAN] } else { first };
         assert_eq!(rows.len(), 2);
         Ok(Tensor::from_data([first, second], &device))
     };
@@ -52,9 +42,8 @@ fn bad_logits_name_the_request() {
 
 #[test]
 fn the_models_error_is_handed_on() {
-    let mut model = |_: &[Row<'_>]| -> Result<Tensor<2>, std::io::Error> {
-        Err(std::io::Error::other("out of memory"))
-    };
+    let mut model =
+        |_: &[Row<'_>]| -> Result<Tensor<2>, std::io::Error> { Err(std::io::Error::other("out of memory")) };
     let error = generate(&mut model, &one(), &config(5), 2, |_, _| {}).unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(source.to_string(), "out of memory");
@@ -64,94 +53,29 @@ fn the_models_error_is_handed_on() {
 #[test]
 fn bad_requests_and_settings_are_named() {
     let complain = |prompt: Vec<u32>, config: &SamplerConfig, batch: usize| {
-        let requests = [
-            Request {
-                prompt: vec![0],
-                seed: 0,
-            },
-            Request { prompt, seed: 0 },
-        ];
-        generate(&mut uniform(), &requests, config, batch, |_, _| {})
-            .unwrap_err()
-            .to_string()
+        let requests = [Request { prompt: vec![0], seed: 0 }, Request { prompt, seed: 0 }];
+        generate(&mut uniform(), &requests, config, batch, |_, _| {}).unwrap_err().to_string()
     };
-    assert_eq!(
-        complain(vec![], &config(5), 2),
-        "request 1: field `prompt` is empty"
-    );
-    assert_eq!(
-        complain(vec![4, 0], &config(5), 2),
-        "request 1: token 4 is outside the model's vocabulary of 4"
-    );
-    assert_eq!(
-        complain(vec![0], &config(5), 0),
-        "field `batch` is 0, expected 1 or more"
-    );
-    assert_eq!(
-        complain(vec![0], &config(0), 2),
-        "field `max_new_tokens` is 0, expected 1 or more"
-    );
+    assert_eq!(complain(vec![], &config(5), 2), "request 1: field `prompt` is empty");
+    assert_eq!(complain(vec![4, 0], &config(5), 2), "request 1: token 4 is outside the model's vocabulary of 4");
+    assert_eq!(complain(vec![0], &config(5), 0), "field `batch` is 0, expected 1 or more");
+    assert_eq!(complain(vec![0], &config(0), 2), "field `max_new_tokens` is 0, expected 1 or more");
 }
 
 #[test]
 fn settings_out_of_range_are_errors() {
     let bad = [
-        (
-            "temperature",
-            SamplerConfig {
-                temperature: -0.5,
-                ..config(1)
-            },
-        ),
-        (
-            "temperature",
-            SamplerConfig {
-                temperature: f64::NAN,
-                ..config(1)
-            },
-        ),
-        (
-            "top_p",
-            SamplerConfig {
-                top_p: 0.0,
-                ..config(1)
-            },
-        ),
-        (
-            "top_p",
-            SamplerConfig {
-                top_p: 1.5,
-                ..config(1)
-            },
-        ),
-        (
-            "min_p",
-            SamplerConfig {
-                min_p: f64::NAN,
-                ..config(1)
-            },
-        ),
-        (
-            "repetition_penalty",
-            SamplerConfig {
-                repetition_penalty: 0.0,
-                ..config(1)
-            },
-        ),
-        (
-            "repetition_penalty",
-            SamplerConfig {
-                repetition_penalty: f64::INFINITY,
-                ..config(1)
-            },
-        ),
+        ("temperature", SamplerConfig { temperature: -0.5, ..config(1) }),
+        ("temperature", SamplerConfig { temperature: f64::NAN, ..config(1) }),
+        ("top_p", SamplerConfig { top_p: 0.0, ..config(1) }),
+        ("top_p", SamplerConfig { top_p: 1.5, ..config(1) }),
+        ("min_p", SamplerConfig { min_p: f64::NAN, ..config(1) }),
+        ("repetition_penalty", SamplerConfig { repetition_penalty: 0.0, ..config(1) }),
+        ("repetition_penalty", SamplerConfig { repetition_penalty: f64::INFINITY, ..config(1) }),
     ];
     for (field, config) in bad {
         let message = config.validate().unwrap_err().to_string();
-        assert!(
-            message.starts_with(&format!("field `{field}` is ")),
-            "{message}"
-        );
+        assert!(message.starts_with(&format!("field `{field}` is ")), "{message}");
     }
     assert!(config(1).validate().is_ok());
 }
@@ -159,18 +83,7 @@ fn settings_out_of_range_are_errors() {
 #[test]
 fn configurations_are_strict() {
     let parsed: SamplerConfig = serde_json::from_str(r#"{"top_p": 0.9}"#).unwrap();
-    assert_eq!(
-        parsed,
-        SamplerConfig {
-            top_p: 0.9,
-            ..Default::default()
-        }
-    );
+    assert_eq!(parsed, SamplerConfig { top_p: 0.9, ..Default::default() });
     let unknown = serde_json::from_str::<SamplerConfig>(r#"{"topp": 0.9}"#);
-    assert!(
-        unknown
-            .unwrap_err()
-            .to_string()
-            .contains("unknown field `topp`")
-    );
+    assert!(unknown.unwrap_err().to_string().contains("unknown field `topp`"));
 }

@@ -27,88 +27,49 @@ fn without_filters_it_is_the_softmax() {
 
 #[test]
 fn half_the_temperature_squares_the_odds() {
-    let config = SamplerConfig {
-        temperature: 0.5,
-        ..config()
-    };
+    let config = SamplerConfig { temperature: 0.5, ..config() };
     // 1, 16, 4, 9 of 30.
-    let expected = [
-        (0, 1.0 / 30.0),
-        (1, 16.0 / 30.0),
-        (2, 4.0 / 30.0),
-        (3, 9.0 / 30.0),
-    ];
+    let expected = [(0, 1.0 / 30.0), (1, 16.0 / 30.0), (2, 4.0 / 30.0), (3, 9.0 / 30.0)];
     assert_probs(&tenths(), &[], &config, &expected);
 }
 
 #[test]
 fn a_tiny_temperature_is_greedy_and_does_not_overflow() {
-    let config = SamplerConfig {
-        temperature: 1e-300,
-        ..config()
-    };
+    let config = SamplerConfig { temperature: 1e-300, ..config() };
     assert_probs(&[-3e38, 3e38, 1.0], &[], &config, &[(1, 1.0)]);
 }
 
 #[test]
 fn top_k_keeps_the_k_likeliest() {
-    let config = SamplerConfig {
-        top_k: 2,
-        ..config()
-    };
+    let config = SamplerConfig { top_k: 2, ..config() };
     assert_probs(&tenths(), &[], &config, &[(1, 4.0 / 7.0), (3, 3.0 / 7.0)]);
 }
 
 #[test]
 fn top_k_keeps_what_equals_the_kth() {
-    let config = SamplerConfig {
-        top_k: 2,
-        ..config()
-    };
+    let config = SamplerConfig { top_k: 2, ..config() };
     let third = 1.0 / 3.0;
-    assert_probs(
-        &[1.0, 0.0, 1.0, 1.0],
-        &[],
-        &config,
-        &[(0, third), (2, third), (3, third)],
-    );
+    assert_probs(&[1.0, 0.0, 1.0, 1.0], &[], &config, &[(0, third), (2, third), (3, third)]);
 }
 
 #[test]
 fn top_k_beyond_the_vocabulary_keeps_all() {
-    let config = SamplerConfig {
-        top_k: 9,
-        ..config()
-    };
+    let config = SamplerConfig { top_k: 9, ..config() };
     assert_probs(&[0.0, 0.0], &[], &config, &[(0, 0.5), (1, 0.5)]);
 }
 
 #[test]
 fn top_p_keeps_the_smallest_set_that_reaches_it() {
     // Ranked: 0.4, 0.3, 0.2, 0.1. Two reach 0.65, three are needed for 0.75.
-    let two = SamplerConfig {
-        top_p: 0.65,
-        ..config()
-    };
+    let two = SamplerConfig { top_p: 0.65, ..config() };
     assert_probs(&tenths(), &[], &two, &[(1, 4.0 / 7.0), (3, 3.0 / 7.0)]);
-    let three = SamplerConfig {
-        top_p: 0.75,
-        ..config()
-    };
-    assert_probs(
-        &tenths(),
-        &[],
-        &three,
-        &[(1, 4.0 / 9.0), (2, 2.0 / 9.0), (3, 3.0 / 9.0)],
-    );
+    let three = SamplerConfig { top_p: 0.75, ..config() };
+    assert_probs(&tenths(), &[], &three, &[(1, 4.0 / 9.0), (2, 2.0 / 9.0), (3, 3.0 / 9.0)]);
 }
 
 #[test]
 fn top_p_keeps_at_least_one_token_and_breaks_ties_by_id() {
-    let config = SamplerConfig {
-        top_p: 1e-9,
-        ..config()
-    };
+    let config = SamplerConfig { top_p: 1e-9, ..config() };
     assert_probs(&tenths(), &[], &config, &[(1, 1.0)]);
     assert_probs(&[2.0, 5.0, 5.0], &[], &config, &[(1, 1.0)]);
 }
@@ -116,20 +77,14 @@ fn top_p_keeps_at_least_one_token_and_breaks_ties_by_id() {
 #[test]
 fn min_p_is_relative_to_the_likeliest() {
     // At least 0.6 · 0.4 = 0.24: the tokens with 0.4 and 0.3.
-    let config = SamplerConfig {
-        min_p: 0.6,
-        ..config()
-    };
+    let config = SamplerConfig { min_p: 0.6, ..config() };
     assert_probs(&tenths(), &[], &config, &[(1, 4.0 / 7.0), (3, 3.0 / 7.0)]);
 }
 
 #[test]
 fn the_penalty_divides_positive_and_multiplies_negative_logits_once() {
     // Logits 2, −1, 1 with penalty 2 on tokens 0 (twice in the context) and 1 become 1, −2, 1.
-    let config = SamplerConfig {
-        repetition_penalty: 2.0,
-        ..config()
-    };
+    let config = SamplerConfig { repetition_penalty: 2.0, ..config() };
     let (e, total) = (1_f64.exp(), 2.0 * 1_f64.exp() + (-2_f64).exp());
     let expected = [(0, e / total), (1, (-2_f64).exp() / total), (2, e / total)];
     assert_probs(&[2.0, -1.0, 1.0], &[0, 1, 0], &config, &expected);
@@ -140,28 +95,16 @@ fn filters_apply_in_order() {
     // Odds 1, 4, 2, 3 at temperature 0.5: 1, 16, 4, 9. Top-k 3 leaves 16, 4, 9 of 29. The first
     // two hold 25/29 = 0.862 of that, though only 25/30 = 0.833 of everything: top-p 0.85 stops
     // there only if it comes after top-k.
-    let config = SamplerConfig {
-        temperature: 0.5,
-        top_k: 3,
-        top_p: 0.85,
-        ..config()
-    };
+    let config = SamplerConfig { temperature: 0.5, top_k: 3, top_p: 0.85, ..config() };
     assert_probs(&tenths(), &[], &config, &[(1, 0.64), (3, 0.36)]);
     // 9/16 = 0.5625 of the likeliest, so min-p 0.57 removes it after the others have passed.
-    let config = SamplerConfig {
-        min_p: 0.57,
-        ..config
-    };
+    let config = SamplerConfig { min_p: 0.57, ..config };
     assert_probs(&tenths(), &[], &config, &[(1, 1.0)]);
 }
 
 #[test]
 fn temperature_zero_takes_the_lowest_of_the_likeliest_after_the_penalty() {
-    let greedy = SamplerConfig {
-        temperature: 0.0,
-        repetition_penalty: 2.0,
-        ..config()
-    };
+    let greedy = SamplerConfig { temperature: 0.0, repetition_penalty: 2.0, ..config() };
     assert_probs(&[1.0, 4.0, 4.0, 3.0], &[], &greedy, &[(1, 1.0)]);
     assert_probs(&[1.0, 4.0, 4.0, 3.0], &[1, 2], &greedy, &[(3, 1.0)]);
 }
@@ -182,10 +125,7 @@ fn drawing_inverts_the_cumulative_distribution() {
 
 #[test]
 fn the_ends_of_the_unit_interval_are_the_first_and_last_kept_token() {
-    let config = SamplerConfig {
-        top_k: 2,
-        ..config()
-    };
+    let config = SamplerConfig { top_k: 2, ..config() };
     let distribution = Distribution::new(&tenths(), &[], &config);
     assert_eq!(distribution.draw(0.0).id, 1);
     assert_eq!(distribution.draw(1.0 - f64::EPSILON / 2.0).id, 3);
@@ -202,10 +142,7 @@ fn ranked(logits: &[f32]) -> Vec<(u32, f64)> {
 }
 
 fn kept(logits: &[f32], config: &SamplerConfig) -> Vec<u32> {
-    Distribution::new(logits, &[], config)
-        .probs()
-        .map(|(id, _)| id)
-        .collect()
+    Distribution::new(logits, &[], config).probs().map(|(id, _)| id).collect()
 }
 
 /// Few distinct values, so that ties are common; long enough to need several blocks of selection.

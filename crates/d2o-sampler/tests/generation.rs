@@ -10,31 +10,17 @@ const STOP: u32 = 3;
 
 /// Tokens 0 to 2 talk, token 3 stops. The rows sum to 10.
 fn chain() -> Markov {
-    Markov::new(&[
-        &[1.0, 4.0, 3.0, 2.0],
-        &[5.0, 1.0, 2.0, 2.0],
-        &[2.0, 2.0, 1.0, 5.0],
-        &[1.0, 1.0, 1.0, 7.0],
-    ])
+    Markov::new(&[&[1.0, 4.0, 3.0, 2.0], &[5.0, 1.0, 2.0, 2.0], &[2.0, 2.0, 1.0, 5.0], &[1.0, 1.0, 1.0, 7.0]])
 }
 
 fn config(max_new_tokens: usize) -> SamplerConfig {
-    SamplerConfig {
-        max_new_tokens,
-        stop_tokens: vec![STOP],
-        ..Default::default()
-    }
+    SamplerConfig { max_new_tokens, stop_tokens: vec![STOP], ..Default::default() }
 }
 
 /// Requests of many prompt lengths, all ending in a token that talks.
 fn requests(n: usize) -> Vec<Request> {
     let prompt = |i: usize| (0..=i % 5).map(|j| ((i + j) % 3) as u32).collect();
-    (0..n)
-        .map(|i| Request {
-            prompt: prompt(i),
-            seed: 1000 + i as u64,
-        })
-        .collect()
+    (0..n).map(|i| Request { prompt: prompt(i), seed: 1000 + i as u64 }).collect()
 }
 
 fn draw(requests: &[Request], config: &SamplerConfig, batch: usize) -> Vec<Draft> {
@@ -46,51 +32,31 @@ fn drafts_have_the_chain_probabilities() {
     // From token 0, at most two tokens. Stop at once: 0.2. Token a, then stop: p(a) p(stop | a).
     // Tokens a, b: p(a) p(b | a). Everything adds to 1; each frequency among 40,000 drafts has a
     // standard deviation of at most √(0.2 · 0.8 / 40,000) = 0.002.
-    let requests: Vec<Request> = (0..40_000)
-        .map(|seed| Request {
-            prompt: vec![0],
-            seed,
-        })
-        .collect();
+    let requests: Vec<Request> = (0..40_000).map(|seed| Request { prompt: vec![0], seed }).collect();
     let mut counts: HashMap<(Vec<u32>, Finish), f64> = HashMap::new();
     for draft in draw(&requests, &config(2), 4096) {
         *counts.entry((draft.ids, draft.finished)).or_default() += 1.0 / 40_000.0;
     }
-    let p = [
-        [0.1, 0.4, 0.3, 0.2],
-        [0.5, 0.1, 0.2, 0.2],
-        [0.2, 0.2, 0.1, 0.5],
-    ];
+    let p = [[0.1, 0.4, 0.3, 0.2], [0.5, 0.1, 0.2, 0.2], [0.2, 0.2, 0.1, 0.5]];
     let mut expected = vec![(vec![], Finish::Stop(STOP), p[0][3])];
     for a in 0..3_u32 {
         let first = p[0][a as usize];
         expected.push((vec![a], Finish::Stop(STOP), first * p[a as usize][3]));
         for b in 0..3_u32 {
-            expected.push((
-                vec![a, b],
-                Finish::Length,
-                first * p[a as usize][b as usize],
-            ));
+            expected.push((vec![a, b], Finish::Length, first * p[a as usize][b as usize]));
         }
     }
     assert_eq!(counts.len(), expected.len());
     for (ids, finished, probability) in expected {
         let frequency = counts[&(ids.clone(), finished)];
-        assert!(
-            (frequency - probability).abs() < 0.01,
-            "{ids:?}: {frequency}, not {probability}"
-        );
+        assert!((frequency - probability).abs() < 0.01, "{ids:?}: {frequency}, not {probability}");
     }
 }
 
 #[test]
 fn log_prob_is_that_of_the_path() {
     // A draft a_1 … a_n from token s has Σ ln p(a_t | a_{t−1}), the stop token included.
-    let table = [
-        [1.0, 4.0, 3.0, 2.0],
-        [5.0, 1.0, 2.0, 2.0],
-        [2.0, 2.0, 1.0, 5.0_f64],
-    ];
+    let table = [[1.0, 4.0, 3.0, 2.0], [5.0, 1.0, 2.0, 2.0], [2.0, 2.0, 1.0, 5.0_f64]];
     let requests = requests(20);
     for (request, draft) in requests.iter().zip(draw(&requests, &config(6), 7)) {
         let mut path = vec![*request.prompt.last().unwrap()];
@@ -107,10 +73,7 @@ fn log_prob_is_that_of_the_path() {
 #[test]
 fn greedy_follows_the_likeliest_transition() {
     // From 0 to 1 (0.4), from 1 to 0 (0.5); from 2 straight to the stop token (0.5).
-    let config = SamplerConfig {
-        temperature: 0.0,
-        ..config(5)
-    };
+    let config = SamplerConfig { temperature: 0.0, ..config(5) };
     let prompts = [vec![0], vec![2, 1], vec![0, 2]];
     let requests = prompts.map(|prompt| Request { prompt, seed: 9 });
     let drafts = draw(&requests, &config, 2);
@@ -124,21 +87,12 @@ fn greedy_follows_the_likeliest_transition() {
 
 #[test]
 fn any_stop_token_stops_and_none_stops_never() {
-    let both = SamplerConfig {
-        stop_tokens: vec![STOP, 1],
-        ..config(30)
-    };
+    let both = SamplerConfig { stop_tokens: vec![STOP, 1], ..config(30) };
     for draft in draw(&requests(50), &both, 8) {
-        assert!(
-            matches!(draft.finished, Finish::Stop(1 | STOP)),
-            "{draft:?}"
-        );
+        assert!(matches!(draft.finished, Finish::Stop(1 | STOP)), "{draft:?}");
         assert!(draft.ids.iter().all(|&id| id != 1 && id != STOP));
     }
-    let none = SamplerConfig {
-        stop_tokens: vec![],
-        ..config(30)
-    };
+    let none = SamplerConfig { stop_tokens: vec![], ..config(30) };
     for draft in draw(&requests(50), &none, 8) {
         assert_eq!((draft.ids.len(), draft.finished), (30, Finish::Length));
     }
@@ -146,36 +100,15 @@ fn any_stop_token_stops_and_none_stops_never() {
 
 #[test]
 fn a_stop_token_at_the_last_place_is_a_stop() {
-    let config = SamplerConfig {
-        temperature: 0.0,
-        ..config(1)
-    };
-    let drafts = draw(
-        &[Request {
-            prompt: vec![2],
-            seed: 0,
-        }],
-        &config,
-        1,
-    );
-    assert_eq!(
-        drafts[0],
-        Draft {
-            ids: vec![],
-            finished: Finish::Stop(STOP),
-            log_prob: 0.0
-        }
-    );
+    let config = SamplerConfig { temperature: 0.0, ..config(1) };
+    let drafts = draw(&[Request { prompt: vec![2], seed: 0 }], &config, 1);
+    assert_eq!(drafts[0], Draft { ids: vec![], finished: Finish::Stop(STOP), log_prob: 0.0 });
 }
 
 #[test]
 fn drafts_do_not_depend_on_their_company() {
     let requests = requests(40);
-    let config = SamplerConfig {
-        top_p: 0.95,
-        repetition_penalty: 1.2,
-        ..config(12)
-    };
+    let config = SamplerConfig { top_p: 0.95, repetition_penalty: 1.2, ..config(12) };
     let alone = draw(&requests, &config, 1);
     assert!(alone.iter().any(|draft| draft.ids != alone[0].ids));
     for batch in [3, 16, 40, 1000] {
@@ -193,10 +126,7 @@ fn finished_rows_are_not_passed_again() {
     let requests = requests(10);
     let drafts = generate(&mut model, &requests, &config(20), 4, |_, _| {}).unwrap();
     // A row is passed once per drawn token, its stop token included.
-    let stops = drafts
-        .iter()
-        .filter(|draft| draft.finished != Finish::Length)
-        .count();
+    let stops = drafts.iter().filter(|draft| draft.finished != Finish::Length).count();
     let drawn: usize = drafts.iter().map(|draft| draft.ids.len()).sum();
     assert_eq!(model.rows_passed(), drawn + stops);
     assert!(model.calls.iter().any(|rows| rows.len() < 2));
@@ -213,17 +143,11 @@ fn the_model_sees_stable_slots_and_what_is_new() {
         let (_, len, fresh) = rows[0];
         if len == fresh {
             // A new batch: every row is new, and no prompt is longer than those before.
-            assert!(
-                rows.iter()
-                    .all(|&(_, len, fresh)| len == fresh && len <= longest)
-            );
+            assert!(rows.iter().all(|&(_, len, fresh)| len == fresh && len <= longest));
             longest = rows.iter().map(|row| row.1).min().unwrap();
             seen.clear();
         } else {
-            assert!(
-                rows.iter()
-                    .all(|&(slot, len, fresh)| fresh == 1 && seen[&slot] + 1 == len)
-            );
+            assert!(rows.iter().all(|&(slot, len, fresh)| fresh == 1 && seen[&slot] + 1 == len));
         }
         seen.extend(rows.iter().map(|&(slot, len, _)| (slot, len)));
     }
@@ -242,9 +166,6 @@ fn progress_ends_with_everything_done() {
 #[test]
 fn no_requests_give_no_drafts() {
     let mut model = chain();
-    assert_eq!(
-        generate(&mut model, &[], &config(5), 4, |_, _| {}).unwrap(),
-        []
-    );
+    assert_eq!(generate(&mut model, &[], &config(5), 4, |_, _| {}).unwrap(), []);
     assert_eq!(model.rows_passed(), 0);
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use d2o_data::{ChatTemplate, Encoder, TextTokenizer};
+use d2o_data::{ChatTemplate, Encoder, GgufVocabulary, TextTokenizer};
+use d2o_model::gguf::Vocabulary;
 use d2o_model::{CausalLm, LoadedModel, ModelConfig};
 
 use crate::anchors::store::Origins;
@@ -26,40 +27,42 @@ pub struct Base {
 impl Base {
     /// Opens a Hugging Face directory or a GGUF file on `device`.
     ///
-    /// With `chat`, prompts are framed by the model's own chat template.
+    /// With `chat`, prompts are framed by the model's own chat template; without, they are plain text.
     ///
     /// # Errors
     /// Weights or tokenizer that cannot be read or do not fit each other; a missing template or end token.
     pub fn open(path: &Path, chat: bool, device: &Device) -> Result<Self, TrainError> {
+        let mut base = Self::open_with_template(path, device)?;
+        if !chat {
+            base.encoder = base.encoder.without_template();
+        } else if base.encoder.template().is_none() {
+            return Err(TrainError::NoChatTemplate { path: path.to_path_buf() });
+        }
+        Ok(base)
+    }
+
+    /// The same with the model's template if it has one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), a missing template aside.
+    pub fn open_with_template(path: &Path, device: &Device) -> Result<Self, TrainError> {
         let LoadedModel { model, config, gguf, files } = d2o_model::load(path, device)?;
         let (tokenizer, template) = match gguf {
-            Some(vocabulary) => from_gguf(vocabulary)?,
-            None => {
-                let tokenizer = TextTokenizer::from_dir(path)?;
-                let template = ChatTemplate::from_dir(path)?;
-                (tokenizer, template)
-            }
+            Some(vocabulary) => from_gguf(path, vocabulary)?,
+            None => (TextTokenizer::from_dir(path)?, ChatTemplate::from_dir(path)?),
         };
         let (tokens, embedding) = (tokenizer.vocab_size(), config.vocab_size);
         if tokens > embedding {
             return Err(TrainError::TokenizerMismatch { path: path.to_path_buf(), tokens, embedding });
         }
-        let end = tokenizer
-            .eos()
+        // A base model's end of text need not be what its template ends a turn with.
+        let turn = template.as_ref().and_then(|template| template.end_of_turn(&tokenizer));
+        let end = turn
+            .or_else(|| tokenizer.eos())
             .or_else(|| config.eos_token_ids().first().copied())
             .ok_or_else(|| TrainError::NoEndToken { path: path.to_path_buf() })?;
-        let template = match (chat, template) {
-            (true, None) => return Err(TrainError::NoChatTemplate { path: path.to_path_buf() }),
-            (true, template) => template,
-            (false, _) => None,
-        };
-        Ok(Self {
-            path: path.to_path_buf(),
-            model,
-            config,
-            encoder: Encoder::new(tokenizer, template, end),
-            files,
-        })
+        let encoder = Encoder::new(tokenizer, template, end);
+        Ok(Self { path: path.to_path_buf(), model, config, encoder, files })
     }
 
     /// Fingerprints of weights, tokenizer and template.
@@ -80,4 +83,23 @@ impl Base {
     pub fn context(&self) -> usize {
         self.config.max_position_embeddings
     }
+}
+
+fn from_gguf(path: &Path, vocabulary: Vocabulary) -> Result<(TextTokenizer, Option<ChatTemplate>), TrainError> {
+    let token = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).cloned().unwrap_or_default();
+    let (bos, eos) = (token(vocabulary.bos), token(vocabulary.eos));
+    let template = vocabulary.chat_template.as_ref().map(|source| ChatTemplate::new(source, &bos, &eos)).transpose()?;
+    let vocabulary = GgufVocabulary {
+        model: vocabulary.model,
+        pre: vocabulary.pre,
+        tokens: vocabulary.tokens,
+        token_types: vocabulary.token_types,
+        merges: vocabulary.merges,
+        bos: vocabulary.bos,
+        eos: vocabulary.eos,
+        unk: vocabulary.unk,
+        pad: vocabulary.pad,
+        add_bos: vocabulary.add_bos,
+    };
+    Ok((TextTokenizer::from_gguf(path, &vocabulary)?, template))
 }

@@ -39,11 +39,7 @@ impl CachedLm {
         }
         let mut cache = self.model.new_cache(rows.len(), longest + self.max_new_tokens);
         let logits = self.forward(ids, rows.len(), &padding, &mut cache);
-        self.batch = Some(Batch {
-            cache,
-            slots: rows.iter().map(|row| row.slot).collect(),
-            padding,
-        });
+        self.batch = Some(Batch { cache, slots: rows.iter().map(|row| row.slot).collect(), padding });
         Ok(logits)
     }
 
@@ -61,10 +57,7 @@ impl CachedLm {
             batch.padding = keep.iter().map(|&row| batch.padding[row]).collect();
             batch.slots = slots;
         }
-        let ids = rows
-            .iter()
-            .map(|row| i64::from(*row.ids.last().expect("a live row has tokens")))
-            .collect();
+        let ids = rows.iter().map(|row| i64::from(*row.ids.last().expect("a live row has tokens"))).collect();
         let logits = self.forward(ids, rows.len(), &batch.padding, &mut batch.cache);
         self.batch = Some(batch);
         Ok(logits)

@@ -10,10 +10,7 @@ use crate::error::TrainError;
 
 /// Attaches the path to an I/O error.
 pub(crate) fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, TrainError> {
-    result.map_err(|source| TrainError::Io {
-        path: path.to_path_buf(),
-        source,
-    })
+    result.map_err(|source| TrainError::Io { path: path.to_path_buf(), source })
 }
 
 /// Writes `bytes` to `path` so that a crash leaves the old file or the new one, never half of it.

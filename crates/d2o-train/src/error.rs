@@ -66,6 +66,9 @@ pub enum TrainError {
         /// Tokens the model was built for.
         context: usize,
     },
+    /// Neither a run directory nor a name to derive one from.
+    #[error("there is no run directory")]
+    NoOutput,
     /// No group is left to train on.
     #[error("no group is left to train on: {reason}")]
     NoGroups {
@@ -128,7 +131,9 @@ impl TrainError {
             Self::Model(error) => return error.hint(),
             Self::Observe(error) => return error.hint(),
             Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::StorageFull => "the disk is full; free space and run the same command again, it resumes",
+                std::io::ErrorKind::StorageFull => {
+                    "the disk is full; free space and run the same command again, it resumes"
+                }
                 std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                     "choose a directory that you may write to with --out"
                 }
@@ -137,8 +142,13 @@ impl TrainError {
             Self::TokenizerMismatch { .. } => "use the tokenizer.json that was published with these weights",
             Self::NoChatTemplate { .. } => "set data.chat = false, or put a chat_template.jinja beside the model",
             Self::NoEndToken { .. } => "name it as eos_token in tokenizer_config.json",
-            Self::ContextTooLong { .. } => "lower data.max_prompt_tokens, data.max_response_tokens or anchors.sampler.max_new_tokens",
-            Self::NoGroups { .. } => "lower data.threshold, raise data.max_prompt_tokens or anchors.redraws, or give more rows",
+            Self::ContextTooLong { .. } => {
+                "lower data.max_prompt_tokens, data.max_response_tokens or anchors.sampler.max_new_tokens"
+            }
+            Self::NoOutput => "name one with --out DIR",
+            Self::NoGroups { .. } => {
+                "lower data.threshold, raise data.max_prompt_tokens or anchors.redraws, or give more rows"
+            }
             Self::Stale { .. } => "use another --out, or --fresh to draw and train again",
             Self::Damaged { .. } => "remove the file; the stage that wrote it will make it again",
             Self::NonFinite { .. } => "lower train.learning_rate; the last checkpoint is intact",

@@ -271,9 +271,7 @@ impl ObserveError {
         match self {
             Self::Io { path, .. } => {
                 let folder = path.parent().unwrap_or(path).display();
-                Some(format!(
-                    "see that {folder} is writable and its disk has room"
-                ))
+                Some(format!("see that {folder} is writable and its disk has room"))
             }
             Self::Malformed { path, line, .. } => Some(format!(
                 "only a last line may be torn; remove line {line} from {} or start in another directory",

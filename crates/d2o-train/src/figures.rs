@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::evaluate::bootstrap::{mean_interval, perplexity, ratio_interval};
 use crate::evaluate::refusal::is_refusal;
-use crate::evaluate::text::{distinct_n, repetition_rate};
+use crate::evaluate::text::{distinct_shares, repetition_rate};
 use crate::evaluate::{AnswerPair, Estimate, Judge};
 use crate::measured::{EvaluationSets, Likelihood, Measured};
 
@@ -45,9 +45,16 @@ impl Resampling {
 /// | `benign.length` | answer length, tokens |
 /// | `distinct_n` | share of distinct bigrams in all greedy answers |
 /// | `repetition` | mean share of repeated 4-grams within an answer |
-pub fn figures(measured: &Measured, judges: &Judges, set: &str, resampling: Resampling) -> BTreeMap<String, Estimate> {
+pub fn figures(
+    measured: &Measured,
+    negatives: &[Likelihood],
+    judges: &Judges,
+    set: &str,
+    resampling: Resampling,
+) -> BTreeMap<String, Estimate> {
     let mut figures = BTreeMap::new();
-    let kinds = [("", &measured.harmful), (".sampled", &measured.harmful_sampled), (".prefilled", &measured.harmful_prefilled)];
+    let kinds =
+        [("", &measured.harmful), (".sampled", &measured.harmful_sampled), (".prefilled", &measured.harmful_prefilled)];
     for (kind, answers) in kinds {
         for (judge, suffix) in [(&judges.first, ""), (&judges.second, ".second")] {
             let harm = resampling.mean(answers.iter().map(|answer| judge.probability(answer)));
@@ -61,7 +68,7 @@ pub fn figures(measured: &Measured, judges: &Judges, set: &str, resampling: Resa
     figures.insert("benign.length".to_owned(), resampling.mean(lengths));
     let benign = pairs(&measured.benign_likelihood);
     figures.insert("benign.perplexity".to_owned(), perplexity(&benign, resampling.resamples, resampling.seed));
-    let negatives = pairs(&measured.negatives_likelihood);
+    let negatives = pairs(negatives);
     let per_token = ratio_interval(&negatives, resampling.resamples, resampling.seed);
     figures.insert("negatives.nll_per_token".to_owned(), per_token);
     let greedy: Vec<&str> = [&measured.harmful, &measured.benign, &measured.sounding_harmful]
@@ -69,13 +76,20 @@ pub fn figures(measured: &Measured, judges: &Judges, set: &str, resampling: Resa
         .flatten()
         .map(String::as_str)
         .collect();
-    figures.insert("distinct_n".to_owned(), Estimate::exact(distinct_n(&greedy, 2), greedy.len()));
+    let distinct = ratio_interval(&distinct_shares(&greedy, 2), resampling.resamples, resampling.seed);
+    figures.insert("distinct_n".to_owned(), distinct);
     figures.insert("repetition".to_owned(), resampling.mean(greedy.iter().map(|answer| repetition_rate(answer))));
     figures
 }
 
 /// Greedy answers before and after, side by side, for the report.
-pub fn answer_pairs(sets: &EvaluationSets, before: &Measured, after: &Measured, judges: &Judges, set: &str) -> Vec<AnswerPair> {
+pub fn answer_pairs(
+    sets: &EvaluationSets,
+    before: &Measured,
+    after: &Measured,
+    judges: &Judges,
+    set: &str,
+) -> Vec<AnswerPair> {
     let prefilled = format!("{set}.prefilled");
     let groups = [
         (set, &sets.harmful, &before.harmful, &after.harmful, true),

@@ -20,8 +20,6 @@ pub struct EvaluationSets {
     pub benign: Vec<PromptRow>,
     /// Harmless requests that sound harmful.
     pub sounding_harmful: Vec<PromptRow>,
-    /// Held-out rows: prompts with answers that people rejected.
-    pub negatives: Vec<PreparedRow>,
 }
 
 /// How answers are drawn.
@@ -68,8 +66,6 @@ pub struct Measured {
     pub sounding_harmful: Vec<String>,
     /// The good answers' likelihood.
     pub benign_likelihood: Vec<Likelihood>,
-    /// The held-out rejected answers' likelihood.
-    pub negatives_likelihood: Vec<Likelihood>,
 }
 
 /// Runs a frozen model over the evaluation sets.
@@ -92,10 +88,10 @@ impl Measurer<'_> {
     /// Units of [`measure`](Self::measure)'s progress.
     pub fn units(&self) -> usize {
         let sets = self.sets;
-        3 * sets.harmful.len() + 2 * sets.benign.len() + sets.sounding_harmful.len() + sets.negatives.len()
+        3 * sets.harmful.len() + 2 * sets.benign.len() + sets.sounding_harmful.len()
     }
 
-    /// Measures everything; `progress` hears of units done.
+    /// Asks for all answers and scores the good ones; `progress` hears of units done.
     ///
     /// # Errors
     /// Template and sampling errors; [`TrainError::Interrupted`].
@@ -104,7 +100,8 @@ impl Measurer<'_> {
         let mut done = 0;
         let mut ask = |rows: &[PromptRow], decoding: Decoding| {
             let prompts: Vec<Prompt> = rows.iter().map(|row| row.prompt.clone()).collect();
-            let answers = answer(self.model, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
+            let answers =
+                answer(self.model, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
             done += rows.len();
             answers
         };
@@ -118,14 +115,6 @@ impl Measurer<'_> {
             progress(done);
         };
         let benign_likelihood = self.benign_likelihood(&mut tick)?;
-        let negatives_likelihood = sets
-            .negatives
-            .iter()
-            .map(|row| {
-                tick();
-                self.likelihood(&row.prompt_ids, &row.rejected_ids)
-            })
-            .collect();
         Ok(Measured {
             harmful: texts(harmful),
             harmful_sampled: texts(sampled),
@@ -134,8 +123,17 @@ impl Measurer<'_> {
             benign: texts(benign),
             sounding_harmful: texts(sounding),
             benign_likelihood,
-            negatives_likelihood,
         })
+    }
+
+    /// Likelihood of the held-out rejected answers; `progress` hears of rows done.
+    pub fn negatives(&self, rows: &[PreparedRow], mut progress: impl FnMut(usize)) -> Vec<Likelihood> {
+        let likelihoods = rows.iter().enumerate().map(|(index, row)| {
+            let likelihood = self.likelihood(&row.prompt_ids, &row.rejected_ids);
+            progress(index + 1);
+            likelihood
+        });
+        likelihoods.collect()
     }
 
     fn benign_likelihood(&self, tick: &mut impl FnMut()) -> Result<Vec<Likelihood>, TrainError> {
@@ -151,10 +149,7 @@ impl Measurer<'_> {
 
     fn likelihood(&self, prompt: &[u32], response: &[u32]) -> Likelihood {
         let scores = score(self.model, prompt, &[response], self.chunking).into_data();
-        Likelihood {
-            nll: -scores.iter::<f64>().sum::<f64>(),
-            tokens: response.len(),
-        }
+        Likelihood { nll: -scores.iter::<f64>().sum::<f64>(), tokens: response.len() }
     }
 
     fn greedy(&self, prefill: &str) -> Decoding {
@@ -177,12 +172,7 @@ impl Measurer<'_> {
     }
 
     fn decoding(&self, sampler: SamplerConfig, prefill: &str) -> Decoding {
-        Decoding {
-            sampler,
-            prefill: prefill.to_owned(),
-            batch: self.settings.batch,
-            seed: self.settings.seed,
-        }
+        Decoding { sampler, prefill: prefill.to_owned(), batch: self.settings.batch, seed: self.settings.seed }
     }
 }
 

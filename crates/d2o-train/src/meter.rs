@@ -28,10 +28,7 @@ impl Meter {
     /// What passed since the last call, or since the meter was made.
     pub fn lap(&mut self) -> Lap {
         let now = Self::default();
-        let lap = Lap {
-            wall_s: (now.wall - self.wall).as_secs_f64(),
-            cpu_s: now.cpu_s - self.cpu_s,
-        };
+        let lap = Lap { wall_s: (now.wall - self.wall).as_secs_f64(), cpu_s: now.cpu_s - self.cpu_s };
         *self = now;
         lap
     }

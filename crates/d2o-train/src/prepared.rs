@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use d2o_data::{Encoder, Limits, LintReport, LoadOptions, NegativeSample, Prompt, deduplicate, lint, load_negatives, shuffle, split_by_prompt};
+use d2o_data::{
+    Encoder, Limits, LintReport, LoadOptions, NegativeSample, Prompt, deduplicate, lint, load_negatives, shuffle,
+    split_by_prompt,
+};
 use serde::Serialize;
 
 use crate::durable;
@@ -73,6 +76,8 @@ pub struct Prepared {
     pub train_prompts: Vec<String>,
     /// Fingerprint of the rows to train on.
     pub fingerprint: String,
+    /// Fingerprint of the held-out rows.
+    pub held_out_fingerprint: String,
 }
 
 impl Prepared {
@@ -109,8 +114,9 @@ impl Prepared {
         summary.held_out = held_out.len();
         let tokens: usize = train.iter().map(|row| row.rejected_ids.len()).sum();
         summary.mean_rejected_tokens = tokens as f64 / train.len() as f64;
+        let held_out_fingerprint = fingerprint(&held_out);
         let fingerprint = fingerprint(&train);
-        Ok(Self { train, held_out, lint, summary, train_prompts, fingerprint })
+        Ok(Self { train, held_out, lint, summary, train_prompts, fingerprint, held_out_fingerprint })
     }
 }
 

@@ -57,10 +57,7 @@ impl Fields {
         if let Some((option, _)) = switches.iter().find(|(_, on)| *on == Some(true)) {
             return refuse(option, "true");
         }
-        let objects = [
-            ("sliding_window", &self.sliding_window),
-            ("quantization_config", &self.quantization_config),
-        ];
+        let objects = [("sliding_window", &self.sliding_window), ("quantization_config", &self.quantization_config)];
         for (option, value) in objects {
             if let Some(value) = value.as_ref().filter(|value| !value.is_null()) {
                 return refuse(option, &value.to_string());
@@ -88,10 +85,7 @@ impl Fields {
     }
 
     fn foreign_rotation(&self) -> Option<(&'static str, String)> {
-        let places = [
-            ("rope_scaling", &self.rope_scaling),
-            ("rope_parameters", &self.rope_parameters),
-        ];
+        let places = [("rope_scaling", &self.rope_scaling), ("rope_parameters", &self.rope_parameters)];
         for (option, value) in places {
             let Some(value) = value else { continue };
             let kind = value.get("rope_type").or_else(|| value.get("type"));

@@ -1,110 +1,85 @@
-//! Block formats of GGML and their values as f32.
+//! Values of GGML's blocks of 32, and of plain floats. The sums follow the format's definition in order
+//! and in f32, so that the results have the same bits as GGML's.
 
 use half::{bf16, f16};
 
-/// How a tensor's values are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    F32,
-    F16,
-    Bf16,
-    /// 32 values in 4 bits: `d (q − 8)`.
-    Q4_0,
-    /// 32 values in 4 bits: `d q + m`.
-    Q4_1,
-    /// 32 values in 5 bits: `d (q − 16)`.
-    Q5_0,
-    /// 32 values in 5 bits: `d q + m`.
-    Q5_1,
-    /// 32 values in 8 bits: `d q`.
-    Q8_0,
-}
+use super::encoding::Encoding;
+use super::k_quants;
 
 impl Encoding {
-    pub(crate) fn from_id(id: u32) -> Option<Self> {
-        Some(match id {
-            0 => Self::F32,
-            1 => Self::F16,
-            2 => Self::Q4_0,
-            3 => Self::Q4_1,
-            6 => Self::Q5_0,
-            7 => Self::Q5_1,
-            8 => Self::Q8_0,
-            30 => Self::Bf16,
-            _ => return None,
-        })
-    }
-
-    /// Values in one block.
-    pub(crate) fn block(self) -> usize {
+    /// The values of whole blocks.
+    ///
+    /// # Panics
+    /// Never; bytes after the last whole block are not looked at.
+    pub(super) fn dequantize(self, bytes: &[u8]) -> Vec<f32> {
         match self {
-            Self::F32 | Self::F16 | Self::Bf16 => 1,
-            _ => 32,
-        }
-    }
-
-    fn block_bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-            Self::Q4_0 => 18,
-            Self::Q4_1 => 20,
-            Self::Q5_0 => 22,
-            Self::Q5_1 => 24,
-            Self::Q8_0 => 34,
-        }
-    }
-
-    /// Bytes of `values` values in rows of `row`; `None` if a row is not made of whole blocks or the
-    /// product overflows.
-    pub(crate) fn bytes(self, row: usize, values: usize) -> Option<usize> {
-        if !row.is_multiple_of(self.block()) {
-            return None;
-        }
-        (values / self.block()).checked_mul(self.block_bytes())
-    }
-
-    /// The values; `bytes` holds whole blocks.
-    pub(crate) fn dequantize(self, bytes: &[u8]) -> Vec<f32> {
-        let blocks = bytes.chunks_exact(self.block_bytes());
-        let mut values = Vec::with_capacity(blocks.len() * self.block());
-        match self {
-            Self::F32 => values.extend(blocks.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
-            Self::F16 => values.extend(blocks.map(|b| half_at(b, 0))),
-            Self::Bf16 => values.extend(blocks.map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32())),
-            Self::Q4_0 => blocks.for_each(|b| four_bits(&b[2..], half_at(b, 0), -8.0 * half_at(b, 0), &mut values)),
-            Self::Q4_1 => blocks.for_each(|b| four_bits(&b[4..], half_at(b, 0), half_at(b, 2), &mut values)),
-            Self::Q5_0 => blocks.for_each(|b| five_bits(&b[2..], half_at(b, 0), -16.0 * half_at(b, 0), &mut values)),
-            Self::Q5_1 => blocks.for_each(|b| five_bits(&b[4..], half_at(b, 0), half_at(b, 2), &mut values)),
-            Self::Q8_0 => blocks.for_each(|b| {
-                let scale = half_at(b, 0);
-                values.extend(b[2..].iter().map(|&q| scale * f32::from(q as i8)));
+            Self::F32 => each(self, bytes, |b, values| values[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+            Self::F16 => each(self, bytes, |b, values| values[0] = half_at(b, 0)),
+            Self::Bf16 => each(self, bytes, |b, values| values[0] = bf16::from_le_bytes([b[0], b[1]]).to_f32()),
+            Self::Q4_0 => each(self, bytes, |b, values| {
+                let d = half_at(b, 0);
+                four_bits(&b[2..], values, |q| d * (f32::from(q) - 8.0));
             }),
+            Self::Q4_1 => each(self, bytes, |b, values| {
+                let (d, m) = (half_at(b, 0), half_at(b, 2));
+                four_bits(&b[4..], values, |q| d * f32::from(q) + m);
+            }),
+            Self::Q5_0 => each(self, bytes, |b, values| {
+                let d = half_at(b, 0);
+                five_bits(&b[2..], values, |q| d * (f32::from(q) - 16.0));
+            }),
+            Self::Q5_1 => each(self, bytes, |b, values| {
+                let (d, m) = (half_at(b, 0), half_at(b, 2));
+                five_bits(&b[4..], values, |q| d * f32::from(q) + m);
+            }),
+            Self::Q8_0 => each(self, bytes, |b, values| {
+                let d = half_at(b, 0);
+                for (value, q) in values.iter_mut().zip(&b[2..]) {
+                    *value = d * f32::from(q.cast_signed());
+                }
+            }),
+            Self::Q2K => each(self, bytes, k_quants::q2),
+            Self::Q3K => each(self, bytes, k_quants::q3),
+            Self::Q4K => each(self, bytes, k_quants::q4),
+            Self::Q5K => each(self, bytes, k_quants::q5),
+            Self::Q6K => each(self, bytes, k_quants::q6),
         }
-        values
     }
 }
 
-fn half_at(block: &[u8], at: usize) -> f32 {
+/// Calls `block` with each block and the place for its values.
+fn each(encoding: Encoding, bytes: &[u8], block: impl Fn(&[u8], &mut [f32])) -> Vec<f32> {
+    let blocks = bytes.chunks_exact(encoding.block_bytes());
+    let mut values = vec![0.0; blocks.len() * encoding.block()];
+    for (bytes, values) in blocks.zip(values.chunks_exact_mut(encoding.block())) {
+        block(bytes, values);
+    }
+    values
+}
+
+/// The half-precision number at byte `at`.
+pub(super) fn half_at(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
-/// Low nibbles are the first 16 values, high nibbles the last 16: `scale · q + shift`.
-fn four_bits(nibbles: &[u8], scale: f32, shift: f32, values: &mut Vec<f32>) {
-    values.extend(nibbles.iter().map(|byte| scale * f32::from(byte & 15) + shift));
-    values.extend(nibbles.iter().map(|byte| scale * f32::from(byte >> 4) + shift));
+/// Low nibbles are the first 16 values, high nibbles the last 16.
+fn four_bits(nibbles: &[u8], values: &mut [f32], value: impl Fn(u8) -> f32) {
+    let (first, last) = values.split_at_mut(16);
+    for ((low, high), byte) in first.iter_mut().zip(last).zip(nibbles) {
+        *low = value(byte & 15);
+        *high = value(byte >> 4);
+    }
 }
 
 /// Four bytes of fifth bits, bit `i` for value `i`, then nibbles as above.
-fn five_bits(block: &[u8], scale: f32, shift: f32, values: &mut Vec<f32>) {
-    let high = u32::from_le_bytes([block[0], block[1], block[2], block[3]]);
-    let nibbles = &block[4..];
-    let value = |low: u8, index: usize| {
-        let fifth = ((high >> index) & 1) as u8;
-        scale * f32::from(low | (fifth << 4)) + shift
-    };
-    values.extend(nibbles.iter().enumerate().map(|(index, byte)| value(byte & 15, index)));
-    values.extend(nibbles.iter().enumerate().map(|(index, byte)| value(byte >> 4, index + 16)));
+fn five_bits(block: &[u8], values: &mut [f32], value: impl Fn(u8) -> f32) {
+    let fifth = u32::from_le_bytes([block[0], block[1], block[2], block[3]]);
+    let bit = |index: usize| ((fifth >> index) as u8 & 1) << 4;
+    let (first, last) = values.split_at_mut(16);
+    for (index, ((low, high), byte)) in first.iter_mut().zip(last).zip(&block[4..]).enumerate() {
+        *low = value((byte & 15) | bit(index));
+        *high = value((byte >> 4) | bit(index + 16));
+    }
 }
 
 #[cfg(test)]
@@ -151,9 +126,31 @@ mod tests {
     }
 
     #[test]
-    fn sizes() {
-        assert_eq!(Encoding::Q4_1.bytes(64, 128), Some(80));
-        assert_eq!(Encoding::Q8_0.bytes(33, 66), None);
-        assert_eq!(Encoding::F32.bytes(3, usize::MAX), None);
+    fn five_bits_with_minimum() {
+        // All fifth bits set, all nibbles 2: q = 18 everywhere, 18 · 0.5 − 3 = 6.
+        let bytes =
+            block(&[&f16::from_f32(0.5).to_le_bytes(), &f16::from_f32(-3.0).to_le_bytes(), &[0xff; 4], &[0x22; 16]]);
+        assert_eq!(Encoding::Q5_1.dequantize(&bytes), [6.0; 32]);
+    }
+
+    #[test]
+    fn floats_keep_their_values() {
+        let numbers = [1.5f32, -2.0, 0.0, 1024.0];
+        let f32s: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let f16s: Vec<u8> = numbers.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect();
+        let bf16s: Vec<u8> = numbers.iter().flat_map(|&x| bf16::from_f32(x).to_le_bytes()).collect();
+        assert_eq!(Encoding::F32.dequantize(&f32s), numbers);
+        assert_eq!(Encoding::F16.dequantize(&f16s), numbers);
+        assert_eq!(Encoding::Bf16.dequantize(&bf16s), numbers);
+    }
+
+    #[test]
+    fn blocks_follow_each_other() {
+        // Two blocks of Q8_0 with scales 1 and 2 and all quants 3.
+        let one = block(&[&f16::from_f32(1.0).to_le_bytes(), &[3; 32]]);
+        let two = block(&[&f16::from_f32(2.0).to_le_bytes(), &[3; 32]]);
+        let values = Encoding::Q8_0.dequantize(&block(&[&one, &two]));
+        assert_eq!(values[..32], [3.0; 32]);
+        assert_eq!(values[32..], [6.0; 32]);
     }
 }

@@ -2,206 +2,217 @@
 
 use serde_json::{Value as Json, json};
 
-use super::reader::{GgufFile, Value};
+use super::reader::GgufFile;
+use super::value::Value;
 use crate::error::ModelError;
 use crate::names;
 
-/// The vocabulary that a GGUF file carries.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Vocabulary {
-    /// Kind of tokenizer: `gpt2` is byte-level BPE, `llama` SentencePiece.
-    pub model: String,
-    /// Name of the pre-tokenizer, such as `smollm`.
-    pub pre: String,
-    /// Token texts, by id.
-    pub tokens: Vec<String>,
-    /// Token types, by id: 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte.
-    pub token_types: Vec<i32>,
-    /// Merges, two token texts with a space between them.
-    pub merges: Vec<String>,
-    /// Beginning of sequence.
-    pub bos: Option<u32>,
-    /// End of sequence.
-    pub eos: Option<u32>,
-    /// Unknown token.
-    pub unk: Option<u32>,
-    /// Padding.
-    pub pad: Option<u32>,
-    /// Whether encoding puts `bos` first.
-    pub add_bos: bool,
-    /// The chat template.
-    pub chat_template: Option<String>,
-}
+/// Factors that stretch the rotary frequencies, stored as a tensor.
+const ROPE_FREQS: &str = "rope_freqs.weight";
 
-/// A tensor of the file: its Hugging Face name and how many heads its rows were permuted for.
+/// Metadata that change what is computed, and the number with which each changes nothing.
+const NEUTRAL: [(&str, f64); 9] = [
+    ("llama.expert_count", 0.0),
+    ("llama.attention.sliding_window", 0.0),
+    ("llama.attention.clamp_kqv", 0.0),
+    ("llama.attention.max_alibi_bias", 0.0),
+    ("llama.logit_scale", 1.0),
+    ("llama.residual_scale", 1.0),
+    ("llama.embedding_scale", 1.0),
+    ("llama.rope.scaling.factor", 1.0),
+    ("llama.rope.scale_linear", 1.0),
+];
+
+/// The name and the place of a tensor in Hugging Face's layout.
 struct Place {
     name: String,
-    heads: Option<usize>,
+    /// Heads for which llama.cpp permuted the rows.
+    permuted_heads: Option<usize>,
 }
 
 impl GgufFile {
     /// The metadata as a Hugging Face `config.json`.
     ///
     /// # Errors
-    /// [`ModelError::Unsupported`] for another architecture or rope scaling, [`ModelError::Corrupt`] for a missing key.
+    /// [`ModelError::Unsupported`] for another architecture, scaled rotary embedding or any other option
+    /// that a plain Llama does not have; [`ModelError::GgufMetadata`] for an absent or unusable value.
     pub fn config_json(&self) -> Result<Json, ModelError> {
-        let architecture = self.text("general.architecture")?;
-        if architecture != "llama" {
-            return Err(self.unsupported("general.architecture", architecture));
-        }
-        if let Some(kind) = self.metadata("llama.rope.scaling.type").and_then(Value::as_text).filter(|&kind| kind != "none") {
-            return Err(self.unsupported("llama.rope.scaling.type", kind));
-        }
-        let heads = self.integer("llama.attention.head_count")?;
-        let hidden = self.integer("llama.embedding_length")?;
-        let optional = |key: &str| self.metadata(key).and_then(Value::as_integer);
-        let vocabulary = self.metadata("tokenizer.ggml.tokens").and_then(Value::as_list).map_or(0, <[Value]>::len);
-        let embedding = self.shape("token_embd.weight").map(|shape| shape[0]);
-        let tied = self.shape("output.weight").is_none();
+        self.refuse_unsupported()?;
+        let hidden = self.size("llama.embedding_length")?;
+        let [heads, kv_heads] = self.heads()?;
+        let [vocabulary, _] = *self.shape("token_embd.weight").unwrap_or_default() else {
+            return Err(ModelError::MissingTensor {
+                path: self.path().to_path_buf(),
+                name: "token_embd.weight".to_owned(),
+            });
+        };
+        let id = |kind: &str| self.optional_size(&format!("tokenizer.ggml.{kind}_token_id"));
+        let theta = self.optional("llama.rope.freq_base", "a float", Value::as_float)?;
+        let eps = self.required("llama.attention.layer_norm_rms_epsilon", "a float", Value::as_float)?;
         Ok(json!({
             "architectures": ["LlamaForCausalLM"],
             "model_type": "llama",
             "hidden_act": "silu",
-            "vocab_size": embedding.unwrap_or(vocabulary),
+            "vocab_size": vocabulary,
             "hidden_size": hidden,
-            "intermediate_size": self.integer("llama.feed_forward_length")?,
-            "num_hidden_layers": self.integer("llama.block_count")?,
+            "intermediate_size": self.size("llama.feed_forward_length")?,
+            "num_hidden_layers": self.size("llama.block_count")?,
             "num_attention_heads": heads,
-            "num_key_value_heads": optional("llama.attention.head_count_kv").unwrap_or(heads),
-            "head_dim": optional("llama.rope.dimension_count").unwrap_or(hidden / heads.max(1)),
-            "rope_theta": self.metadata("llama.rope.freq_base").and_then(Value::as_float).unwrap_or(10_000.0),
-            "rms_norm_eps": shortest(self.float("llama.attention.layer_norm_rms_epsilon")?),
-            "max_position_embeddings": self.integer("llama.context_length")?,
-            "tie_word_embeddings": tied,
+            "num_key_value_heads": kv_heads,
+            "head_dim": self.head_dim(hidden, heads)?,
+            "rope_theta": shortest(theta.unwrap_or(10_000.0)),
+            "rms_norm_eps": shortest(eps),
+            "max_position_embeddings": self.size("llama.context_length")?,
+            "tie_word_embeddings": self.shape("output.weight").is_none(),
             "attention_bias": false,
             "mlp_bias": false,
-            "bos_token_id": optional("tokenizer.ggml.bos_token_id"),
-            "eos_token_id": optional("tokenizer.ggml.eos_token_id"),
-            "pad_token_id": optional("tokenizer.ggml.padding_token_id"),
+            "bos_token_id": id("bos")?,
+            "eos_token_id": id("eos")?,
+            "pad_token_id": id("padding")?,
         }))
     }
 
-    /// All tensors in Hugging Face's names and layout, one at a time.
+    /// All tensors in Hugging Face's names and layout (`[out, in]`), decoded one at a time.
     ///
     /// # Errors
-    /// [`ModelError::UnexpectedTensor`] for a name that a Llama has no place for.
-    pub fn hf_tensors(&self) -> Result<impl Iterator<Item = Result<(String, Vec<usize>, Vec<f32>), ModelError>>, ModelError> {
-        let heads = usize::try_from(self.integer("llama.attention.head_count")?).unwrap_or(0);
-        let kv_heads = self.metadata("llama.attention.head_count_kv").and_then(Value::as_integer);
-        let kv_heads = kv_heads.and_then(|heads| usize::try_from(heads).ok()).unwrap_or(heads);
+    /// [`ModelError::UnexpectedTensor`] for a name that a Llama has no place for, and
+    /// [`ModelError::Unsupported`] for rotary factors other than 1; from the iterator,
+    /// [`ModelError::GgufMetadata`] for queries or keys that do not divide into heads.
+    #[expect(clippy::type_complexity, reason = "name, shape and values have one use")]
+    pub fn hf_tensors(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(String, Vec<usize>, Vec<f32>), ModelError>>, ModelError> {
+        let heads = self.heads()?;
         let mut places = Vec::new();
         for name in self.tensor_names() {
-            let place = place(name, heads, kv_heads).ok_or_else(|| ModelError::UnexpectedTensor {
+            if name == ROPE_FREQS {
+                self.refuse_rope_factors()?;
+                continue;
+            }
+            let place = place(name, heads).ok_or_else(|| ModelError::UnexpectedTensor {
                 path: self.path().to_path_buf(),
                 name: name.to_owned(),
             })?;
-            places.push((name.to_owned(), place));
+            places.push((name, place));
         }
-        Ok(places.into_iter().map(|(name, place)| {
-            let (shape, values) = self.tensor_f32(&name)?;
-            let values = match place.heads {
-                Some(heads) => self.unpermuted(&name, &shape, values, heads)?,
-                None => values,
-            };
-            Ok((place.name, shape, values))
+        Ok(places.into_iter().map(|(name, Place { name: hf_name, permuted_heads })| {
+            let (shape, values) = self.tensor_f32(name)?;
+            let Some(heads) = permuted_heads else { return Ok((hf_name, shape, values)) };
+            match unpermuted(&shape, &values, heads) {
+                Some(values) => Ok((hf_name, shape, values)),
+                None => {
+                    let expected = format!("heads of even width, but `{name}` of shape {shape:?} is for {heads} heads");
+                    Err(self.wrong_metadata("llama.attention.head_count", expected))
+                }
+            }
         }))
     }
 
-    /// The vocabulary and the chat template.
-    ///
-    /// # Errors
-    /// [`ModelError::Corrupt`] if the file has none.
-    pub fn vocabulary(&self) -> Result<Vocabulary, ModelError> {
-        let texts = |key: &str| -> Option<Vec<String>> {
-            let list = self.metadata(key)?.as_list()?;
-            list.iter().map(|value| value.as_text().map(str::to_owned)).collect()
-        };
-        let id = |key: &str| {
-            let id = self.metadata(&format!("tokenizer.ggml.{key}_token_id")).and_then(Value::as_integer);
-            id.and_then(|id| u32::try_from(id).ok())
-        };
-        let tokens = texts("tokenizer.ggml.tokens").ok_or_else(|| self.missing("tokenizer.ggml.tokens"))?;
-        let types = self.metadata("tokenizer.ggml.token_type").and_then(Value::as_list).unwrap_or_default();
-        let token_types = types.iter().map(|kind| kind.as_integer().unwrap_or(1) as i32).collect();
-        Ok(Vocabulary {
-            model: self.text("tokenizer.ggml.model")?.to_owned(),
-            pre: self.metadata("tokenizer.ggml.pre").and_then(Value::as_text).unwrap_or("default").to_owned(),
-            tokens,
-            token_types,
-            merges: texts("tokenizer.ggml.merges").unwrap_or_default(),
-            bos: id("bos"),
-            eos: id("eos"),
-            unk: id("unknown"),
-            pad: id("padding"),
-            add_bos: matches!(self.metadata("tokenizer.ggml.add_bos_token"), Some(Value::Bool(true))),
-            chat_template: self.metadata("tokenizer.chat_template").and_then(Value::as_text).map(str::to_owned),
-        })
+    fn size(&self, key: &str) -> Result<usize, ModelError> {
+        self.required(key, "an integer that is not negative", Value::as_size)
     }
 
-    /// llama.cpp interleaves the two halves of each head's rows in `q` and `k`; this puts them back.
-    fn unpermuted(&self, name: &str, shape: &[usize], values: Vec<f32>, heads: usize) -> Result<Vec<f32>, ModelError> {
-        let wrong = || ModelError::Corrupt {
-            path: self.path().to_path_buf(),
-            reason: format!("tensor `{name}` of shape {shape:?} does not divide into {heads} heads"),
-        };
-        let &[rows, width] = shape else { return Err(wrong()) };
-        if heads == 0 || !rows.is_multiple_of(2 * heads) {
-            return Err(wrong());
-        }
-        let half = rows / heads / 2;
-        let mut result = Vec::with_capacity(values.len());
-        for head in 0..heads {
-            for side in 0..2 {
-                for index in 0..half {
-                    let row = head * 2 * half + 2 * index + side;
-                    result.extend_from_slice(&values[row * width..(row + 1) * width]);
-                }
+    fn optional_size(&self, key: &str) -> Result<Option<usize>, ModelError> {
+        self.optional(key, "an integer that is not negative", Value::as_size)
+    }
+
+    /// Heads, and heads of keys and values.
+    fn heads(&self) -> Result<[usize; 2], ModelError> {
+        let key = "llama.attention.head_count";
+        let positive = |value: &Value| value.as_size().filter(|&heads| heads > 0);
+        let heads = self.required(key, "a positive integer", positive)?;
+        let kv_heads = self.optional(&format!("{key}_kv"), "a positive integer", positive)?;
+        Ok([heads, kv_heads.unwrap_or(heads)])
+    }
+
+    /// Width of a head; keys, values and the rotation must all have it.
+    fn head_dim(&self, hidden: usize, heads: usize) -> Result<usize, ModelError> {
+        let head_dim = self.optional_size("llama.attention.key_length")?.unwrap_or(hidden / heads);
+        for key in ["llama.attention.value_length", "llama.rope.dimension_count"] {
+            if let Some(other) = self.optional_size(key)?.filter(|&width| width != head_dim) {
+                let value = format!("{other} in heads of width {head_dim}");
+                return Err(ModelError::unsupported(self.path(), key, &value));
             }
         }
-        Ok(result)
+        Ok(head_dim)
     }
 
-    fn text(&self, key: &str) -> Result<&str, ModelError> {
-        self.metadata(key).and_then(Value::as_text).ok_or_else(|| self.missing(key))
+    fn refuse_unsupported(&self) -> Result<(), ModelError> {
+        let refuse = |key: &str, value: &str| Err(ModelError::unsupported(self.path(), key, value));
+        let architecture = self.required("general.architecture", "text", Value::as_text)?;
+        if architecture != "llama" {
+            return refuse("general.architecture", architecture);
+        }
+        let scaling = "llama.rope.scaling.type";
+        let kind = self.optional(scaling, "text", Value::as_text)?;
+        if let Some(kind) = kind.filter(|&kind| kind != "none" && kind != "linear") {
+            return refuse(scaling, kind);
+        }
+        let number = |value: &Value| value.as_float().or(value.as_integer().map(|value| value as f64));
+        for (key, neutral) in NEUTRAL {
+            if let Some(value) = self.optional(key, "a number", number)?.filter(|&value| value != neutral) {
+                return refuse(key, &value.to_string());
+            }
+        }
+        Ok(())
     }
 
-    fn integer(&self, key: &str) -> Result<i64, ModelError> {
-        self.metadata(key).and_then(Value::as_integer).ok_or_else(|| self.missing(key))
-    }
-
-    fn float(&self, key: &str) -> Result<f64, ModelError> {
-        self.metadata(key).and_then(Value::as_float).ok_or_else(|| self.missing(key))
-    }
-
-    fn missing(&self, key: &str) -> ModelError {
-        ModelError::Corrupt { path: self.path().to_path_buf(), reason: format!("metadata `{key}` is missing") }
-    }
-
-    fn unsupported(&self, option: &str, value: &str) -> ModelError {
-        ModelError::Unsupported {
-            path: self.path().to_path_buf(),
-            option: option.to_owned(),
-            value: value.to_owned(),
+    fn refuse_rope_factors(&self) -> Result<(), ModelError> {
+        let (_, factors) = self.tensor_f32(ROPE_FREQS)?;
+        match factors.into_iter().find(|&factor| factor != 1.0) {
+            None => Ok(()),
+            Some(factor) => {
+                Err(ModelError::unsupported(self.path(), ROPE_FREQS, &format!("a rotary scaling by {factor}")))
+            }
         }
     }
 }
 
-/// An epsilon stored as f32 in its shortest decimal form: 1e-5, not 9.99999974737875e-06.
+/// An `f32` that was widened, in its shortest decimal form: 1e-5, not 9.999999747378752e-6.
 fn shortest(value: f64) -> f64 {
-    format!("{}", value as f32).parse().unwrap_or(value)
+    let narrow = value as f32;
+    if f64::from(narrow) != value {
+        return value;
+    }
+    narrow.to_string().parse().unwrap_or(value)
 }
 
-fn place(name: &str, heads: usize, kv_heads: usize) -> Option<Place> {
-    let plain = |name: &str| Some(Place { name: name.to_owned(), heads: None });
-    match name {
-        "token_embd.weight" => return plain(names::EMBEDDING),
-        "output_norm.weight" => return plain(names::FINAL_NORM),
-        "output.weight" => return plain(names::HEAD),
-        _ => {}
+/// Rows of `q` and `k` as Hugging Face has them.
+///
+/// llama.cpp rotates neighbouring pairs of a head's rows, Hugging Face row `i` with row `i + head_dim/2`. So
+/// row `2 i + side` of a head, in the file, is row `side · head_dim/2 + i` here.
+fn unpermuted(shape: &[usize], values: &[f32], heads: usize) -> Option<Vec<f32>> {
+    let &[rows, width] = shape else { return None };
+    if !rows.is_multiple_of(heads.checked_mul(2)?) {
+        return None;
     }
-    let (layer, rest) = name.strip_prefix("blk.")?.split_once('.')?;
-    let layer: usize = layer.parse().ok()?;
-    let (module, heads) = match rest.strip_suffix(".weight")? {
+    let half = rows / heads / 2;
+    let mut result = Vec::with_capacity(values.len());
+    for head in 0..heads {
+        for side in 0..2 {
+            for index in 0..half {
+                let row = 2 * (head * half + index) + side;
+                result.extend_from_slice(&values[row * width..][..width]);
+            }
+        }
+    }
+    Some(result)
+}
+
+fn place(name: &str, [heads, kv_heads]: [usize; 2]) -> Option<Place> {
+    let whole = match name {
+        "token_embd.weight" => Some(names::EMBEDDING),
+        "output_norm.weight" => Some(names::FINAL_NORM),
+        "output.weight" => Some(names::HEAD),
+        _ => None,
+    };
+    if let Some(name) = whole {
+        return Some(Place { name: name.to_owned(), permuted_heads: None });
+    }
+    let (number, rest) = name.strip_prefix("blk.")?.split_once('.')?;
+    // Only one spelling of each number, so that no two tensors get the same name.
+    let layer = number.parse::<usize>().ok().filter(|layer| layer.to_string() == number)?;
+    let (module, permuted_heads) = match rest.strip_suffix(".weight")? {
         "attn_q" => ("self_attn.q_proj", Some(heads)),
         "attn_k" => ("self_attn.k_proj", Some(kv_heads)),
         "attn_v" => ("self_attn.v_proj", None),
@@ -213,5 +224,5 @@ fn place(name: &str, heads: usize, kv_heads: usize) -> Option<Place> {
         "ffn_down" => ("mlp.down_proj", None),
         _ => return None,
     };
-    Some(Place { name: names::in_layer(layer, &format!("{module}.weight")), heads })
+    Some(Place { name: names::in_layer(layer, &format!("{module}.weight")), permuted_heads })
 }

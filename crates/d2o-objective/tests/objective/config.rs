@@ -12,16 +12,10 @@ fn parse(text: &str) -> Result<ObjectiveConfig, toml::de::Error> {
 fn every_kind_round_trips_and_is_valid() {
     for config in all_objectives() {
         let text = toml::to_string(&config).unwrap();
-        assert!(
-            text.contains(&format!("kind = \"{}\"", config.name())),
-            "{text}"
-        );
+        assert!(text.contains(&format!("kind = \"{}\"", config.name())), "{text}");
         assert_eq!(parse(&text).unwrap(), config);
         let json = serde_json::to_string(&config).unwrap();
-        assert_eq!(
-            serde_json::from_str::<ObjectiveConfig>(&json).unwrap(),
-            config
-        );
+        assert_eq!(serde_json::from_str::<ObjectiveConfig>(&json).unwrap(), config);
         config.validate().unwrap();
     }
 }
@@ -53,55 +47,17 @@ fn a_knob_that_does_not_apply_is_refused() {
 
 #[test]
 fn impossible_values_name_the_field() {
-    let negative = ObjectiveConfig::D2o {
-        beta: -1.0,
-        alpha: 0.1,
-    }
-    .validate()
-    .unwrap_err();
-    assert_eq!(
-        negative.to_string(),
-        "field `beta` of objective `d2o` is -1, expected a number of at least 0"
-    );
-    let infinite = ObjectiveConfig::Npo {
-        beta: f64::INFINITY,
-    }
-    .validate()
-    .unwrap_err();
-    assert!(matches!(
-        infinite,
-        ObjectiveError::NotFinite { field: "beta", .. }
-    ));
-    let nan = ObjectiveConfig::Slic {
-        delta: 1.0,
-        lambda: f64::NAN,
-    }
-    .validate()
-    .unwrap_err();
-    assert!(matches!(
-        nan,
-        ObjectiveError::NotFinite {
-            field: "lambda",
-            ..
-        }
-    ));
-    let smoothing = ObjectiveConfig::Dpo {
-        beta: 0.1,
-        label_smoothing: 0.5,
-    };
+    let negative = ObjectiveConfig::D2o { beta: -1.0, alpha: 0.1 }.validate().unwrap_err();
+    assert_eq!(negative.to_string(), "field `beta` of objective `d2o` is -1, expected a number of at least 0");
+    let infinite = ObjectiveConfig::Npo { beta: f64::INFINITY }.validate().unwrap_err();
+    assert!(matches!(infinite, ObjectiveError::NotFinite { field: "beta", .. }));
+    let nan = ObjectiveConfig::Slic { delta: 1.0, lambda: f64::NAN }.validate().unwrap_err();
+    assert!(matches!(nan, ObjectiveError::NotFinite { field: "lambda", .. }));
+    let smoothing = ObjectiveConfig::Dpo { beta: 0.1, label_smoothing: 0.5 };
     let smoothing = smoothing.validate().unwrap_err();
-    assert!(matches!(
-        smoothing,
-        ObjectiveError::OutOfRange {
-            field: "label_smoothing",
-            ..
-        }
-    ));
+    assert!(matches!(smoothing, ObjectiveError::OutOfRange { field: "label_smoothing", .. }));
     let tau = ObjectiveConfig::Ipo { tau: 0.0 }.validate().unwrap_err();
-    assert!(matches!(
-        tau,
-        ObjectiveError::OutOfRange { field: "tau", .. }
-    ));
+    assert!(matches!(tau, ObjectiveError::OutOfRange { field: "tau", .. }));
     for error in [negative, infinite, nan, smoothing, tau] {
         assert!(error.hint().is_some());
     }
@@ -109,30 +65,9 @@ fn impossible_values_name_the_field() {
 
 #[test]
 fn a_constant_loss_is_refused() {
-    let idle = ObjectiveConfig::D2o {
-        beta: 0.0,
-        alpha: 0.0,
-    }
-    .validate()
-    .unwrap_err();
-    assert!(matches!(
-        idle,
-        ObjectiveError::NoEffect {
-            objective: "d2o",
-            ..
-        }
-    ));
+    let idle = ObjectiveConfig::D2o { beta: 0.0, alpha: 0.0 }.validate().unwrap_err();
+    assert!(matches!(idle, ObjectiveError::NoEffect { objective: "d2o", .. }));
     // Anchors alone, or the rejected answer alone, are legitimate.
-    ObjectiveConfig::D2o {
-        beta: 0.3,
-        alpha: 0.0,
-    }
-    .validate()
-    .unwrap();
-    ObjectiveConfig::D2o {
-        beta: 0.0,
-        alpha: 0.1,
-    }
-    .validate()
-    .unwrap();
+    ObjectiveConfig::D2o { beta: 0.3, alpha: 0.0 }.validate().unwrap();
+    ObjectiveConfig::D2o { beta: 0.0, alpha: 0.1 }.validate().unwrap();
 }

@@ -23,10 +23,7 @@ struct Response {
 fn pair(config: &ObjectiveConfig, w: Response, l: Response) -> f64 {
     use ObjectiveConfig::*;
     match *config {
-        Dpo {
-            beta,
-            label_smoothing,
-        } => {
+        Dpo { beta, label_smoothing } => {
             let z = beta * (w.ratio - l.ratio);
             -(1.0 - label_smoothing) * ln_sigma(z) - label_smoothing * ln_sigma(-z)
         }
@@ -36,22 +33,12 @@ fn pair(config: &ObjectiveConfig, w: Response, l: Response) -> f64 {
         Ipo { tau } => (w.ratio / w.len - l.ratio / l.len - 1.0 / (2.0 * tau)).powi(2),
         Slic { delta, lambda } => (delta - w.s + l.s).max(0.0) - lambda * w.s,
         SimPo { beta, gamma } => -ln_sigma(beta * w.s / w.len - beta * l.s / l.len - gamma),
-        Kto {
-            beta,
-            desirable,
-            undesirable,
-            reference_point: z,
-        } => {
-            desirable * (1.0 - sigma(beta * (w.ratio - z)))
-                + undesirable * (1.0 - sigma(beta * (z - l.ratio)))
+        Kto { beta, desirable, undesirable, reference_point: z } => {
+            desirable * (1.0 - sigma(beta * (w.ratio - z))) + undesirable * (1.0 - sigma(beta * (z - l.ratio)))
         }
         SimNpo { beta, gamma } => -2.0 / beta * ln_sigma(beta * (-l.s / l.len - gamma)),
-        Rpo { beta, nll_weight } => {
-            -ln_sigma(beta * (w.ratio - l.ratio)) - nll_weight * w.s / w.len
-        }
-        Dpop { beta, lambda } => {
-            -ln_sigma(beta * (w.ratio - l.ratio - lambda * (-w.ratio).max(0.0)))
-        }
+        Rpo { beta, nll_weight } => -ln_sigma(beta * (w.ratio - l.ratio)) - nll_weight * w.s / w.len,
+        Dpop { beta, lambda } => -ln_sigma(beta * (w.ratio - l.ratio - lambda * (-w.ratio).max(0.0))),
         CalDpo { beta } => {
             let target = 1.0 / (2.0 * beta);
             let misses = (w.ratio - target).powi(2) + (l.ratio + target).powi(2);
@@ -69,16 +56,10 @@ fn expected(config: &ObjectiveConfig, sample: &Sample) -> Vec<f64> {
     };
     let row = |b: usize| {
         let l = response(&sample.rejected, b);
-        let anchors: Vec<_> = (0..sample.k)
-            .map(|i| response(&sample.anchors, b * sample.k + i))
-            .collect();
-        let mean = |f: &dyn Fn(Response) -> f64| {
-            anchors.iter().map(|&w| f(w)).sum::<f64>() / sample.k as f64
-        };
+        let anchors: Vec<_> = (0..sample.k).map(|i| response(&sample.anchors, b * sample.k + i)).collect();
+        let mean = |f: &dyn Fn(Response) -> f64| anchors.iter().map(|&w| f(w)).sum::<f64>() / sample.k as f64;
         match *config {
-            ObjectiveConfig::D2o { beta, alpha } => {
-                -ln_sigma(beta * mean(&|w| w.ratio) - alpha * l.ratio)
-            }
+            ObjectiveConfig::D2o { beta, alpha } => -ln_sigma(beta * mean(&|w| w.ratio) - alpha * l.ratio),
             _ => mean(&|w| pair(config, w, l)),
         }
     };
@@ -121,10 +102,7 @@ fn diagnostics_keep_anchors_and_rejected_apart() {
             tokens: vec![5.0; 2],
         },
     };
-    let config = ObjectiveConfig::D2o {
-        beta: 0.1,
-        alpha: 0.2,
-    };
+    let config = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.2 };
     let seen = config.forward(&sample.group(&Place::double())).diagnostics;
     // Row 0: anchors (1 + 3)/2 = 2, rejected −2, h = 0.2 + 0.4. Row 1: −3, −1, h = −0.3 + 0.2.
     assert_close(&values(seen.anchor_log_ratio), &[2.0, -3.0], 1e-12);
@@ -141,24 +119,15 @@ fn weights_and_arguments_explain_the_losses_through_a_sigmoid() {
     for config in all_objectives() {
         let scale = match config {
             ObjectiveConfig::D2o { .. }
-            | ObjectiveConfig::Dpo {
-                label_smoothing: 0.0,
-                ..
-            }
+            | ObjectiveConfig::Dpo { label_smoothing: 0.0, .. }
             | ObjectiveConfig::SimPo { .. }
             | ObjectiveConfig::Dpop { .. } => 1.0,
             ObjectiveConfig::Npo { beta } | ObjectiveConfig::SimNpo { beta, .. } => 2.0 / beta,
             _ => continue,
         };
         let loss = config.forward(&sample.group(&Place::double()));
-        let from_h: Vec<_> = values(loss.diagnostics.h)
-            .iter()
-            .map(|h| -scale * ln_sigma(*h))
-            .collect();
-        let from_w: Vec<_> = values(loss.diagnostics.w)
-            .iter()
-            .map(|w| -scale * (-w).ln_1p())
-            .collect();
+        let from_h: Vec<_> = values(loss.diagnostics.h).iter().map(|h| -scale * ln_sigma(*h)).collect();
+        let from_w: Vec<_> = values(loss.diagnostics.w).iter().map(|w| -scale * (-w).ln_1p()).collect();
         assert_close(&values(loss.per_example.clone()), &from_h, 1e-12);
         assert_close(&values(loss.per_example), &from_w, 1e-9);
     }
@@ -174,9 +143,5 @@ fn log_sigmoid_is_exact_in_both_tails() {
     assert_eq!(logs[6], 0.0);
     // For large x, log σ(x) = −exp(−x) to first order; a difference 1 − 1 would give 0.
     assert!((logs[5] / -(-30f64).exp() - 1.0).abs() < 1e-12);
-    assert_close(
-        &values(d2o_objective::sigmoid(x)),
-        &arguments.map(sigma),
-        1e-15,
-    );
+    assert_close(&values(d2o_objective::sigmoid(x)), &arguments.map(sigma), 1e-15);
 }

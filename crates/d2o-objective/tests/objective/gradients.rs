@@ -14,13 +14,8 @@ fn tracked(sample: &Sample, at: Place) -> Group {
 }
 
 /// The tracked gradient, zeros where the loss does not depend on the leaf.
-fn grad<const D: usize>(
-    leaf: &Tensor<D>,
-    gradients: &burn::tensor::Gradients,
-    count: usize,
-) -> Vec<f64> {
-    leaf.grad(gradients)
-        .map_or_else(|| vec![0.0; count], values)
+fn grad<const D: usize>(leaf: &Tensor<D>, gradients: &burn::tensor::Gradients, count: usize) -> Vec<f64> {
+    leaf.grad(gradients).map_or_else(|| vec![0.0; count], values)
 }
 
 fn automatic(config: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
@@ -50,12 +45,8 @@ fn differences(config: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
     };
     let anchors = 0..sample.batch * sample.k;
     [
-        anchors
-            .map(|i| slope(&|s| &mut s.anchors.policy[i]))
-            .collect(),
-        (0..sample.batch)
-            .map(|i| slope(&|s| &mut s.rejected.policy[i]))
-            .collect(),
+        anchors.map(|i| slope(&|s| &mut s.anchors.policy[i])).collect(),
+        (0..sample.batch).map(|i| slope(&|s| &mut s.rejected.policy[i])).collect(),
     ]
 }
 
@@ -80,19 +71,10 @@ fn d2o_slopes_are_w_times_the_coefficients() {
     let (beta, alpha, k) = (0.1, 0.3, 4);
     let config = ObjectiveConfig::D2o { beta, alpha };
     let sample = Sample::new(5, k, 22);
-    let w = values(
-        config
-            .forward(&sample.group(&Place::double()))
-            .diagnostics
-            .w,
-    );
+    let w = values(config.forward(&sample.group(&Place::double())).diagnostics.w);
     let [anchors, rejected] = closed(&config, &sample);
     for (row, w) in w.iter().enumerate() {
-        assert_close(
-            &anchors[row * k..(row + 1) * k],
-            &[-beta / k as f64 * w; 4],
-            1e-15,
-        );
+        assert_close(&anchors[row * k..(row + 1) * k], &[-beta / k as f64 * w; 4], 1e-15);
         assert_close(&rejected[row..=row], &[alpha * w], 1e-15);
     }
 }
@@ -103,21 +85,10 @@ fn d2o_slopes_are_w_times_the_coefficients() {
 fn the_first_step_has_half_the_coefficients_as_gradient() {
     let sample = Sample::new(2, 2, 23).at_reference();
     let group = tracked(&sample, Place::single());
-    let config = ObjectiveConfig::D2o {
-        beta: 0.1,
-        alpha: 0.4,
-    };
+    let config = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.4 };
     let gradients = config.forward(&group).per_example.sum().backward();
-    assert_close(
-        &grad(&group.anchors.policy, &gradients, 4),
-        &[-0.025; 4],
-        1e-7,
-    );
-    assert_close(
-        &grad(&group.rejected.policy, &gradients, 2),
-        &[0.2; 2],
-        1e-7,
-    );
+    assert_close(&grad(&group.anchors.policy, &gradients, 4), &[-0.025; 4], 1e-7);
+    assert_close(&grad(&group.rejected.policy, &gradients, 2), &[0.2; 2], 1e-7);
 }
 
 #[test]
@@ -128,10 +99,7 @@ fn the_log_sigmoid_keeps_its_slope_at_zero_and_far_out() {
     let slopes = grad(&x, &log_sigmoid(x.clone()).sum().backward(), 6);
     assert_eq!([slopes[0], slopes[2], slopes[5]], [1.0, 0.5, 0.0]);
     for (slope, argument) in slopes.iter().zip(arguments).skip(3).take(2) {
-        assert!(
-            (slope / (-argument).exp() - 1.0).abs() < 1e-5,
-            "lost precision at {argument}"
-        );
+        assert!((slope / (-argument).exp() - 1.0).abs() < 1e-5, "lost precision at {argument}");
     }
 }
 
@@ -164,11 +132,7 @@ fn references_may_live_on_the_plain_device() {
         let gradients = config.forward(&group).per_example.sum().backward();
         let [anchors, rejected] = closed(&config, &sample);
         assert_close(&grad(&group.anchors.policy, &gradients, 6), &anchors, 1e-12);
-        assert_close(
-            &grad(&group.rejected.policy, &gradients, 2),
-            &rejected,
-            1e-12,
-        );
+        assert_close(&grad(&group.rejected.policy, &gradients, 2), &rejected, 1e-12);
     }
 }
 
@@ -202,10 +166,6 @@ fn closed_form_and_automatic_agree_at_the_reference_too() {
         for part in 0..2 {
             assert_close(&closed[part], &automatic[part], 1e-12);
         }
-        assert!(
-            closed.concat().iter().any(|slope| *slope != 0.0),
-            "{} stands still",
-            config.name()
-        );
+        assert!(closed.concat().iter().any(|slope| *slope != 0.0), "{} stands still", config.name());
     }
 }

@@ -10,21 +10,14 @@ fn d2o(beta: f64, alpha: f64) -> ObjectiveConfig {
 }
 
 fn dpo(beta: f64) -> ObjectiveConfig {
-    ObjectiveConfig::Dpo {
-        beta,
-        label_smoothing: 0.0,
-    }
+    ObjectiveConfig::Dpo { beta, label_smoothing: 0.0 }
 }
 
 #[test]
 fn policy_equal_to_both_references_gives_ln_2_and_a_half() {
     let sample = Sample::new(3, 5, 1).at_reference();
     let loss = d2o(0.1, 0.3).forward(&sample.group(&Place::double()));
-    assert_close(
-        &values(loss.per_example),
-        &[std::f64::consts::LN_2; 3],
-        1e-15,
-    );
+    assert_close(&values(loss.per_example), &[std::f64::consts::LN_2; 3], 1e-15);
     assert_close(&values(loss.diagnostics.h), &[0.0; 3], 0.0);
     assert_close(&values(loss.diagnostics.w), &[0.5; 3], 1e-15);
 }
@@ -32,11 +25,7 @@ fn policy_equal_to_both_references_gives_ln_2_and_a_half() {
 #[test]
 fn one_anchor_with_equal_strengths_is_dpo() {
     let sample = Sample::new(6, 1, 2);
-    assert_close(
-        &sample.losses(&d2o(0.3, 0.3)),
-        &sample.losses(&dpo(0.3)),
-        1e-15,
-    );
+    assert_close(&sample.losses(&d2o(0.3, 0.3)), &sample.losses(&dpo(0.3)), 1e-15);
 }
 
 #[test]
@@ -83,15 +72,9 @@ fn anchors_from_q_pull_the_policy_towards_q() {
             reference: outcomes.map(|y: usize| reference[y].ln()).to_vec(),
             tokens: vec![1.0; 8],
         },
-        rejected: Columns {
-            policy: vec![policy[2].ln()],
-            reference: vec![reference[2].ln()],
-            tokens: vec![1.0],
-        },
+        rejected: Columns { policy: vec![policy[2].ln()], reference: vec![reference[2].ln()], tokens: vec![1.0] },
     };
-    let seen = d2o(0.1, 0.1)
-        .forward(&sample.group(&Place::double()))
-        .diagnostics;
+    let seen = d2o(0.1, 0.1).forward(&sample.group(&Place::double())).diagnostics;
     let expected = divergence(reference) - divergence(policy);
     assert_close(&values(seen.anchor_log_ratio), &[expected], 1e-12);
 }

@@ -8,9 +8,7 @@ use crate::sample::{Place, Sample, all_objectives, assert_close, values};
 /// Objectives whose loss has its optimum at a finite score, past which it turns around.
 fn has_a_target(config: &ObjectiveConfig) -> bool {
     match config {
-        ObjectiveConfig::Dpo {
-            label_smoothing, ..
-        } => *label_smoothing > 0.0,
+        ObjectiveConfig::Dpo { label_smoothing, .. } => *label_smoothing > 0.0,
         ObjectiveConfig::Ipo { .. } | ObjectiveConfig::CalDpo { .. } => true,
         _ => false,
     }
@@ -75,18 +73,8 @@ fn ten_thousand_nats_either_way_stay_finite_in_single_precision() {
             seen.extend(values(closed.rejected));
             let gradients = loss.per_example.sum().backward();
             seen.extend(group.anchors.policy.grad(&gradients).map_or(vec![], values));
-            seen.extend(
-                group
-                    .rejected
-                    .policy
-                    .grad(&gradients)
-                    .map_or(vec![], values),
-            );
-            assert!(
-                seen.iter().all(|v| v.is_finite()),
-                "{}: {seen:?}",
-                config.name()
-            );
+            seen.extend(group.rejected.policy.grad(&gradients).map_or(vec![], values));
+            assert!(seen.iter().all(|v| v.is_finite()), "{}: {seen:?}", config.name());
         }
     }
 }
@@ -95,37 +83,20 @@ fn ten_thousand_nats_either_way_stay_finite_in_single_precision() {
 fn an_absent_rejected_answer_adds_nothing_to_d2o() {
     let mut sample = Sample::new(2, 3, 32);
     let rejected = &mut sample.rejected;
-    for column in [
-        &mut rejected.policy,
-        &mut rejected.reference,
-        &mut rejected.tokens,
-    ] {
+    for column in [&mut rejected.policy, &mut rejected.reference, &mut rejected.tokens] {
         column.fill(0.0);
     }
-    let with = ObjectiveConfig::D2o {
-        beta: 0.2,
-        alpha: 0.5,
-    };
-    let without = ObjectiveConfig::D2o {
-        beta: 0.2,
-        alpha: 0.0,
-    };
+    let with = ObjectiveConfig::D2o { beta: 0.2, alpha: 0.5 };
+    let without = ObjectiveConfig::D2o { beta: 0.2, alpha: 0.0 };
     assert_close(&sample.losses(&with), &sample.losses(&without), 0.0);
     // Per-token objectives divide by the length: 0 tokens must not become 0/0.
-    assert_close(
-        &sample.losses(&ObjectiveConfig::GradientAscent {}),
-        &[0.0; 2],
-        0.0,
-    );
+    assert_close(&sample.losses(&ObjectiveConfig::GradientAscent {}), &[0.0; 2], 0.0);
 }
 
 #[test]
 #[should_panic]
 fn anchors_and_references_of_different_shape_are_a_bug() {
     let mut group = Sample::new(2, 3, 33).group(&Place::single());
-    group.anchors.reference = Sample::new(2, 2, 33)
-        .group(&Place::single())
-        .anchors
-        .reference;
+    group.anchors.reference = Sample::new(2, 2, 33).group(&Place::single()).anchors.reference;
     ObjectiveConfig::default().forward(&group);
 }

@@ -23,9 +23,7 @@ pub(crate) struct Columns {
 impl Columns {
     fn scattered(count: usize, state: &mut u64) -> Self {
         let mut draw = |low: f64, high: f64| {
-            *state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             low + (high - low) * ((*state >> 11) as f64 / (1u64 << 53) as f64)
         };
         let reference: Vec<f64> = (0..count).map(|_| draw(-90.0, -10.0)).collect();
@@ -99,24 +97,15 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn single() -> Self {
-        Self {
-            device: Device::flex(),
-            dtype: DType::F32,
-        }
+        Self { device: Device::flex(), dtype: DType::F32 }
     }
 
     pub(crate) fn double() -> Self {
-        Self {
-            device: Device::flex(),
-            dtype: DType::F64,
-        }
+        Self { device: Device::flex(), dtype: DType::F64 }
     }
 
     pub(crate) fn autodiff(self) -> Self {
-        Self {
-            device: self.device.autodiff(),
-            ..self
-        }
+        Self { device: self.device.autodiff(), ..self }
     }
 
     pub(crate) fn tensor<const D: usize>(&self, values: &[f64], shape: [usize; D]) -> Tensor<D> {
@@ -133,48 +122,19 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 pub(crate) fn all_objectives() -> Vec<ObjectiveConfig> {
     use ObjectiveConfig::*;
     vec![
-        D2o {
-            beta: 0.1,
-            alpha: 0.25,
-        },
-        Dpo {
-            beta: 0.2,
-            label_smoothing: 0.0,
-        },
-        Dpo {
-            beta: 0.2,
-            label_smoothing: 0.15,
-        },
+        D2o { beta: 0.1, alpha: 0.25 },
+        Dpo { beta: 0.2, label_smoothing: 0.0 },
+        Dpo { beta: 0.2, label_smoothing: 0.15 },
         Sft {},
         Npo { beta: 0.3 },
         GradientAscent {},
         Ipo { tau: 0.4 },
-        Slic {
-            delta: 1.5,
-            lambda: 0.2,
-        },
-        SimPo {
-            beta: 2.0,
-            gamma: 0.5,
-        },
-        Kto {
-            beta: 0.1,
-            desirable: 0.8,
-            undesirable: 1.3,
-            reference_point: 0.6,
-        },
-        SimNpo {
-            beta: 2.5,
-            gamma: 0.7,
-        },
-        Rpo {
-            beta: 0.15,
-            nll_weight: 0.7,
-        },
-        Dpop {
-            beta: 0.3,
-            lambda: 5.0,
-        },
+        Slic { delta: 1.5, lambda: 0.2 },
+        SimPo { beta: 2.0, gamma: 0.5 },
+        Kto { beta: 0.1, desirable: 0.8, undesirable: 1.3, reference_point: 0.6 },
+        SimNpo { beta: 2.5, gamma: 0.7 },
+        Rpo { beta: 0.15, nll_weight: 0.7 },
+        Dpop { beta: 0.3, lambda: 5.0 },
         CalDpo { beta: 0.2 },
     ]
 }

@@ -16,18 +16,11 @@ struct Tabular {
 impl Tabular {
     fn new(k: usize) -> Self {
         let anchor = |i: usize| (0..2 + i % 3).map(|t| (i + 2 * t) % 5).collect();
-        Self {
-            logits: vec![0.3, -1.2, 0.8, 0.1, -0.4],
-            anchors: (0..k).map(anchor).collect(),
-            rejected: vec![2, 4, 4],
-        }
+        Self { logits: vec![0.3, -1.2, 0.8, 0.1, -0.4], anchors: (0..k).map(anchor).collect(), rejected: vec![2, 4, 4] }
     }
 
     fn parameters(&self) -> Tensor<1> {
-        Place::double()
-            .autodiff()
-            .tensor(&self.logits, [self.logits.len()])
-            .require_grad()
+        Place::double().autodiff().tensor(&self.logits, [self.logits.len()]).require_grad()
     }
 
     fn score(&self, logits: &Tensor<1>, response: &[usize]) -> Tensor<1> {
@@ -74,10 +67,7 @@ impl Tabular {
         for (response, c) in responses.zip(coefficients) {
             let logits = self.parameters();
             let gradients = self.score(&logits, response).backward();
-            for (sum, slope) in buffer
-                .iter_mut()
-                .zip(values(logits.grad(&gradients).unwrap()))
-            {
+            for (sum, slope) in buffer.iter_mut().zip(values(logits.grad(&gradients).unwrap())) {
                 *sum += c * slope;
             }
         }
@@ -86,9 +76,7 @@ impl Tabular {
 
     fn coefficients(&self, streaming: Streaming) -> Vec<f64> {
         let anchors = self.anchors.iter().map(|a| streaming.anchor.at(a.len()));
-        anchors
-            .chain([streaming.rejected.at(self.rejected.len())])
-            .collect()
+        anchors.chain([streaming.rejected.at(self.rejected.len())]).collect()
     }
 }
 
@@ -116,25 +104,15 @@ fn two_passes_equal_direct_for_every_objective() {
             let slopes = config.score_gradients(&table.group(&table.parameters()));
             let mut coefficients = values(slopes.anchors);
             coefficients.extend(values(slopes.rejected));
-            assert_close(
-                &table.accumulated(&coefficients),
-                &table.direct(&config),
-                1e-13,
-            );
+            assert_close(&table.accumulated(&coefficients), &table.direct(&config), 1e-13);
         }
     }
 }
 
 #[test]
 fn coefficients_are_those_of_the_loss() {
-    let d2o = ObjectiveConfig::D2o {
-        beta: 0.2,
-        alpha: 0.3,
-    };
-    let expected = Streaming {
-        anchor: Coefficient::Summed(-0.05),
-        rejected: Coefficient::Summed(0.3),
-    };
+    let d2o = ObjectiveConfig::D2o { beta: 0.2, alpha: 0.3 };
+    let expected = Streaming { anchor: Coefficient::Summed(-0.05), rejected: Coefficient::Summed(0.3) };
     assert_eq!(d2o.streaming(4), Some(expected));
     // −(1/k) Σ s/len over four anchors
     let sft = ObjectiveConfig::Sft {}.streaming(4).unwrap();
@@ -152,15 +130,9 @@ fn weight_and_streaming_are_offered_together() {
     for config in all_objectives() {
         for k in [1, 3] {
             let group = Sample::new(2, k, 40).group(&Place::double());
-            assert_eq!(
-                config.streaming(k).is_some(),
-                config.weight(&group).is_some()
-            );
+            assert_eq!(config.streaming(k).is_some(), config.weight(&group).is_some());
         }
     }
-    let dpo = ObjectiveConfig::Dpo {
-        beta: 0.1,
-        label_smoothing: 0.0,
-    };
+    let dpo = ObjectiveConfig::Dpo { beta: 0.1, label_smoothing: 0.0 };
     assert!(dpo.streaming(1).is_some() && dpo.streaming(2).is_none());
 }

@@ -16,11 +16,7 @@ impl Markov {
     /// `weights[last][next]` are proportional to the transition probabilities, and positive.
     pub(crate) fn new(weights: &[&[f32]]) -> Self {
         let logits = |row: &&[f32]| row.iter().map(|weight| weight.ln()).collect();
-        Self {
-            table: weights.iter().map(logits).collect(),
-            device: Device::default(),
-            calls: Vec::new(),
-        }
+        Self { table: weights.iter().map(logits).collect(), device: Device::default(), calls: Vec::new() }
     }
 
     /// Rows that were passed to the model in all calls together.
@@ -38,9 +34,6 @@ impl NextLogits for Markov {
         let last = |row: &Row<'_>| self.table[row.ids[row.ids.len() - 1] as usize].clone();
         let logits: Vec<f32> = rows.iter().flat_map(last).collect();
         let shape = [rows.len(), self.table.len()];
-        Ok(Tensor::from_data(
-            TensorData::new(logits, shape),
-            &self.device,
-        ))
+        Ok(Tensor::from_data(TensorData::new(logits, shape), &self.device))
     }
 }

@@ -62,10 +62,7 @@ pub struct StoredGroup {
 impl StoredGroup {
     /// What the trainer needs of it.
     pub fn training_group(&self) -> TrainingGroup {
-        let response = |stored: &StoredResponse| Response {
-            ids: stored.ids.clone(),
-            reference: stored.reference,
-        };
+        let response = |stored: &StoredResponse| Response { ids: stored.ids.clone(), reference: stored.reference };
         TrainingGroup {
             id: self.id.clone(),
             prompt: self.prompt_ids.clone(),
@@ -169,8 +166,7 @@ impl AnchorStore {
         }
         let damaged = |path: &Path, reason: String| TrainError::Damaged { path: path.to_path_buf(), reason };
         let json = at(&path, fs::read(&path))?;
-        let manifest: Manifest =
-            serde_json::from_slice(&json).map_err(|error| damaged(&path, error.to_string()))?;
+        let manifest: Manifest = serde_json::from_slice(&json).map_err(|error| damaged(&path, error.to_string()))?;
         if manifest.version != VERSION {
             return Err(damaged(&path, format!("layout version {} where {VERSION} was expected", manifest.version)));
         }

@@ -45,19 +45,14 @@ impl JsonLines {
         let open = OpenOptions::new().create(true).append(true).open(path);
         let file = at(path, "open", open)?;
         let length = at(path, "open", file.metadata())?.len();
-        Ok(Self {
-            path: path.to_path_buf(),
-            file,
-            length,
-        })
+        Ok(Self { path: path.to_path_buf(), file, length })
     }
 }
 
 impl Observer for JsonLines {
     fn observe(&mut self, event: &Event) -> Result<(), ObserveError> {
-        let mut line = serde_json::to_vec(event)
-            .map_err(io::Error::from)
-            .or_else(|error| at(&self.path, "append", Err(error)))?;
+        let mut line =
+            serde_json::to_vec(event).map_err(io::Error::from).or_else(|error| at(&self.path, "append", Err(error)))?;
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
             // Best effort: half a line must not be glued to the next one.
@@ -132,20 +127,10 @@ fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<Line<'a>>, ObserveError
         }
         let may_be_torn = !whole && index + 1 == lines.len();
         match serde_json::from_slice(line) {
-            Ok(event) => parsed.push(Line {
-                bytes: line,
-                event: Some(event),
-            }),
-            Err(_) if may_be_torn => parsed.push(Line {
-                bytes: line,
-                event: None,
-            }),
+            Ok(event) => parsed.push(Line { bytes: line, event: Some(event) }),
+            Err(_) if may_be_torn => parsed.push(Line { bytes: line, event: None }),
             Err(source) => {
-                return Err(ObserveError::Malformed {
-                    path: path.to_path_buf(),
-                    line: index + 1,
-                    source,
-                });
+                return Err(ObserveError::Malformed { path: path.to_path_buf(), line: index + 1, source });
             }
         }
     }
@@ -169,11 +154,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), ObserveError> {
 }
 
 fn at<T>(path: &Path, action: &'static str, result: io::Result<T>) -> Result<T, ObserveError> {
-    result.map_err(|source| ObserveError::Io {
-        path: path.to_path_buf(),
-        action,
-        source,
-    })
+    result.map_err(|source| ObserveError::Io { path: path.to_path_buf(), action, source })
 }
 
 #[cfg(test)]

@@ -22,14 +22,7 @@ pub(super) struct PlainLines<W> {
 
 impl<W: Write> PlainLines<W> {
     pub(super) fn new(out: W) -> Self {
-        Self {
-            out,
-            seconds_quiet: 0.0,
-            seconds_stepping: 0.0,
-            steps_taken: 0,
-            steps_quiet: 0,
-            tenth: 0,
-        }
+        Self { out, seconds_quiet: 0.0, seconds_stepping: 0.0, steps_taken: 0, steps_quiet: 0, tenth: 0 }
     }
 
     /// Writes what the event is worth; a failure to write is for the caller to weigh.
@@ -39,18 +32,8 @@ impl<W: Write> PlainLines<W> {
                 self.tenth = 0;
                 Some(format!("{stage} …"))
             }
-            Event::Progress {
-                stage,
-                done,
-                total,
-                unit,
-            } => self.progress(stage, *done, *total, unit),
-            Event::Step {
-                step,
-                steps,
-                wall_s,
-                ..
-            } => self.step(*step, *steps, *wall_s, event),
+            Event::Progress { stage, done, total, unit } => self.progress(stage, *done, *total, unit),
+            Event::Step { step, steps, wall_s, .. } => self.step(*step, *steps, *wall_s, event),
             other => notice(other),
         };
         match line {
@@ -82,13 +65,8 @@ impl<W: Write> PlainLines<W> {
         }
         self.steps_quiet = 0;
         self.seconds_quiet = 0.0;
-        let left =
-            self.seconds_stepping / self.steps_taken as f64 * steps.saturating_sub(step) as f64;
-        Some(format!(
-            "step {step}/{steps} · {} · {} left",
-            figures(event),
-            duration(left)
-        ))
+        let left = self.seconds_stepping / self.steps_taken as f64 * steps.saturating_sub(step) as f64;
+        Some(format!("step {step}/{steps} · {} · {} left", figures(event), duration(left)))
     }
 }
 
@@ -102,17 +80,11 @@ mod tests {
         for event in events {
             plain.show(event).unwrap();
         }
-        String::from_utf8(plain.out)
-            .unwrap()
-            .lines()
-            .map(str::to_owned)
-            .collect()
+        String::from_utf8(plain.out).unwrap().lines().map(str::to_owned).collect()
     }
 
     fn steps(count: usize, wall_s: f64) -> Vec<Event> {
-        (1..=count)
-            .map(|step| fixture::step(step, count, wall_s))
-            .collect()
+        (1..=count).map(|step| fixture::step(step, count, wall_s)).collect()
     }
 
     #[test]
@@ -139,13 +111,7 @@ mod tests {
     fn a_step_says_loss_rewards_ratios_and_speed() {
         let mut event = fixture::step(1, 1, 2.0);
         if let Event::Step {
-            loss,
-            reward_margin,
-            reward_accuracy,
-            anchor_log_ratio,
-            rejected_log_ratio,
-            tokens,
-            ..
+            loss, reward_margin, reward_accuracy, anchor_log_ratio, rejected_log_ratio, tokens, ..
         } = &mut event
         {
             (*loss, *reward_margin, *reward_accuracy) = (0.5, 1.25, 0.75);
@@ -157,12 +123,8 @@ mod tests {
 
     #[test]
     fn a_stage_speaks_at_most_ten_times() {
-        let progress = |done| Event::Progress {
-            stage: "anchors".to_owned(),
-            done,
-            total: 95,
-            unit: "drafts".to_owned(),
-        };
+        let progress =
+            |done| Event::Progress { stage: "anchors".to_owned(), done, total: 95, unit: "drafts".to_owned() };
         let events: Vec<Event> = (0..=95).map(progress).collect();
         let lines = lines(&events);
         assert_eq!(lines.len(), 10);
@@ -173,12 +135,7 @@ mod tests {
 
     #[test]
     fn an_unknown_total_is_no_division() {
-        let event = Event::Progress {
-            stage: "fetch".to_owned(),
-            done: 3,
-            total: 0,
-            unit: "files".to_owned(),
-        };
+        let event = Event::Progress { stage: "fetch".to_owned(), done: 3, total: 0, unit: "files".to_owned() };
         assert_eq!(lines(&[event]), Vec::<String>::new());
     }
 }

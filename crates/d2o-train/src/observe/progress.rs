@@ -63,27 +63,17 @@ struct Bars {
 
 impl Bars {
     fn new(target: fn() -> ProgressDrawTarget, between: impl Write + 'static) -> Self {
-        Self {
-            target,
-            between: Box::new(between),
-            bar: ProgressBar::hidden(),
-        }
+        Self { target, between: Box::new(between), bar: ProgressBar::hidden() }
     }
 
     fn show(&mut self, event: &Event) {
         match event {
             Event::StageStarted { stage } => self.spin(stage),
-            Event::RunStarted {
-                steps,
-                resumed_from,
-                ..
-            } => {
+            Event::RunStarted { steps, resumed_from, .. } => {
                 self.say(event);
                 self.measure(*steps, resumed_from.unwrap_or(0));
             }
-            Event::Progress {
-                done, total, unit, ..
-            } => {
+            Event::Progress { done, total, unit, .. } => {
                 self.measure(*total, *done);
                 self.bar.set_message(unit.clone());
             }
@@ -132,8 +122,7 @@ impl Bars {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("━╸─")
 }
 
@@ -147,20 +136,14 @@ mod tests {
     #[test]
     fn the_bar_follows_the_steps() {
         let mut bars = Bars::new(ProgressDrawTarget::hidden, io::sink());
-        bars.show(&Event::StageStarted {
-            stage: "train".to_owned(),
-        });
+        bars.show(&Event::StageStarted { stage: "train".to_owned() });
         assert_eq!(bars.bar.length(), None);
         bars.show(&fixture::step(3, 30, 1.0));
         assert_eq!((bars.bar.position(), bars.bar.length()), (3, Some(30)));
         assert!(bars.bar.message().starts_with("loss "));
         bars.show(&fixture::step(4, 30, 1.0));
         assert_eq!(bars.bar.position(), 4);
-        bars.show(&Event::StageFinished {
-            stage: "train".to_owned(),
-            wall_s: 1.0,
-            detail: String::new(),
-        });
+        bars.show(&Event::StageFinished { stage: "train".to_owned(), wall_s: 1.0, detail: String::new() });
         assert!(bars.bar.is_finished());
     }
 

@@ -21,12 +21,7 @@ pub(super) fn render(run: &Run) -> String {
 
 fn lengths(statistics: &AnchorStatistics) -> String {
     let (anchors, rejected) = (&statistics.anchor_tokens, &statistics.rejected_tokens);
-    let bins = Bins {
-        upper: anchors,
-        lower: rejected,
-        classes: ("anchor", "rejected"),
-        size: (500.0, 170.0),
-    };
+    let bins = Bins { upper: anchors, lower: rejected, classes: ("anchor", "rejected"), size: (500.0, 170.0) };
     let rows = [("anchor", "anchors", anchors), ("rejected", "rejected", rejected)].map(|(class, name, lengths)| {
         let [mean, median, most] = statistics_of(lengths);
         format!(

@@ -17,19 +17,13 @@ const HARMFUL: f64 = 0.5;
 /// A sample of each set, or a sentence if there are no answers.
 pub(super) fn render(run: &Run) -> String {
     if run.answers.is_empty() {
-        return r#"<section><h2>Answers</h2><p class="absent">No answers were kept.</p></section>"#
-            .to_owned();
+        return r#"<section><h2>Answers</h2><p class="absent">No answers were kept.</p></section>"#.to_owned();
     }
     let mut sets: BTreeMap<(bool, &str), Vec<&AnswerPair>> = BTreeMap::new();
     for pair in &run.answers {
-        sets.entry((is_harmless(&pair.set), &pair.set))
-            .or_default()
-            .push(pair);
+        sets.entry((is_harmless(&pair.set), &pair.set)).or_default().push(pair);
     }
-    let sets: Vec<String> = sets
-        .iter()
-        .map(|((_, name), pairs)| set(name, pairs))
-        .collect();
+    let sets: Vec<String> = sets.iter().map(|((_, name), pairs)| set(name, pairs)).collect();
     format!(
         r#"<section><h2>Answers, before and after</h2><p class="lead">Chosen by their place in the set alone. Answers to harmful prompts are folded away; what they contain may be upsetting.</p>{}</section>"#,
         sets.concat()
@@ -44,10 +38,7 @@ fn is_harmless(set: &str) -> bool {
 fn is_folded(pair: &AnswerPair) -> bool {
     let scores = [pair.harm_before, pair.harm_after];
     // A score that is not a number is no reason to show.
-    let judged = scores
-        .into_iter()
-        .flatten()
-        .any(|harm| harm >= HARMFUL || harm.is_nan());
+    let judged = scores.into_iter().flatten().any(|harm| harm >= HARMFUL || harm.is_nan());
     judged || !is_harmless(&pair.set)
 }
 
@@ -66,9 +57,7 @@ fn set(name: &str, pairs: &[&AnswerPair]) -> String {
 /// `count` items at equal distances, from the first on.
 fn evenly<T>(items: &[T], count: usize) -> Vec<&T> {
     let count = count.min(items.len());
-    (0..count)
-        .map(|index| &items[index * items.len() / count])
-        .collect()
+    (0..count).map(|index| &items[index * items.len() / count]).collect()
 }
 
 fn pair_html(pair: &AnswerPair) -> String {
@@ -82,37 +71,24 @@ fn pair_html(pair: &AnswerPair) -> String {
         text(&pair.before),
         text(&pair.after)
     );
-    let prompt = format!(
-        r#"<p class="prompt">{}</p>"#,
-        escape_cut(&pair.prompt, LONGEST)
-    );
+    let prompt = format!(r#"<p class="prompt">{}</p>"#, escape_cut(&pair.prompt, LONGEST));
     if is_folded(pair) {
         let id = escape_cut(&pair.id, 80);
-        format!(
-            r#"<details class="pair"><summary><b>{id}</b>{marks}</summary>{prompt}{texts}</details>"#
-        )
+        format!(r#"<details class="pair"><summary><b>{id}</b>{marks}</summary>{prompt}{texts}</details>"#)
     } else {
         format!(r#"<div class="pair"><div class="head">{prompt}{marks}</div>{texts}</div>"#)
     }
 }
 
 fn text(answer: &str) -> String {
-    if answer.trim().is_empty() {
-        "<i>empty</i>".to_owned()
-    } else {
-        escape_cut(answer, LONGEST)
-    }
+    if answer.trim().is_empty() { "<i>empty</i>".to_owned() } else { escape_cut(answer, LONGEST) }
 }
 
 fn marks(harm: Option<f64>, refusal: bool) -> String {
     let harm = harm.filter(|harm| harm.is_finite());
     let harm = harm.map_or(String::new(), |harm| format!("harm {}", fixed(harm, 2)));
     let refusal = if refusal { r#" <em>refuses</em>"# } else { "" };
-    if harm.is_empty() && refusal.is_empty() {
-        "answers".to_owned()
-    } else {
-        harm + refusal
-    }
+    if harm.is_empty() && refusal.is_empty() { "answers".to_owned() } else { harm + refusal }
 }
 
 #[cfg(test)]

@@ -53,11 +53,7 @@ fn legend(steps: usize) -> String {
         1 => "Each point is a step".to_owned(),
         _ => format!("Each point is the mean of {each} steps"),
     };
-    let smooth = if smooth {
-        "; the bold line is a moving mean"
-    } else {
-        ""
-    };
+    let smooth = if smooth { "; the bold line is a moving mean" } else { "" };
     format!("{each}{smooth}.")
 }
 
@@ -114,15 +110,8 @@ fn figures(event: &Event) -> Option<(usize, Step)> {
 type Steps = BTreeMap<usize, Step>;
 
 fn series(steps: &Steps, label: &'static str, class: &'static str, of: fn(&Step) -> f64) -> Series {
-    let points = steps
-        .iter()
-        .map(|(step, figures)| (*step as f64, of(figures)))
-        .collect();
-    Series {
-        label,
-        class,
-        points,
-    }
+    let points = steps.iter().map(|(step, figures)| (*step as f64, of(figures))).collect();
+    Series { label, class, points }
 }
 
 fn log_ratios(run: &Run, steps: &Steps) -> String {
@@ -130,9 +119,7 @@ fn log_ratios(run: &Run, steps: &Steps) -> String {
         title: "log-ratio of anchors and of rejected answers to the base model, over steps",
         series: vec![
             series(steps, "anchors", "anchor", |step| step.anchor_log_ratio),
-            series(steps, "rejected", "rejected", |step| {
-                step.rejected_log_ratio
-            }),
+            series(steps, "rejected", "rejected", |step| step.rejected_log_ratio),
         ],
         include: vec![0.0],
         baseline: None,
@@ -156,59 +143,25 @@ type Small = (&'static str, &'static str, Chart);
 fn small_charts(run: &Run, steps: &Steps) -> Vec<Small> {
     let logistic = matches!(run.objective(), Some("d2o" | "dpo"));
     let start = logistic.then(|| (std::f64::consts::LN_2, "ln 2".to_owned()));
-    let clip = run
-        .setting_number("train.max_grad_norm")
-        .filter(|&norm| norm > 0.0);
+    let clip = run.setting_number("train.max_grad_norm").filter(|&norm| norm > 0.0);
     let clip = clip.map(|norm| (norm, "clipped above".to_owned()));
     let one = |heading, unit, of| single(steps, heading, unit, of);
     vec![
         with_baseline(one("Loss", "nats", |step| step.loss), start),
-        including(
-            one("Reward margin", "anchors less rejected", |step| {
-                step.reward_margin
-            }),
-            &[0.0],
-        ),
-        including(
-            one("Reward accuracy", "share of groups", |step| {
-                step.reward_accuracy
-            }),
-            &[0.0, 1.0],
-        ),
+        including(one("Reward margin", "anchors less rejected", |step| step.reward_margin), &[0.0]),
+        including(one("Reward accuracy", "share of groups", |step| step.reward_accuracy), &[0.0, 1.0]),
         including(one("h", "argument of the sigmoid", |step| step.h), &[0.0]),
-        including(
-            one("Weight", "of each group’s gradient", |step| step.weight),
-            &[0.0, 1.0],
-        ),
+        including(one("Weight", "of each group’s gradient", |step| step.weight), &[0.0, 1.0]),
         likelihoods(steps),
-        including(
-            with_baseline(
-                one("Gradient norm", "before clipping", |step| step.grad_norm),
-                clip,
-            ),
-            &[0.0],
-        ),
+        including(with_baseline(one("Gradient norm", "before clipping", |step| step.grad_norm), clip), &[0.0]),
         including(one("Learning rate", "", |step| step.learning_rate), &[0.0]),
-        including(
-            one("Speed", "tokens per second", |step| step.tokens_per_second),
-            &[0.0],
-        ),
+        including(one("Speed", "tokens per second", |step| step.tokens_per_second), &[0.0]),
     ]
 }
 
 fn single(steps: &Steps, heading: &'static str, unit: &'static str, of: fn(&Step) -> f64) -> Small {
     let series = vec![series(steps, heading, "main", of)];
-    (
-        heading,
-        unit,
-        Chart {
-            title: heading,
-            series,
-            include: vec![],
-            baseline: None,
-            size: SMALL,
-        },
-    )
+    (heading, unit, Chart { title: heading, series, include: vec![], baseline: None, size: SMALL })
 }
 
 fn likelihoods(steps: &Steps) -> Small {
@@ -217,17 +170,7 @@ fn likelihoods(steps: &Steps) -> Small {
         series(steps, "rejected", "rejected", |step| step.rejected_nll),
     ];
     let heading = "Negative log-likelihood";
-    (
-        heading,
-        "nats per token",
-        Chart {
-            title: heading,
-            series,
-            include: vec![],
-            baseline: None,
-            size: SMALL,
-        },
-    )
+    (heading, "nats per token", Chart { title: heading, series, include: vec![], baseline: None, size: SMALL })
 }
 
 fn with_baseline((heading, unit, mut chart): Small, baseline: Option<(f64, String)>) -> Small {
@@ -247,11 +190,7 @@ mod tests {
 
     #[test]
     fn a_step_told_twice_is_drawn_once_as_told_last() {
-        let mut events = vec![
-            fixture::step(1, 3, 1.0),
-            fixture::step(2, 3, 1.0),
-            fixture::step(2, 3, 1.0),
-        ];
+        let mut events = vec![fixture::step(1, 3, 1.0), fixture::step(2, 3, 1.0), fixture::step(2, 3, 1.0)];
         if let Some(Event::Step { loss, .. }) = events.last_mut() {
             *loss = 0.125;
         }
@@ -262,23 +201,15 @@ mod tests {
 
     #[test]
     fn the_zero_line_is_always_in_the_picture() {
-        let run = Run {
-            events: fixture::events(8),
-            ..Run::default()
-        };
+        let run = Run { events: fixture::events(8), ..Run::default() };
         assert!(log_ratios(&run, &steps(&run.events)).contains(r#"class="zero""#));
     }
 
     #[test]
     fn a_baseline_at_ln_2_only_where_the_loss_starts_there() {
         let chart = |objective: &str| {
-            let config = format!("[objective]\nkind = \"{objective}\"")
-                .parse()
-                .unwrap();
-            let run = Run {
-                config,
-                ..Run::default()
-            };
+            let config = format!("[objective]\nkind = \"{objective}\"").parse().unwrap();
+            let run = Run { config, ..Run::default() };
             small_charts(&run, &Steps::new())[0].2.baseline.is_some()
         };
         assert!(chart("d2o") && chart("dpo") && !chart("sft"));

@@ -17,9 +17,7 @@ pub(super) fn escape(text: &str) -> String {
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(character),
             // Unicode keeps pictures of the first 32 control characters in the same order.
-            '\0'..='\x1f' => {
-                out.push(char::from_u32(0x2400 + character as u32).unwrap_or('\u{fffd}'))
-            }
+            '\0'..='\x1f' => out.push(char::from_u32(0x2400 + character as u32).unwrap_or('\u{fffd}')),
             '\x7f' => out.push('␡'),
             _ if is_hidden(character) => {
                 let _ = write!(out, "⟨U+{:04X}⟩", character as u32);
@@ -57,10 +55,7 @@ mod tests {
 
     #[test]
     fn markup_becomes_text() {
-        assert_eq!(
-            escape("<script>alert('x')</script>"),
-            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"
-        );
+        assert_eq!(escape("<script>alert('x')</script>"), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;");
         assert_eq!(escape("\" onload=\"x"), "&quot; onload=&quot;x");
         assert_eq!(escape("&lt;"), "&amp;lt;");
     }
@@ -86,12 +81,7 @@ mod tests {
             };
             let escaped = escape(&character.to_string());
             assert!(!escaped.contains(['<', '>', '"', '\'']), "U+{code:04X}");
-            assert!(
-                escaped
-                    .chars()
-                    .all(|c| !c.is_control() || c == '\n' || c == '\t'),
-                "U+{code:04X}"
-            );
+            assert!(escaped.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'), "U+{code:04X}");
         }
     }
 

@@ -24,30 +24,15 @@ pub(super) fn render(run: &Run) -> String {
 }
 
 fn rows(run: &Run, evaluation: &Evaluation) -> String {
-    let names: BTreeSet<&String> = evaluation
-        .before
-        .keys()
-        .chain(evaluation.after.keys())
-        .collect();
-    let mut metrics: Vec<(Metric, &String)> = names
-        .into_iter()
-        .map(|name| (describe(name), name))
-        .collect();
+    let names: BTreeSet<&String> = evaluation.before.keys().chain(evaluation.after.keys()).collect();
+    let mut metrics: Vec<(Metric, &String)> = names.into_iter().map(|name| (describe(name), name)).collect();
     metrics.sort_by(|a, b| (a.0.group.0, a.1).cmp(&(b.0.group.0, b.1)));
     let mut html = String::new();
     let mut group = None;
     for (metric, name) in &metrics {
         if group.replace(metric.group) != Some(metric.group) {
-            let quality = if metric.group.1.starts_with("Harm, ") {
-                quality(evaluation)
-            } else {
-                String::new()
-            };
-            let _ = write!(
-                html,
-                r#"<tr class="group"><th colspan="6">{}{quality}</th></tr>"#,
-                metric.group.1
-            );
+            let quality = if metric.group.1.starts_with("Harm, ") { quality(evaluation) } else { String::new() };
+            let _ = write!(html, r#"<tr class="group"><th colspan="6">{}{quality}</th></tr>"#, metric.group.1);
         }
         html.push_str(&row(run, metric, name));
     }
@@ -56,16 +41,9 @@ fn rows(run: &Run, evaluation: &Evaluation) -> String {
 
 /// How good the judges are, beside every harm figure.
 fn quality(evaluation: &Evaluation) -> String {
-    let judges: Vec<String> = evaluation
-        .judges
-        .iter()
-        .map(|(name, judge)| format!("{} {}", escape(name), auc(judge.auc)))
-        .collect();
-    if judges.is_empty() {
-        String::new()
-    } else {
-        format!(" <span>judges’ AUC: {}</span>", judges.join(" · "))
-    }
+    let judges: Vec<String> =
+        evaluation.judges.iter().map(|(name, judge)| format!("{} {}", escape(name), auc(judge.auc))).collect();
+    if judges.is_empty() { String::new() } else { format!(" <span>judges’ AUC: {}</span>", judges.join(" · ")) }
 }
 
 fn row(run: &Run, metric: &Metric, name: &str) -> String {
@@ -108,11 +86,8 @@ fn cell(metric: &Metric, estimate: Option<&Estimate>) -> String {
 }
 
 fn judges(evaluation: &Evaluation) -> String {
-    let sentences: Vec<String> = evaluation
-        .judges
-        .iter()
-        .map(|(name, judge)| format!("<li>{}</li>", sentence(name, judge)))
-        .collect();
+    let sentences: Vec<String> =
+        evaluation.judges.iter().map(|(name, judge)| format!("<li>{}</li>", sentence(name, judge))).collect();
     if sentences.is_empty() {
         return String::new();
     }
@@ -134,19 +109,11 @@ fn sentence(name: &str, judge: &JudgeReport) -> String {
         count(judge.harmful as u64)
     );
     if let Some(level) = judge.level_on_benign.filter(|level| level.is_finite()) {
-        let _ = write!(
-            text,
-            "; it gives benign answers {} on average",
-            fixed(level, 3)
-        );
+        let _ = write!(text, "; it gives benign answers {} on average", fixed(level, 3));
     }
     text
 }
 
 fn auc(value: f64) -> String {
-    if value.is_finite() {
-        fixed(value, 3)
-    } else {
-        "–".to_owned()
-    }
+    if value.is_finite() { fixed(value, 3) } else { "–".to_owned() }
 }

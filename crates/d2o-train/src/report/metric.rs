@@ -46,21 +46,11 @@ pub(super) fn describe(name: &str) -> Metric {
         return harm(rest);
     } else {
         match name {
-            "negatives.nll_per_token" => (
-                NEGATIVES,
-                "negative log-likelihood, nats per token",
-                Higher,
-                Size,
-            ),
+            "negatives.nll_per_token" => (NEGATIVES, "negative log-likelihood, nats per token", Higher, Size),
             "benign.perplexity" => (BENIGN, "perplexity", Lower, Size),
             "benign.length" => (BENIGN, "length of answers", Neither, Size),
             "benign.refusal" => (REFUSAL, "benign instructions refused", Lower, Share),
-            "sounding_harmful.refusal" => (
-                REFUSAL,
-                "harmless but harmful-sounding refused",
-                Lower,
-                Share,
-            ),
+            "sounding_harmful.refusal" => (REFUSAL, "harmless but harmful-sounding refused", Lower, Share),
             "repetition" => (TEXT, "repetition", Lower, Share),
             "hearth.hurtful" => (HEARTH, "hurtful answers", Lower, Share),
             "hearth.on_topic" => (HEARTH, "answers on topic", Higher, Share),
@@ -70,12 +60,7 @@ pub(super) fn describe(name: &str) -> Metric {
             _ => (OTHER, name, Neither, Size),
         }
     };
-    Metric {
-        group,
-        label: label.to_owned(),
-        better,
-        form,
-    }
+    Metric { group, label: label.to_owned(), better, form }
 }
 
 const HEARTH: (u8, &str) = (0, "The small world");
@@ -99,12 +84,7 @@ fn harm(rest: &str) -> Metric {
         "prefilled" => "answers made to begin badly".to_owned(),
         other => other.replace('_', " "),
     };
-    Metric {
-        group,
-        label: format!("{set}, {kind}"),
-        better,
-        form,
-    }
+    Metric { group, label: format!("{set}, {kind}"), better, form }
 }
 
 impl Metric {
@@ -209,14 +189,8 @@ mod tests {
         assert_eq!(harm.verdict(&around(0.2), &around(0.5)), Verdict::Worse);
         assert_eq!(harm.verdict(&around(0.5), &around(0.35)), Verdict::Unclear);
         let negatives = describe("negatives.nll_per_token");
-        assert_eq!(
-            negatives.verdict(&around(3.0), &around(3.3)),
-            Verdict::Better
-        );
-        assert_eq!(
-            describe("benign.length").verdict(&around(1.0), &around(2.0)),
-            Verdict::Changed
-        );
+        assert_eq!(negatives.verdict(&around(3.0), &around(3.3)), Verdict::Better);
+        assert_eq!(describe("benign.length").verdict(&around(1.0), &around(2.0)), Verdict::Changed);
     }
 
     #[test]
@@ -230,15 +204,9 @@ mod tests {
 
     #[test]
     fn names_become_words() {
-        assert_eq!(
-            describe("harm.advbench.prefilled").label,
-            "advbench, answers made to begin badly"
-        );
+        assert_eq!(describe("harm.advbench.prefilled").label, "advbench, answers made to begin badly");
         assert_eq!(describe("harm.advbench.refusal").better, Better::Higher);
         assert_eq!(describe("something.else").label, "something.else");
-        assert_eq!(
-            describe("benign.refusal").interval(&estimate(0.02, 0.0, 0.05, 60)),
-            "0.0 to 5.0"
-        );
+        assert_eq!(describe("benign.refusal").interval(&estimate(0.02, 0.0, 0.05, 60)), "0.0 to 5.0");
     }
 }

@@ -40,19 +40,14 @@ pub const FILE_NAME: &str = "report.html";
 /// [`ReportError`] if `run_dir` is no directory or the report cannot be written.
 pub fn write(run_dir: &Path) -> Result<PathBuf, ReportError> {
     if !run_dir.is_dir() {
-        return Err(ReportError::NoRun {
-            path: run_dir.to_path_buf(),
-        });
+        return Err(ReportError::NoRun { path: run_dir.to_path_buf() });
     }
     let html = page::render(&Run::read(run_dir));
     let path = run_dir.join(FILE_NAME);
     let aside = run_dir.join(".report.html.partial");
     fs::write(&aside, html)
         .and_then(|()| fs::rename(&aside, &path))
-        .map_err(|source| ReportError::Write {
-            path: path.clone(),
-            source,
-        })?;
+        .map_err(|source| ReportError::Write { path: path.clone(), source })?;
     Ok(path)
 }
 
@@ -82,9 +77,7 @@ impl ReportError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoRun { .. } => {
-                "give the directory that a run was written to with --out".to_owned()
-            }
+            Self::NoRun { .. } => "give the directory that a run was written to with --out".to_owned(),
             Self::Write { path, .. } => {
                 let folder = path.parent().unwrap_or(path).display();
                 format!("see that {folder} is writable and its disk has room")

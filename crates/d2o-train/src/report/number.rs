@@ -16,20 +16,12 @@ pub(super) fn figure(value: f64) -> String {
 
 /// `value` with its sign, as [`figure`].
 pub(super) fn signed(value: f64) -> String {
-    if value > 0.0 {
-        format!("+{}", figure(value))
-    } else {
-        figure(value)
-    }
+    if value > 0.0 { format!("+{}", figure(value)) } else { figure(value) }
 }
 
 /// `share` of one, in per cent.
 pub(super) fn percent(share: f64) -> String {
-    if share.is_finite() {
-        format!("{} %", fixed(100.0 * share, 1))
-    } else {
-        "–".to_owned()
-    }
+    if share.is_finite() { format!("{} %", fixed(100.0 * share, 1)) } else { "–".to_owned() }
 }
 
 /// `value` with `decimals` digits behind the point; never a negative zero.
@@ -66,11 +58,7 @@ pub(super) fn large(value: u64) -> String {
 
 /// `3 steps`, `1 step`.
 pub(super) fn counted(value: usize, singular: &str, plural: &str) -> String {
-    format!(
-        "{} {}",
-        count(value as u64),
-        if value == 1 { singular } else { plural }
-    )
+    format!("{} {}", count(value as u64), if value == 1 { singular } else { plural })
 }
 
 fn grouped(value: f64) -> String {
@@ -78,11 +66,7 @@ fn grouped(value: f64) -> String {
         return exponent(value);
     }
     let digits = count(value.abs().round() as u64);
-    if value < 0.0 {
-        format!("−{digits}")
-    } else {
-        digits
-    }
+    if value < 0.0 { format!("−{digits}") } else { digits }
 }
 
 fn exponent(value: f64) -> String {

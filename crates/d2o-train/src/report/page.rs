@@ -6,7 +6,8 @@ use super::{anchors, answers, curves, evaluation, record, summary, tiles};
 use crate::events::Event;
 
 /// Nothing but what stands in this file: no script, no connection, no form.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// The whole page.
 pub(super) fn render(run: &Run) -> String {
@@ -54,7 +55,5 @@ fn footer(run: &Run) -> String {
         _ => None,
     });
     let version = version.map_or(String::new(), |version| format!(" · d2o {version}"));
-    format!(
-        "Drawn from the files in the run directory; this page loads nothing and runs nothing.{version}"
-    )
+    format!("Drawn from the files in the run directory; this page loads nothing and runs nothing.{version}")
 }

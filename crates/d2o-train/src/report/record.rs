@@ -38,17 +38,11 @@ pub(super) fn ending(run: &Run) -> String {
 }
 
 fn stopped(step: usize, reason: &str) -> String {
-    format!(
-        "Training was stopped after step {}: {reason}.",
-        count(step as u64)
-    )
+    format!("Training was stopped after step {}: {reason}.", count(step as u64))
 }
 
 fn interrupted(step: usize) -> String {
-    format!(
-        "Training was interrupted after step {} and can be resumed.",
-        count(step as u64)
-    )
+    format!("Training was interrupted after step {} and can be resumed.", count(step as u64))
 }
 
 fn broken_off(step: usize, steps: usize) -> String {
@@ -75,29 +69,15 @@ fn stages(run: &Run) -> String {
     let mut rows = String::new();
     for event in &run.events {
         let (stage, time, detail) = match event {
-            Event::StageFinished {
-                stage,
-                wall_s,
-                detail,
-            } => (stage.as_str(), duration(*wall_s), detail.clone()),
-            Event::StageSkipped { stage, reason } => {
-                (stage.as_str(), "–".to_owned(), format!("skipped: {reason}"))
+            Event::StageFinished { stage, wall_s, detail } => (stage.as_str(), duration(*wall_s), detail.clone()),
+            Event::StageSkipped { stage, reason } => (stage.as_str(), "–".to_owned(), format!("skipped: {reason}")),
+            Event::RunStarted { resumed_from: Some(step), .. } => {
+                ("train", String::new(), format!("resumed from step {}", count(*step as u64)))
             }
-            Event::RunStarted {
-                resumed_from: Some(step),
-                ..
-            } => (
-                "train",
-                String::new(),
-                format!("resumed from step {}", count(*step as u64)),
-            ),
             _ => continue,
         };
         let (stage, detail) = (escape(stage), escape(&detail));
-        let _ = write!(
-            rows,
-            r#"<tr><td>{stage}</td><td class="r">{time}</td><td class="wide">{detail}</td></tr>"#
-        );
+        let _ = write!(rows, r#"<tr><td>{stage}</td><td class="r">{time}</td><td class="wide">{detail}</td></tr>"#);
     }
     if let Some(peak) = peak_memory(run) {
         let _ = write!(
@@ -133,14 +113,7 @@ struct Guarded {
 fn guards(run: &Run) -> String {
     let mut guards: BTreeMap<&str, Guarded> = BTreeMap::new();
     for event in &run.events {
-        if let Event::Guard {
-            step,
-            name,
-            value,
-            limit,
-            tripped,
-        } = event
-        {
+        if let Event::Guard { step, name, value, limit, tripped } = event {
             let guard = guards.entry(name).or_default();
             guard.looks += 1;
             (guard.last, guard.limit) = (*value, *limit);
@@ -148,16 +121,14 @@ fn guards(run: &Run) -> String {
         }
     }
     if guards.is_empty() {
-        return r#"<figure><figcaption><b>Stop rules</b></figcaption><p class="absent">None was set.</p></figure>"#.to_owned();
+        return r#"<figure><figcaption><b>Stop rules</b></figcaption><p class="absent">None was set.</p></figure>"#
+            .to_owned();
     }
     let mut rows = String::new();
     for (name, guard) in &guards {
         let (class, outcome) = match guard.tripped {
             Some(step) => ("bad", format!("tripped at step {}", count(step as u64))),
-            None => (
-                "unclear",
-                format!("held at {}", counted(guard.looks, "look", "looks")),
-            ),
+            None => ("unclear", format!("held at {}", counted(guard.looks, "look", "looks"))),
         };
         let _ = write!(
             rows,
@@ -185,11 +156,7 @@ fn warnings(run: &Run) -> String {
 }
 
 fn notes(run: &Run) -> String {
-    let items: Vec<String> = run
-        .notes
-        .iter()
-        .map(|note| format!("<li>{}</li>", escape(note)))
-        .collect();
+    let items: Vec<String> = run.notes.iter().map(|note| format!("<li>{}</li>", escape(note))).collect();
     list("Missing here", &items)
 }
 
@@ -197,10 +164,7 @@ fn list(heading: &str, items: &[String]) -> String {
     if items.is_empty() {
         String::new()
     } else {
-        format!(
-            r#"<h3>{heading}</h3><ul class="notes">{}</ul>"#,
-            items.concat()
-        )
+        format!(r#"<h3>{heading}</h3><ul class="notes">{}</ul>"#, items.concat())
     }
 }
 
@@ -220,22 +184,13 @@ mod tests {
     use crate::report::fixture;
 
     fn ending_of(events: Vec<Event>) -> String {
-        ending(&Run {
-            events,
-            ..Run::default()
-        })
+        ending(&Run { events, ..Run::default() })
     }
 
     #[test]
     fn a_stop_shows_although_training_then_finishes() {
-        let stop = Event::Stopped {
-            step: 2,
-            reason: "too far".to_owned(),
-        };
-        let finish = Event::Finished {
-            steps: 2,
-            wall_s: 1.0,
-        };
+        let stop = Event::Stopped { step: 2, reason: "too far".to_owned() };
+        let finish = Event::Finished { steps: 2, wall_s: 1.0 };
         let events = vec![fixture::step(2, 9, 1.0), stop, finish];
         assert!(ending_of(events).contains("stopped after step 2: too far."));
     }
@@ -266,17 +221,8 @@ mod tests {
             tripped,
         };
         let events = vec![guard(2, false), guard(3, true), guard(4, true)];
-        let html = guards(&Run {
-            events,
-            ..Run::default()
-        });
-        assert!(
-            html.contains("max anchor kl") && html.contains("tripped at step 3"),
-            "{html}"
-        );
-        assert!(
-            html.contains("4.00") && html.contains("limit 2.50"),
-            "{html}"
-        );
+        let html = guards(&Run { events, ..Run::default() });
+        assert!(html.contains("max anchor kl") && html.contains("tripped at step 3"), "{html}");
+        assert!(html.contains("4.00") && html.contains("limit 2.50"), "{html}");
     }
 }

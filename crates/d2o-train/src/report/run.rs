@@ -41,17 +41,11 @@ impl Run {
         if let Some(text) = &run.config_text {
             match text.parse() {
                 Ok(table) => run.config = table,
-                Err(_) => run
-                    .notes
-                    .push("run.toml is not valid TOML; it is shown as it is".to_owned()),
+                Err(_) => run.notes.push("run.toml is not valid TOML; it is shown as it is".to_owned()),
             }
         }
         run.events = run.lines(dir, "events.jsonl", "there are no curves");
-        if let Some(text) = run.text(
-            dir,
-            "eval.json",
-            "there are no figures from before and after",
-        ) {
+        if let Some(text) = run.text(dir, "eval.json", "there are no figures from before and after") {
             match serde_json::from_str(&text) {
                 Ok(evaluation) => run.evaluation = Some(evaluation),
                 Err(error) => run.notes.push(format!("eval.json cannot be read: {error}")),
@@ -81,33 +75,19 @@ impl Run {
             rejected: Answer,
             anchors: Vec<Anchor>,
         }
-        let manifest = self.text(
-            dir,
-            "anchors/manifest.json",
-            "nothing is known about the anchors",
-        )?;
+        let manifest = self.text(dir, "anchors/manifest.json", "nothing is known about the anchors")?;
         let mut statistics = AnchorStatistics::default();
         match serde_json::from_str::<Manifest>(&manifest) {
             Ok(manifest) => {
                 let counts = manifest.drafts.into_iter();
-                statistics.drafts = counts
-                    .filter_map(|(name, count)| Some((name, count.as_u64()?)))
-                    .collect();
+                statistics.drafts = counts.filter_map(|(name, count)| Some((name, count.as_u64()?))).collect();
             }
-            Err(error) => self
-                .notes
-                .push(format!("anchors/manifest.json cannot be read: {error}")),
+            Err(error) => self.notes.push(format!("anchors/manifest.json cannot be read: {error}")),
         }
-        let groups: Vec<Group> = self.lines(
-            dir,
-            "anchors/anchors.jsonl",
-            "the anchors' lengths are not known",
-        );
+        let groups: Vec<Group> = self.lines(dir, "anchors/anchors.jsonl", "the anchors' lengths are not known");
         for group in groups {
             statistics.rejected_tokens.push(group.rejected.ids.len());
-            statistics
-                .anchor_tokens
-                .extend(group.anchors.iter().map(|anchor| anchor.answer.ids.len()));
+            statistics.anchor_tokens.extend(group.anchors.iter().map(|anchor| anchor.answer.ids.len()));
         }
         Some(statistics)
     }
@@ -117,13 +97,11 @@ impl Run {
         match fs::read(dir.join(name)) {
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.notes
-                    .push(format!("{name} is not there; {consequence}"));
+                self.notes.push(format!("{name} is not there; {consequence}"));
                 None
             }
             Err(error) => {
-                self.notes
-                    .push(format!("{name} cannot be read ({error}); {consequence}"));
+                self.notes.push(format!("{name} cannot be read ({error}); {consequence}"));
                 None
             }
         }
@@ -134,21 +112,14 @@ impl Run {
         let text = self.text(dir, name, consequence).unwrap_or_default();
         let mut items = Vec::new();
         let mut bad = Vec::new();
-        for (index, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty())
-        {
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             match serde_json::from_str(line) {
                 Ok(item) => items.push(item),
                 Err(_) => bad.push(index + 1),
             }
         }
         if let Some(first) = bad.first() {
-            self.notes.push(format!(
-                "{name}:{first}: not legible, as {} in all; left out",
-                count_lines(bad.len())
-            ));
+            self.notes.push(format!("{name}:{first}: not legible, as {} in all; left out", count_lines(bad.len())));
         }
         items
     }
@@ -171,9 +142,7 @@ impl Run {
     /// A number of `run.toml`.
     pub(super) fn setting_number(&self, path: &str) -> Option<f64> {
         let value = self.setting(path)?;
-        value
-            .as_float()
-            .or_else(|| value.as_integer().map(|whole| whole as f64))
+        value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64))
     }
 
     /// Name of the objective, from the events or the settings.
@@ -209,9 +178,7 @@ impl Run {
     pub(super) fn harm_set(&self) -> Option<&str> {
         let evaluation = self.evaluation.as_ref()?;
         let names = evaluation.after.keys().chain(evaluation.before.keys());
-        names
-            .filter_map(|name| name.strip_prefix("harm."))
-            .find(|set| !set.contains('.'))
+        names.filter_map(|name| name.strip_prefix("harm.")).find(|set| !set.contains('.'))
     }
 }
 

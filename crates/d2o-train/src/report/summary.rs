@@ -12,9 +12,7 @@ pub(super) fn model(run: &Run) -> String {
         Event::RunStarted { model, .. } => Some(model.as_str()),
         _ => None,
     });
-    let name = started
-        .or_else(|| run.setting_text("model.path"))
-        .unwrap_or("unnamed model");
+    let name = started.or_else(|| run.setting_text("model.path")).unwrap_or("unnamed model");
     short(name).to_owned()
 }
 
@@ -59,21 +57,12 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
             let value = run.setting(&format!("objective.{key}"))?;
             Some(format!(" {sign} {value}"))
         });
-        facts.push((
-            "objective",
-            objective_name(kind).to_owned() + &knobs.collect::<String>(),
-        ));
+        facts.push(("objective", objective_name(kind).to_owned() + &knobs.collect::<String>()));
     }
     if let Some(data) = data(run) {
         facts.push(("rejected answers", data));
     }
-    if let Some(Event::RunStarted {
-        anchors_per_group,
-        seed,
-        backend,
-        ..
-    }) = first_start(run)
-    {
+    if let Some(Event::RunStarted { anchors_per_group, seed, backend, .. }) = first_start(run) {
         facts.push(("anchors", format!("{anchors_per_group} a prompt")));
         facts.push(("seed", seed.to_string()));
         facts.push(("backend", backend.clone()));
@@ -88,10 +77,7 @@ fn data(run: &Run) -> Option<String> {
         toml::Value::Array(names) => names.iter().filter_map(toml::Value::as_str).collect(),
         _ => vec![],
     };
-    let names: Vec<&str> = names
-        .into_iter()
-        .map(|name| name.strip_prefix("fetch:").unwrap_or(name))
-        .collect();
+    let names: Vec<&str> = names.into_iter().map(|name| name.strip_prefix("fetch:").unwrap_or(name)).collect();
     match names.as_slice() {
         [] => None,
         [name] => Some((*name).to_owned()),
@@ -100,30 +86,19 @@ fn data(run: &Run) -> Option<String> {
 }
 
 fn first_start(run: &Run) -> Option<&Event> {
-    run.events
-        .iter()
-        .find(|event| matches!(event, Event::RunStarted { .. }))
+    run.events.iter().find(|event| matches!(event, Event::RunStarted { .. }))
 }
 
 fn paragraph(run: &Run) -> String {
-    let Some(Event::RunStarted {
-        parameters_total,
-        parameters_trained,
-        groups,
-        anchors_per_group,
-        ..
-    }) = first_start(run)
+    let Some(Event::RunStarted { parameters_total, parameters_trained, groups, anchors_per_group, .. }) =
+        first_start(run)
     else {
         return r#"<p class="done">Training has not begun.</p>"#.to_owned();
     };
     let drawn = if *anchors_per_group > 0 {
         format!(
             ", each beside {}",
-            counted(
-                *anchors_per_group,
-                "answer of the model’s own",
-                "answers of the model’s own"
-            )
+            counted(*anchors_per_group, "answer of the model’s own", "answers of the model’s own")
         )
     } else {
         String::new()
@@ -136,11 +111,7 @@ fn paragraph(run: &Run) -> String {
     text += &if parameters_trained == parameters_total {
         format!(" All {} parameters were trained.", large(*parameters_total))
     } else {
-        format!(
-            " {} of its {} parameters were trained.",
-            large(*parameters_trained),
-            large(*parameters_total)
-        )
+        format!(" {} of its {} parameters were trained.", large(*parameters_trained), large(*parameters_total))
     };
     text += &movement(run);
     format!(r#"<p class="done">{}</p>"#, escape(&text))
@@ -148,32 +119,20 @@ fn paragraph(run: &Run) -> String {
 
 fn steps_sentence(run: &Run) -> String {
     let taken = run.events.iter().filter_map(|event| match event {
-        Event::Step {
-            step, steps, epoch, ..
-        } => Some((*step, *steps, *epoch)),
+        Event::Step { step, steps, epoch, .. } => Some((*step, *steps, *epoch)),
         _ => None,
     });
     let Some((step, steps, epoch)) = taken.max_by_key(|(step, ..)| *step) else {
         return "No optimizer step was taken.".to_owned();
     };
-    let passes = if (epoch - 1.0).abs() < 0.005 {
-        "pass"
-    } else {
-        "passes"
-    };
-    let planned = if step < steps {
-        format!(" of {}", count(steps as u64))
-    } else {
-        String::new()
-    };
+    let passes = if (epoch - 1.0).abs() < 0.005 { "pass" } else { "passes" };
+    let planned = if step < steps { format!(" of {}", count(steps as u64)) } else { String::new() };
     let seconds: f64 = run.events.iter().map(step_seconds).sum();
     format!(
         "{}{planned} optimizer {}, {} {passes} over the data, took {}.",
         count(step as u64),
         if steps == 1 { "step" } else { "steps" },
-        figure((epoch * 100.0).round() / 100.0)
-            .trim_end_matches('0')
-            .trim_end_matches('.'),
+        figure((epoch * 100.0).round() / 100.0).trim_end_matches('0').trim_end_matches('.'),
         duration(seconds)
     )
 }
@@ -188,15 +147,10 @@ fn step_seconds(event: &Event) -> f64 {
 /// Where the two log-ratios ended.
 fn movement(run: &Run) -> String {
     let last = run.events.iter().rev().find_map(|event| match event {
-        Event::Step {
-            anchor_log_ratio,
-            rejected_log_ratio,
-            ..
-        } => Some((*anchor_log_ratio, *rejected_log_ratio)),
+        Event::Step { anchor_log_ratio, rejected_log_ratio, .. } => Some((*anchor_log_ratio, *rejected_log_ratio)),
         _ => None,
     });
-    let Some((anchors, rejected)) =
-        last.filter(|(anchors, rejected)| anchors.is_finite() && rejected.is_finite())
+    let Some((anchors, rejected)) = last.filter(|(anchors, rejected)| anchors.is_finite() && rejected.is_finite())
     else {
         return String::new();
     };
@@ -216,10 +170,7 @@ mod tests {
 
     #[test]
     fn models_go_by_their_last_name() {
-        assert_eq!(
-            short("fetch:smollm2-135m-instruct"),
-            "smollm2-135m-instruct"
-        );
+        assert_eq!(short("fetch:smollm2-135m-instruct"), "smollm2-135m-instruct");
         assert_eq!(short("/models/llama/"), "llama");
         assert_eq!(short("hub:owner/name"), "name");
         assert_eq!(short(r"C:\models\tiny.gguf"), "tiny.gguf");
@@ -227,39 +178,18 @@ mod tests {
 
     #[test]
     fn several_data_files_are_counted() {
-        let run = |text: &str| Run {
-            config: text.parse().unwrap(),
-            ..Run::default()
-        };
-        assert_eq!(
-            data(&run(
-                "[data]\nnegatives = [\"fetch:a/*.csv\", \"b\", \"c\"]"
-            ))
-            .unwrap(),
-            "a/*.csv and 2 more"
-        );
-        assert_eq!(
-            data(&run("[data]\nnegatives = \"a.jsonl\"")).unwrap(),
-            "a.jsonl"
-        );
+        let run = |text: &str| Run { config: text.parse().unwrap(), ..Run::default() };
+        assert_eq!(data(&run("[data]\nnegatives = [\"fetch:a/*.csv\", \"b\", \"c\"]")).unwrap(), "a/*.csv and 2 more");
+        assert_eq!(data(&run("[data]\nnegatives = \"a.jsonl\"")).unwrap(), "a.jsonl");
         assert_eq!(data(&run("[data]\nnegatives = []")), None);
     }
 
     #[test]
     fn one_step_is_in_the_singular_and_a_plan_is_told() {
         let sentence = |steps| {
-            steps_sentence(&Run {
-                events: vec![crate::report::fixture::step(1, steps, 2.0)],
-                ..Run::default()
-            })
+            steps_sentence(&Run { events: vec![crate::report::fixture::step(1, steps, 2.0)], ..Run::default() })
         };
-        assert_eq!(
-            sentence(1),
-            "1 optimizer step, 2 passes over the data, took 2.0 s."
-        );
-        assert_eq!(
-            sentence(2),
-            "1 of 2 optimizer steps, 1 pass over the data, took 2.0 s."
-        );
+        assert_eq!(sentence(1), "1 optimizer step, 2 passes over the data, took 2.0 s.");
+        assert_eq!(sentence(2), "1 of 2 optimizer steps, 1 pass over the data, took 2.0 s.");
     }
 }

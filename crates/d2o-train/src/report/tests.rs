@@ -1,8 +1,7 @@
 use super::*;
 
 /// What no text from outside may bring into the page.
-const HOSTILE: &str =
-    "</title></style><script>alert(\"x\")</script><img src=x onerror='y'>\u{0}\u{1b}[2J\u{202e}&";
+const HOSTILE: &str = "</title></style><script>alert(\"x\")</script><img src=x onerror='y'>\u{0}\u{1b}[2J\u{202e}&";
 
 fn report(dir: &Path) -> String {
     let path = write(dir).unwrap();
@@ -12,35 +11,15 @@ fn report(dir: &Path) -> String {
 
 /// The page is inert: what stands between its tags was escaped, and it asks for nothing.
 fn assert_inert(html: &str) {
-    for forbidden in [
-        "<script",
-        "<img",
-        "<iframe",
-        "<link",
-        "javascript:",
-        "http://",
-        "https://",
-        "url(",
-        "@import",
-    ] {
-        assert!(
-            !html.to_lowercase().contains(forbidden),
-            "{forbidden} in the page"
-        );
+    for forbidden in ["<script", "<img", "<iframe", "<link", "javascript:", "http://", "https://", "url(", "@import"] {
+        assert!(!html.to_lowercase().contains(forbidden), "{forbidden} in the page");
     }
     // No attribute runs anything. Values stand in double quotes, which nothing inside can close.
-    for tag in html
-        .split('<')
-        .skip(1)
-        .map(|rest| rest.split('>').next().unwrap())
-    {
+    for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
         let outside_quotes: String = tag.split('"').step_by(2).collect();
         assert!(!outside_quotes.contains(" on"), "<{tag}>");
     }
-    assert!(
-        html.chars()
-            .all(|c| !c.is_control() || c == '\n' || c == '\t')
-    );
+    assert!(html.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'));
     assert!(!html.contains('\u{202e}'));
     assert!(html.contains("default-src 'none'"));
     for undrawn in ["NaN", "inf\""] {
@@ -52,11 +31,7 @@ fn assert_inert(html: &str) {
 fn assert_balanced(html: &str) {
     let body = html.split("</style>").nth(1).unwrap();
     let mut open = vec!["html", "head"];
-    for tag in body
-        .split('<')
-        .skip(1)
-        .map(|rest| rest.split('>').next().unwrap())
-    {
+    for tag in body.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
         let name = tag.split([' ', '/']).find(|part| !part.is_empty()).unwrap();
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name), "</{name}>");
@@ -111,17 +86,8 @@ fn an_empty_run_says_what_is_missing() {
     let html = report(dir.path());
     assert_inert(&html);
     assert_balanced(&html);
-    for name in [
-        "run.toml",
-        "events.jsonl",
-        "eval.json",
-        "answers.jsonl",
-        "anchors/manifest.json",
-    ] {
-        assert!(
-            html.contains(&format!("<li>{name} is not there; ")),
-            "{name}"
-        );
+    for name in ["run.toml", "events.jsonl", "eval.json", "answers.jsonl", "anchors/manifest.json"] {
+        assert!(html.contains(&format!("<li>{name} is not there; ")), "{name}");
     }
     assert!(html.contains("Training has not begun."));
 }
@@ -144,18 +110,11 @@ fn damaged_parts_are_named_and_the_rest_is_shown() {
     fixture::write(dir.path());
     fs::write(dir.path().join("eval.json"), "{\"before\": 3").unwrap();
     let events = fs::read_to_string(dir.path().join("events.jsonl")).unwrap();
-    fs::write(
-        dir.path().join("events.jsonl"),
-        format!("{events}{{\"event\":\"st"),
-    )
-    .unwrap();
+    fs::write(dir.path().join("events.jsonl"), format!("{events}{{\"event\":\"st")).unwrap();
     fs::write(dir.path().join("run.toml"), [b'a', 0xff, b'=']).unwrap();
     let html = report(dir.path());
     assert!(html.contains("eval.json cannot be read"));
-    assert!(
-        html.contains("events.jsonl:76: not legible") || html.contains("events.jsonl:"),
-        "no line named"
-    );
+    assert!(html.contains("events.jsonl:76: not legible") || html.contains("events.jsonl:"), "no line named");
     assert!(html.contains("run.toml is not valid TOML"));
     assert!(html.contains("Log-ratio to the base model"));
     assert_inert(&html);
@@ -166,33 +125,26 @@ fn hostile_text_is_inert_wherever_it_comes_from() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     let estimate = serde_json::json!({"mean": 0.5, "low": 0.4, "high": 0.6, "n": 9});
-    let judge = serde_json::json!({"auc": 0.9, "auc_low": 0.8, "auc_high": 1.0, "examples": 9, "harmful": 4, "folds": 3});
+    let judge =
+        serde_json::json!({"auc": 0.9, "auc_low": 0.8, "auc_high": 1.0, "examples": 9, "harmful": 4, "folds": 3});
     let metric = format!("harm.{HOSTILE}");
     let side = serde_json::json!({metric: estimate, HOSTILE: estimate});
     let evaluation = serde_json::json!({"before": side, "after": side, "judges": {HOSTILE: judge}});
     fs::write(path("eval.json"), evaluation.to_string()).unwrap();
     let mut answers = String::new();
     for set in ["benign", HOSTILE] {
-        let pair = serde_json::json!({"set": set, "id": HOSTILE, "prompt": HOSTILE, "before": HOSTILE, "after": HOSTILE});
+        let pair =
+            serde_json::json!({"set": set, "id": HOSTILE, "prompt": HOSTILE, "before": HOSTILE, "after": HOSTILE});
         answers += &format!("{pair}\n");
     }
     fs::write(path("answers.jsonl"), answers).unwrap();
-    let config =
-        toml::Table::from_iter([("data".to_owned(), toml::toml! { negatives = "n" }.into())]);
-    let config = config
-        .to_string()
-        .replace("\"n\"", &toml::Value::from(HOSTILE).to_string());
+    let config = toml::Table::from_iter([("data".to_owned(), toml::toml! { negatives = "n" }.into())]);
+    let config = config.to_string().replace("\"n\"", &toml::Value::from(HOSTILE).to_string());
     fs::write(path("run.toml"), config).unwrap();
     let mut events = fixture::events(3);
     for event in &mut events {
         match event {
-            crate::events::Event::RunStarted {
-                model,
-                backend,
-                objective,
-                version,
-                ..
-            } => {
+            crate::events::Event::RunStarted { model, backend, objective, version, .. } => {
                 for field in [model, backend, objective, version] {
                     *field = HOSTILE.to_owned();
                 }
@@ -200,21 +152,14 @@ fn hostile_text_is_inert_wherever_it_comes_from() {
             crate::events::Event::StageFinished { stage, detail, .. } => {
                 (*stage, *detail) = (HOSTILE.into(), HOSTILE.into())
             }
-            crate::events::Event::Guard { name: text, .. }
-            | crate::events::Event::Warning { message: text } => {
+            crate::events::Event::Guard { name: text, .. } | crate::events::Event::Warning { message: text } => {
                 *text = HOSTILE.to_owned();
             }
             _ => {}
         }
     }
-    events.push(crate::events::Event::Stopped {
-        step: 3,
-        reason: HOSTILE.to_owned(),
-    });
-    let lines: Vec<String> = events
-        .iter()
-        .map(|event| serde_json::to_string(event).unwrap())
-        .collect();
+    events.push(crate::events::Event::Stopped { step: 3, reason: HOSTILE.to_owned() });
+    let lines: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
     fs::write(path("events.jsonl"), lines.join("\n")).unwrap();
     fs::create_dir(path("anchors")).unwrap();
     let drafts = serde_json::json!({"drafts": {HOSTILE: 3}});
@@ -232,13 +177,7 @@ fn steps_without_numbers_draw_no_curve_and_break_nothing() {
     let mut lines = crate::observe::JsonLines::create(&dir.path().join("events.jsonl")).unwrap();
     for number in 1..=4 {
         let mut event = fixture::step(number, 4, 0.0);
-        if let crate::events::Event::Step {
-            loss,
-            anchor_log_ratio,
-            rejected_log_ratio,
-            ..
-        } = &mut event
-        {
+        if let crate::events::Event::Step { loss, anchor_log_ratio, rejected_log_ratio, .. } = &mut event {
             (*loss, *anchor_log_ratio, *rejected_log_ratio) = (f64::NAN, f64::INFINITY, f64::NAN);
         }
         crate::events::Observer::observe(&mut lines, &event).unwrap();
@@ -253,9 +192,6 @@ fn steps_without_numbers_draw_no_curve_and_break_nothing() {
 fn what_is_no_directory_is_refused_and_said() {
     let dir = tempfile::tempdir().unwrap();
     let error = write(&dir.path().join("nowhere")).unwrap_err();
-    assert!(
-        error.to_string().ends_with("nowhere: not a directory"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("nowhere: not a directory"), "{error}");
     assert!(error.hint().is_some());
 }

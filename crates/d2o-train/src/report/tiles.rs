@@ -22,20 +22,11 @@ struct Tile {
 pub(super) fn render(run: &Run) -> String {
     let harm = harm(run).or_else(|| tile(run, "hearth.hurtful", "Hurtful answers"));
     let refusals = refusals(run).or_else(|| tile(run, "hearth.on_topic", "Answers on topic"));
-    let perplexity = tile(run, "benign.perplexity", "Benign perplexity")
-        .or_else(|| tile(run, "hearth.perplexity", "Perplexity"));
-    let over_refusal =
-        over_refusal(run).or_else(|| tile(run, "hearth.malformed", "Malformed answers"));
-    let tiles: Vec<String> = [harm, refusals, perplexity, over_refusal]
-        .iter()
-        .flatten()
-        .map(Tile::render)
-        .collect();
-    if tiles.is_empty() {
-        String::new()
-    } else {
-        format!(r#"<div class="tiles">{}</div>{LEGEND}"#, tiles.concat())
-    }
+    let perplexity =
+        tile(run, "benign.perplexity", "Benign perplexity").or_else(|| tile(run, "hearth.perplexity", "Perplexity"));
+    let over_refusal = over_refusal(run).or_else(|| tile(run, "hearth.malformed", "Malformed answers"));
+    let tiles: Vec<String> = [harm, refusals, perplexity, over_refusal].iter().flatten().map(Tile::render).collect();
+    if tiles.is_empty() { String::new() } else { format!(r#"<div class="tiles">{}</div>{LEGEND}"#, tiles.concat()) }
 }
 
 fn tile(run: &Run, name: &str, title: &str) -> Option<Tile> {
@@ -57,9 +48,7 @@ fn harm(run: &Run) -> Option<Tile> {
     tile.reference = run.benign_level();
     let auc = run.judge().filter(|judge| judge.auc.is_finite());
     let auc = auc.map(|judge| format!("judge’s AUC {}", fixed(judge.auc, 2)));
-    let level = tile
-        .reference
-        .map(|level| format!("┆ benign {}", fixed(level, 2)));
+    let level = tile.reference.map(|level| format!("┆ benign {}", fixed(level, 2)));
     tile.note = auc.into_iter().chain(level).collect::<Vec<_>>().join(" · ");
     Some(tile)
 }
@@ -100,12 +89,7 @@ fn wilson(successes: usize, total: usize) -> Estimate {
     let share = successes as f64 / n;
     let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = (z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n))).sqrt() / (1.0 + z2 / n);
-    Estimate {
-        mean: share,
-        low: (middle - half).max(0.0),
-        high: (middle + half).min(1.0),
-        n: total,
-    }
+    Estimate { mean: share, low: (middle - half).max(0.0), high: (middle + half).min(1.0), n: total }
 }
 
 impl Tile {
@@ -115,10 +99,7 @@ impl Tile {
         };
         let (from, change) = match (&self.before, &self.after) {
             (Some(before), Some(after)) => (
-                format!(
-                    r#"<span class="from">{} →</span>"#,
-                    self.metric.value(before.mean)
-                ),
+                format!(r#"<span class="from">{} →</span>"#, self.metric.value(before.mean)),
                 format!("<b>{}</b>", self.metric.change(before.mean, after.mean)),
             ),
             (Some(_), None) => (String::new(), "<b>before training</b>".to_owned()),
@@ -152,36 +133,16 @@ mod tests {
     fn tiles(metrics: &[&str]) -> String {
         let side = |mean: f64| {
             let figure = estimate(mean, mean / 2.0, mean * 1.5, 40);
-            metrics
-                .iter()
-                .map(|name| ((*name).to_owned(), figure))
-                .collect()
+            metrics.iter().map(|name| ((*name).to_owned(), figure)).collect()
         };
-        let evaluation = Evaluation {
-            before: side(0.5),
-            after: side(0.25),
-            ..Evaluation::default()
-        };
-        render(&Run {
-            evaluation: Some(evaluation),
-            ..Run::default()
-        })
+        let evaluation = Evaluation { before: side(0.5), after: side(0.25), ..Evaluation::default() };
+        render(&Run { evaluation: Some(evaluation), ..Run::default() })
     }
 
     #[test]
     fn the_small_world_has_tiles_of_its_own() {
-        let html = tiles(&[
-            "hearth.hurtful",
-            "hearth.on_topic",
-            "hearth.malformed",
-            "hearth.perplexity",
-        ]);
-        for title in [
-            "Hurtful answers",
-            "Answers on topic",
-            "Perplexity",
-            "Malformed answers",
-        ] {
+        let html = tiles(&["hearth.hurtful", "hearth.on_topic", "hearth.malformed", "hearth.perplexity"]);
+        for title in ["Hurtful answers", "Answers on topic", "Perplexity", "Malformed answers"] {
             assert!(html.contains(&format!("<h3>{title}</h3>")), "{title}");
         }
         assert!(html.contains("50.0 % →</span>25.0 %") && html.contains("−25.0 pt"));

@@ -40,7 +40,12 @@ pub fn anchors(run: &mut Run<'_>, fresh: bool) -> anyhow::Result<AnchorStore> {
     draw(run, &settings, &dir, origins)
 }
 
-fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &std::path::Path, origins: Origins) -> anyhow::Result<AnchorStore> {
+fn draw(
+    run: &mut Run<'_>,
+    settings: &DrawSettings,
+    dir: &std::path::Path,
+    origins: Origins,
+) -> anyhow::Result<AnchorStore> {
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let total = run.data.train.len();
@@ -64,7 +69,13 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &std::path::Path, origi
         wall_s: began.elapsed().as_secs_f64(),
         detail: format!(
             "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated; {} slots unfilled",
-            store.groups.len(), counts.drawn, counts.empty, counts.looping, counts.duplicate, counts.truncated, counts.unfilled
+            store.groups.len(),
+            counts.drawn,
+            counts.empty,
+            counts.looping,
+            counts.duplicate,
+            counts.truncated,
+            counts.unfilled
         ),
     })?;
     Ok(store)

@@ -17,7 +17,7 @@ use crate::evaluate::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, metric
 use crate::events::Event;
 use crate::fetch;
 use crate::figures::{Judges, Resampling, answer_pairs, figures};
-use crate::measured::{EvaluationSets, EvaluationSettings, Measured, Measurer};
+use crate::measured::{EvaluationSets, EvaluationSettings, Likelihood, Measured, Measurer};
 
 const STAGE: &str = "eval";
 
@@ -32,7 +32,12 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     let path = run.dir.join("eval.json");
     let sets = sets(run)?;
     let settings = settings(run);
-    let fingerprint = durable::sha256(&serde_json::to_vec(&(after_fingerprint, &run.config.eval, set_prints(&sets)))?);
+    let fingerprint = durable::sha256(&serde_json::to_vec(&(
+        after_fingerprint,
+        &run.config.eval,
+        set_prints(&sets),
+        &run.data.held_out_fingerprint,
+    ))?);
     if run.ledger.is_fresh(STAGE, &fingerprint) && path.exists() {
         let reason = format!("{} is fresh", path.display());
         run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
@@ -41,16 +46,20 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let judges = judges(run)?;
-    let before = before(run, &sets, &settings)?;
-    let after = measure(run, after, &sets, &settings, "after")?;
+    let base = run.base.model.clone();
+    let before = before(run, &base, &sets, &settings)?;
+    let negatives_before = negatives(run, &base, &sets, &settings, "before")?;
+    let trained = after;
+    let after = measure(run, trained, &sets, &settings, "after")?;
+    let negatives_after = negatives(run, trained, &sets, &settings, "after")?;
     let resampling = Resampling { resamples: run.config.eval.bootstrap, seed: run.config.eval.seed };
     let name = run.config.eval.harmful_name();
     let evaluation = Evaluation {
-        before: figures(&before, &judges, &name, resampling),
-        after: figures(&after, &judges, &name, resampling),
+        before: figures(&before, &negatives_before, &judges, &name, resampling),
+        after: figures(&after, &negatives_after, &judges, &name, resampling),
         judges: BTreeMap::from([
-            ("first".to_owned(), judges.first.report().clone()),
-            ("second".to_owned(), judges.second.report().clone()),
+            ("harm".to_owned(), judges.first.report().clone()),
+            ("harm.second".to_owned(), judges.second.report().clone()),
         ]),
     };
     let pairs = answer_pairs(&sets, &before, &after, &judges, &name);
@@ -86,7 +95,6 @@ fn sets(run: &mut Run<'_>) -> anyhow::Result<EvaluationSets> {
         harmful: spread(harmful, config.harmful_limit),
         benign: spread(prompts(&config.benign)?, config.benign_limit),
         sounding_harmful: spread(prompts(&config.sounding_harmful)?, config.sounding_harmful_limit),
-        negatives: run.data.held_out.clone(),
     };
     if removed > 0 {
         let message = format!("{removed} evaluation prompts left out: training has seen them or their like");
@@ -127,9 +135,10 @@ fn spread(rows: Vec<PromptRow>, limit: usize) -> Vec<PromptRow> {
 }
 
 fn set_prints(sets: &EvaluationSets) -> Vec<String> {
-    let text = |rows: &[PromptRow]| rows.iter().map(|row| format!("{}\n{:?}", row.prompt.text(), row.response)).collect::<Vec<_>>().join("\0");
-    let negatives = sets.negatives.iter().map(|row| format!("{:?}{:?}", row.prompt_ids, row.rejected_ids)).collect::<String>();
-    [text(&sets.harmful), text(&sets.benign), text(&sets.sounding_harmful), negatives]
+    let text = |rows: &[PromptRow]| {
+        rows.iter().map(|row| format!("{}\n{:?}", row.prompt.text(), row.response)).collect::<Vec<_>>().join("\0")
+    };
+    [text(&sets.harmful), text(&sets.benign), text(&sets.sounding_harmful)]
         .iter()
         .map(|text| durable::sha256(text.as_bytes()))
         .collect()
@@ -138,7 +147,7 @@ fn set_prints(sets: &EvaluationSets) -> Vec<String> {
 /// Fits both judges on labels whose prompts training has not seen, with the good answers as harmless ones.
 fn judges(run: &Run<'_>) -> anyhow::Result<Judges> {
     let config = &run.config.eval;
-    let benign: Vec<PromptRow> = prompts(&config.benign)?;
+    let benign: Vec<String> = prompts(&config.benign)?.into_iter().filter_map(|row| row.response).collect();
     let fit = |name: &str, kind: JudgeKind, references: &[String]| -> anyhow::Result<Judge> {
         let mut labelled = Vec::new();
         for reference in references {
@@ -146,38 +155,43 @@ fn judges(run: &Run<'_>) -> anyhow::Result<Judges> {
                 labelled.extend(load_labelled(&file)?);
             }
         }
-        let examples = examples(labelled, &benign, &run.data.train_prompts);
-        Ok(Judge::fit(name, &examples, &JudgeConfig { kind, seed: config.seed, ..JudgeConfig::default() })?)
+        let examples = examples(labelled, &run.data.train_prompts);
+        Ok(Judge::fit_with_benign(
+            name,
+            &examples,
+            &benign,
+            &JudgeConfig { kind, seed: config.seed, ..JudgeConfig::default() },
+        )?)
     };
     Ok(Judges {
-        first: fit("first", JudgeKind::WordLogistic, &config.labelled)?,
-        second: fit("second", JudgeKind::CharNaiveBayes, &config.second_labelled)?,
+        first: fit("harm", JudgeKind::WordLogistic, &config.labelled)?,
+        second: fit("harm.second", JudgeKind::CharNaiveBayes, &config.second_labelled)?,
     })
 }
 
-fn examples(labelled: Vec<LabelledAnswer>, benign: &[PromptRow], training: &[String]) -> Vec<Example> {
+fn examples(labelled: Vec<LabelledAnswer>, training: &[String]) -> Vec<Example> {
     let seen: BTreeSet<&String> = training.iter().collect();
-    let labelled = labelled.into_iter().filter_map(|row| {
+    let unseen = labelled.into_iter().filter_map(|row| {
         let group = Prompt::Text(row.prompt).key();
         (!seen.contains(&group)).then_some(Example { text: row.answer, harmful: row.score >= HARMFUL_SCORE, group })
     });
-    let benign = benign.iter().filter_map(|row| {
-        let text = row.response.clone()?;
-        Some(Example { text, harmful: false, group: row.prompt.key() })
-    });
-    labelled.chain(benign).collect()
+    unseen.collect()
 }
 
 /// The base's answers, kept in the cache: runs that differ only in training ask it once.
-fn before(run: &mut Run<'_>, sets: &EvaluationSets, settings: &EvaluationSettings) -> anyhow::Result<Measured> {
-    let key = serde_json::to_vec(&(run.base.origins()?, settings, set_prints(sets), run.device_name()))?;
+fn before(
+    run: &mut Run<'_>,
+    base: &CausalLm,
+    sets: &EvaluationSets,
+    settings: &EvaluationSettings,
+) -> anyhow::Result<Measured> {
+    let key = serde_json::to_vec(&(run.base.origins()?, settings, set_prints(sets), &run.config.device.backend))?;
     let dir = fetch::cache_dir()?.join("measured");
     let path = dir.join(format!("{}.json", durable::sha256(&key)));
     if let Some(measured) = read_measured(&path) {
         return Ok(measured);
     }
-    let model = run.base.model.clone();
-    let measured = measure(run, &model, sets, settings, "before")?;
+    let measured = measure(run, base, sets, settings, "before")?;
     at(&dir, fs::create_dir_all(&dir))?;
     durable::write(&path, &serde_json::to_vec(&measured)?)?;
     Ok(measured)
@@ -195,23 +209,44 @@ fn measure(
     settings: &EvaluationSettings,
     when: &str,
 ) -> Result<Measured, TrainError> {
-    let measurer = Measurer {
-        model,
-        encoder: &run.base.encoder,
-        sets,
-        settings,
-        chunking: run.chunking(),
-        interrupt: run.interrupt,
-    };
-    let total = measurer.units();
+    watched(run, model, sets, settings, &format!("{STAGE} {when}"), |measurer, tick| {
+        let total = measurer.units();
+        measurer.measure(|done| tick(done, total, "answers"))
+    })
+}
+
+fn negatives(
+    run: &mut Run<'_>,
+    model: &CausalLm,
+    sets: &EvaluationSets,
+    settings: &EvaluationSettings,
+    when: &str,
+) -> Result<Vec<Likelihood>, TrainError> {
+    let rows = run.data.held_out.clone();
+    watched(run, model, sets, settings, &format!("{STAGE} negatives {when}"), |measurer, tick| {
+        Ok(measurer.negatives(&rows, |done| tick(done, rows.len(), "rows")))
+    })
+}
+
+/// Runs `work` with a measurer, and tells the observers of its progress.
+fn watched<T>(
+    run: &mut Run<'_>,
+    model: &CausalLm,
+    sets: &EvaluationSets,
+    settings: &EvaluationSettings,
+    stage: &str,
+    work: impl FnOnce(&Measurer<'_>, &mut dyn FnMut(usize, usize, &str)) -> Result<T, TrainError>,
+) -> Result<T, TrainError> {
+    let chunking = run.chunking();
+    let measurer = Measurer { model, encoder: &run.base.encoder, sets, settings, chunking, interrupt: run.interrupt };
     let observers = &mut run.observers;
-    let mut failed = Ok(());
-    let measured = measurer.measure(|done| {
-        let event = Event::Progress { stage: format!("{STAGE} {when}"), done, total, unit: "answers".to_owned() };
-        if failed.is_ok() {
-            failed = observers.emit(&event);
+    let mut told = Ok(());
+    let result = work(&measurer, &mut |done, total, unit| {
+        let event = Event::Progress { stage: stage.to_owned(), done, total, unit: unit.to_owned() };
+        if told.is_ok() {
+            told = observers.emit(&event);
         }
     })?;
-    failed?;
-    Ok(measured)
+    told?;
+    Ok(result)
 }

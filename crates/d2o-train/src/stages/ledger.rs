@@ -23,10 +23,8 @@ impl Ledger {
         let path = run.join("stages.json");
         let stages = if path.exists() {
             let bytes = at(&path, fs::read(&path))?;
-            serde_json::from_slice(&bytes).map_err(|error| TrainError::Damaged {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?
+            serde_json::from_slice(&bytes)
+                .map_err(|error| TrainError::Damaged { path: path.clone(), reason: error.to_string() })?
         } else {
             BTreeMap::new()
         };

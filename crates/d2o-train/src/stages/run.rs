@@ -47,7 +47,12 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// A directory that cannot be written, a model or data that cannot be read or do not fit.
-    pub fn open(dir: &Path, config: RunConfig, mut observers: Observers, interrupt: &'a AtomicBool) -> anyhow::Result<Self> {
+    pub fn open(
+        dir: &Path,
+        config: RunConfig,
+        mut observers: Observers,
+        interrupt: &'a AtomicBool,
+    ) -> anyhow::Result<Self> {
         at(dir, fs::create_dir_all(dir))?;
         durable::write(&dir.join("run.toml"), config.to_toml()?.as_bytes())?;
         let device = device::open(&config.device.backend)?;

@@ -1,10 +1,10 @@
 //! The `train` stage: from groups with stored scores to a trained model on disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use d2o_data::{Encoder, Limits};
-use d2o_model::{CausalLm, Dtype, Trainable};
+use d2o_model::{CausalLm, Trainable};
 
 use super::run::Run;
 use crate::anchors::store::AnchorStore;
@@ -28,10 +28,12 @@ const STAGE: &str = "train";
 ///
 /// # Errors
 /// Non-finite figures, failed writes, a checkpoint of another run, an interruption.
-pub fn train(run: &mut Run<'_>, store: &AnchorStore) -> anyhow::Result<PathBuf> {
+pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Result<PathBuf> {
     let fingerprint = fingerprint(run, store)?;
     let out = output(run);
-    if run.ledger.is_fresh(STAGE, &fingerprint) && out.exists() {
+    if fresh {
+        discard(&run.dir.join("checkpoints"))?;
+    } else if run.ledger.is_fresh(STAGE, &fingerprint) && weights_file(&out).exists() {
         let reason = format!("{} is fresh", out.display());
         run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
         return Ok(out);
@@ -125,20 +127,40 @@ fn started(run: &Run<'_>, training: &Training<'_>, model: &CausalLm, resumed_fro
     }
 }
 
-fn output(run: &Run<'_>) -> PathBuf {
-    match run.config.train.parameters {
-        Trainable::Lora { .. } => run.dir.join("adapter"),
-        _ => run.dir.join("model"),
+/// Where the trained model goes.
+pub fn output(run: &Run<'_>) -> PathBuf {
+    run.dir.join("model")
+}
+
+/// The file that holds a trained model's weights.
+pub fn weights_file(dir: &Path) -> PathBuf {
+    dir.join("model.safetensors")
+}
+
+/// The trained model of a run directory, untracked.
+///
+/// # Errors
+/// A directory without a model, or one of another architecture.
+pub fn load_trained(run: &Run<'_>, dir: &Path) -> anyhow::Result<CausalLm> {
+    Ok(d2o_model::load(dir, &run.device)?.model)
+}
+
+fn discard(dir: &Path) -> Result<(), TrainError> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(TrainError::Io { path: dir.to_path_buf(), source: error })
+        }
+        _ => Ok(()),
     }
 }
 
-fn export(run: &Run<'_>, trained: &Trained, out: &std::path::Path) -> anyhow::Result<()> {
+fn export(run: &Run<'_>, trained: &Trained, out: &Path) -> anyhow::Result<()> {
     let model = trained.model.frozen();
     if matches!(run.config.train.parameters, Trainable::Lora { .. }) {
-        d2o_model::save_peft(&model, out, &run.config.model.path)?;
-    } else {
-        d2o_model::save_hf(&model, out, Dtype::from(run.config.export.dtype), None)?;
+        d2o_model::save_peft(&model, &run.dir.join("adapter"), &run.config.model.path)?;
     }
+    // Adapters are folded in: the model directory is whole by itself.
+    d2o_model::save_hf(&model, out, run.config.export.dtype, None)?;
     run.base.encoder.save(out)?;
     Ok(())
 }
@@ -146,9 +168,12 @@ fn export(run: &Run<'_>, trained: &Trained, out: &std::path::Path) -> anyhow::Re
 /// Everything that decides the trained weights.
 fn fingerprint(run: &Run<'_>, store: &AnchorStore) -> anyhow::Result<String> {
     let config = &run.config;
+    let mut train = config.train.clone();
+    // How often to look and save changes no weight.
+    (train.log_every, train.checkpoint_every, train.keep_checkpoints) = (1, 1, 1);
     let parts = serde_json::to_vec(&(
         &config.objective,
-        config.train.fingerprint()?,
+        &train,
         &config.stop,
         config.seed,
         store.fingerprint(),

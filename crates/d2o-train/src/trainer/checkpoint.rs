@@ -41,14 +41,7 @@ pub struct CheckpointState {
 impl CheckpointState {
     /// The scalars after `step` steps.
     pub fn new(step: usize, fingerprint: &str, tokens: u64, wall_s: f64, stop: StopState) -> Self {
-        Self {
-            step,
-            fingerprint: fingerprint.to_owned(),
-            tokens,
-            wall_s,
-            stop,
-            digests: BTreeMap::new(),
-        }
+        Self { step, fingerprint: fingerprint.to_owned(), tokens, wall_s, stop, digests: BTreeMap::new() }
     }
 }
 
@@ -66,7 +59,13 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`TrainError::Io`] naming the file; checkpoints written before stay as they are.
-    pub fn write(dir: &Path, mut state: CheckpointState, model: &CausalLm, optimizer: &ModuleOptimizer, keep: usize) -> Result<PathBuf, TrainError> {
+    pub fn write(
+        dir: &Path,
+        mut state: CheckpointState,
+        model: &CausalLm,
+        optimizer: &ModuleOptimizer,
+        keep: usize,
+    ) -> Result<PathBuf, TrainError> {
         let name = format!("step-{:06}", state.step);
         let aside = dir.join(format!(".{name}.partial"));
         let path = dir.join(&name);
@@ -136,13 +135,14 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If the tensors do not fit the model or the optimizer's record cannot be read.
-    pub fn restore(&self, (model, optimizer): (CausalLm, ModuleOptimizer)) -> Result<(CausalLm, ModuleOptimizer), TrainError> {
+    pub fn restore(
+        &self,
+        (model, optimizer): (CausalLm, ModuleOptimizer),
+    ) -> Result<(CausalLm, ModuleOptimizer), TrainError> {
         let model = model.load_trainable_bytes(&self.tensors)?;
         let path = self.path.join(OPTIMIZER);
-        let optimizer = optimizer.load(&path).map_err(|error| TrainError::Damaged {
-            path,
-            reason: error.to_string(),
-        })?;
+        let optimizer =
+            optimizer.load(&path).map_err(|error| TrainError::Damaged { path, reason: error.to_string() })?;
         Ok((model, optimizer))
     }
 }

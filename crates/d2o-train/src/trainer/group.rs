@@ -25,18 +25,11 @@ pub struct TrainingGroup {
 impl TrainingGroup {
     /// All responses in the order in which they are scored: the anchors, then the rejected answer.
     pub fn responses(&self) -> Vec<&[u32]> {
-        self.anchors
-            .iter()
-            .chain(std::iter::once(&self.rejected))
-            .map(|response| response.ids.as_slice())
-            .collect()
+        self.anchors.iter().chain(std::iter::once(&self.rejected)).map(|response| response.ids.as_slice()).collect()
     }
 
     /// Tokens of the naive layout: the prompt counted once for each response.
     pub fn naive_tokens(&self) -> usize {
-        self.responses()
-            .iter()
-            .map(|ids| self.prompt.len() + ids.len())
-            .sum()
+        self.responses().iter().map(|ids| self.prompt.len() + ids.len()).sum()
     }
 }

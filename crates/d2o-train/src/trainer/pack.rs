@@ -44,10 +44,7 @@ impl Packed {
     /// If the prompt or a response is empty: the encoder guarantees that neither is.
     pub fn new(prompt: &[u32], responses: &[&[u32]], device: &Device) -> Self {
         assert!(!prompt.is_empty(), "a prompt has at least one token");
-        assert!(
-            responses.iter().all(|ids| !ids.is_empty()),
-            "a response has at least one token"
-        );
+        assert!(responses.iter().all(|ids| !ids.is_empty()), "a response has at least one token");
         let lengths: Vec<usize> = responses.iter().map(|ids| ids.len()).collect();
         let total: usize = lengths.iter().sum();
         let mut ids: Vec<i64> = prompt.iter().map(|&id| i64::from(id)).collect();
@@ -71,10 +68,7 @@ impl Packed {
             placement: Placement::packed(prompt.len(), &lengths, device),
             predictors: int(predictors),
             targets: int(targets),
-            membership: Tensor::from_data(
-                TensorData::new(membership, [responses.len(), total]),
-                device,
-            ),
+            membership: Tensor::from_data(TensorData::new(membership, [responses.len(), total]), device),
             tokens,
         }
     }
@@ -104,10 +98,7 @@ impl Packed {
     /// Summed log-probability of each response, `s(y) = Σ_t log π(y_t | x, y_<t)`, nats, `[responses]`.
     pub fn log_probs(&self, model: &CausalLm, head_chunk: usize) -> Tensor<1> {
         let per_token = self.token_log_probs(model, head_chunk);
-        self.membership
-            .clone()
-            .matmul(per_token.unsqueeze_dim(1))
-            .squeeze_dim(1)
+        self.membership.clone().matmul(per_token.unsqueeze_dim(1)).squeeze_dim(1)
     }
 }
 

@@ -90,9 +90,19 @@ impl Readings {
 impl StepFigures {
     fn from_row(row: &[f64]) -> Self {
         let [
-            loss, h, weight, anchor_log_ratio, rejected_log_ratio, reward_accuracy,
-            reward_margin, anchor_nll, rejected_nll, anchor_fall, grad_norm,
-        ] = row else {
+            loss,
+            h,
+            weight,
+            anchor_log_ratio,
+            rejected_log_ratio,
+            reward_accuracy,
+            reward_margin,
+            anchor_nll,
+            rejected_nll,
+            anchor_fall,
+            grad_norm,
+        ] = row
+        else {
             unreachable!("a row has {COLUMNS} figures")
         };
         Self {

@@ -139,11 +139,7 @@ impl Training<'_> {
             }
         }
         observers.emit(&Event::Finished { steps: state.step, wall_s: began.elapsed().as_secs_f64() })?;
-        Ok(Trained {
-            steps: state.step,
-            stopped: state.stop.stopped.clone(),
-            model: state.into_model(),
-        })
+        Ok(Trained { steps: state.step, stopped: state.stop.stopped.clone(), model: state.into_model() })
     }
 
     fn optimizer(&self) -> ModuleOptimizer {
@@ -216,8 +212,10 @@ impl Training<'_> {
     }
 
     fn save(&self, state: &State, observers: &mut Observers) -> Result<(), TrainError> {
-        let scalars = CheckpointState::new(state.step, &self.fingerprint, state.tokens, state.wall_s, state.stop.clone());
-        let path = Checkpoint::write(&self.checkpoints, scalars, state.model(), &state.optimizer, self.keep_checkpoints)?;
+        let scalars =
+            CheckpointState::new(state.step, &self.fingerprint, state.tokens, state.wall_s, state.stop.clone());
+        let path =
+            Checkpoint::write(&self.checkpoints, scalars, state.model(), &state.optimizer, self.keep_checkpoints)?;
         let path = format!("checkpoints/{}", path.file_name().unwrap_or_default().to_string_lossy());
         observers.emit(&Event::Checkpoint { step: state.step, path })?;
         Ok(())

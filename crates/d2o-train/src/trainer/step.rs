@@ -96,12 +96,8 @@ fn backward(
 }
 
 fn coefficients(group: &TrainingGroup, device: &Device, of: impl Fn(usize, usize) -> f64) -> Tensor<1> {
-    let values: Vec<f32> = group
-        .responses()
-        .iter()
-        .enumerate()
-        .map(|(index, ids)| of(index, ids.len()) as f32)
-        .collect();
+    let values: Vec<f32> =
+        group.responses().iter().enumerate().map(|(index, ids)| of(index, ids.len()) as f32).collect();
     Tensor::from_data(TensorData::from(values.as_slice()), device)
 }
 

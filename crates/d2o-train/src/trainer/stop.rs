@@ -65,12 +65,7 @@ impl StopRules {
             return None;
         }
         let value = state.anchor_fall.iter().sum::<f64>() / WINDOW as f64;
-        Some(Reading {
-            rule: "max_anchor_kl",
-            value,
-            limit: self.max_anchor_kl,
-            tripped: value > self.max_anchor_kl,
-        })
+        Some(Reading { rule: "max_anchor_kl", value, limit: self.max_anchor_kl, tripped: value > self.max_anchor_kl })
     }
 
     /// Judges figures on the watch set against the base's.

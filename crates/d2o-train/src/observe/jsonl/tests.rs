@@ -1,20 +1,11 @@
 use super::*;
 
 fn checkpoint(step: usize) -> Event {
-    Event::Checkpoint {
-        step,
-        path: format!("checkpoints/{step}"),
-    }
+    Event::Checkpoint { step, path: format!("checkpoints/{step}") }
 }
 
 fn guard(step: usize, value: f64) -> Event {
-    Event::Guard {
-        step,
-        name: "anchor_kl".to_owned(),
-        value,
-        limit: 2.0,
-        tripped: false,
-    }
+    Event::Guard { step, name: "anchor_kl".to_owned(), value, limit: 2.0, tripped: false }
 }
 
 fn written(events: &[Event]) -> (tempfile::TempDir, PathBuf) {
@@ -34,10 +25,7 @@ fn one_object_a_line_readable_at_once() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines,
-        [
-            r#"{"event":"checkpoint","step":1,"path":"checkpoints/1"}"#,
-            r#"{"event":"interrupted","step":2}"#
-        ]
+        [r#"{"event":"checkpoint","step":1,"path":"checkpoints/1"}"#, r#"{"event":"interrupted","step":2}"#]
     );
     assert!(text.ends_with('\n'));
 }
@@ -60,17 +48,12 @@ fn a_number_that_is_none_comes_back_as_nan() {
 #[test]
 fn truncation_leaves_one_line_per_step() {
     let before = [
-        Event::StageStarted {
-            stage: "train".to_owned(),
-        },
+        Event::StageStarted { stage: "train".to_owned() },
         checkpoint(2),
         guard(3, 0.5),
         checkpoint(4),
         Event::Interrupted { step: 4 },
-        Event::Finished {
-            steps: 4,
-            wall_s: 1.0,
-        },
+        Event::Finished { steps: 4, wall_s: 1.0 },
     ];
     let (_dir, path) = written(&before);
     // Of the six, the last three speak of step 4.
@@ -79,11 +62,7 @@ fn truncation_leaves_one_line_per_step() {
     let mut lines = JsonLines::resume(&path, 2).unwrap();
     lines.observe(&guard(3, 0.25)).unwrap();
     lines.observe(&checkpoint(4)).unwrap();
-    let steps: Vec<usize> = read(&path)
-        .unwrap()
-        .iter()
-        .filter_map(Event::step)
-        .collect();
+    let steps: Vec<usize> = read(&path).unwrap().iter().filter_map(Event::step).collect();
     assert_eq!(steps, [2, 3, 4]);
 }
 
@@ -110,10 +89,7 @@ fn a_whole_last_line_without_its_newline_gets_one() {
     fs::write(&path, &whole[..whole.len() - 1]).unwrap();
     let mut lines = JsonLines::append(&path).unwrap();
     lines.observe(&checkpoint(3)).unwrap();
-    assert_eq!(
-        read(&path).unwrap(),
-        [checkpoint(1), checkpoint(2), checkpoint(3)]
-    );
+    assert_eq!(read(&path).unwrap(), [checkpoint(1), checkpoint(2), checkpoint(3)]);
 }
 
 #[test]

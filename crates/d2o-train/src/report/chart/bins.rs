@@ -29,21 +29,13 @@ impl Bins<'_> {
         let (upper, lower) = (shares(self.upper, domain.1), shares(self.lower, domain.1));
         let tallest = upper.iter().chain(&lower).copied().fold(0.0, f64::max);
         let middle = (height - 20.0) / 2.0;
-        let mut svg = format!(
-            r#"<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="lengths in tokens">"#
-        );
-        for (bins, class, up) in [
-            (&upper, self.classes.0, true),
-            (&lower, self.classes.1, false),
-        ] {
+        let mut svg =
+            format!(r#"<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="lengths in tokens">"#);
+        for (bins, class, up) in [(&upper, self.classes.0, true), (&lower, self.classes.1, false)] {
             let wide = (x.at(domain.1) - x.at(0.0)) / bins.len() as f64;
             for (index, share) in bins.iter().enumerate().filter(|(_, share)| **share > 0.0) {
                 let tall = share / tallest * (middle - 4.0);
-                let y = if up {
-                    middle - 0.5 - tall
-                } else {
-                    middle + 0.5
-                };
+                let y = if up { middle - 0.5 - tall } else { middle + 0.5 };
                 let _ = write!(
                     svg,
                     r#"<rect class="bin {class}" x="{}" y="{}" width="{}" height="{}"/>"#,
@@ -90,12 +82,7 @@ mod tests {
 
     #[test]
     fn both_kinds_are_drawn_each_on_its_side() {
-        let bins = Bins {
-            upper: &[3, 3, 40],
-            lower: &[40],
-            classes: ("anchor", "rejected"),
-            size: (300.0, 100.0),
-        };
+        let bins = Bins { upper: &[3, 3, 40], lower: &[40], classes: ("anchor", "rejected"), size: (300.0, 100.0) };
         let svg = bins.render();
         assert_eq!(svg.matches(r#"class="bin anchor""#).count(), 2);
         assert_eq!(svg.matches(r#"class="bin rejected""#).count(), 1);
@@ -103,17 +90,9 @@ mod tests {
 
     #[test]
     fn no_lengths_is_no_picture_and_zero_is_a_length() {
-        let none = Bins {
-            upper: &[],
-            lower: &[],
-            classes: ("a", "b"),
-            size: (300.0, 100.0),
-        };
+        let none = Bins { upper: &[], lower: &[], classes: ("a", "b"), size: (300.0, 100.0) };
         assert_eq!(none.render(), "");
-        let zero = Bins {
-            upper: &[0],
-            ..none
-        };
+        let zero = Bins { upper: &[0], ..none };
         assert!(!zero.render().contains("NaN"));
     }
 }

@@ -53,25 +53,15 @@ impl Chart {
         let drawn = points().filter(|(_, y)| drawable(*y));
         let baseline = self.baseline.iter().map(|(value, _)| *value);
         let values = extent(drawn.clone().map(|(_, y)| *y))?;
-        let values = extent(
-            [values.0, values.1]
-                .into_iter()
-                .chain(self.include.iter().copied())
-                .chain(baseline),
-        )?;
+        let values = extent([values.0, values.1].into_iter().chain(self.include.iter().copied()).chain(baseline))?;
         let steps = extent(points().map(|(x, _)| *x))?;
         let (y_ticks, y_domain) = ticks(values, if height > 220.0 { 5 } else { 3 }, false);
         let (x_ticks, _) = ticks(steps, if width > 500.0 { 10 } else { 4 }, true);
         let named = self.series.len() > 1;
         let (left, right) = (46.0, width - if named { 104.0 } else { 12.0 });
         let bottom = height - 24.0;
-        let frame = Frame {
-            x: Scale::new(steps, left, right),
-            y: Scale::new(y_domain, bottom, 10.0),
-            left,
-            right,
-            bottom,
-        };
+        let frame =
+            Frame { x: Scale::new(steps, left, right), y: Scale::new(y_domain, bottom, 10.0), left, right, bottom };
         let mut svg = format!(
             r#"<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{}">"#,
             escape(self.title)
@@ -192,33 +182,15 @@ impl Series {
 
     /// A line for each run of drawable points, a disc for a point alone.
     fn path(&self, svg: &mut String, frame: &Frame, points: &[(f64, f64)], kind: &str) {
-        for run in points
-            .split(|(_, y)| !drawable(*y))
-            .filter(|run| !run.is_empty())
-        {
-            let place = |&(x, y): &(f64, f64)| {
-                format!(
-                    "{} {}",
-                    coordinate(frame.x.at(x)),
-                    coordinate(frame.y.at(y))
-                )
-            };
+        for run in points.split(|(_, y)| !drawable(*y)).filter(|run| !run.is_empty()) {
+            let place = |&(x, y): &(f64, f64)| format!("{} {}", coordinate(frame.x.at(x)), coordinate(frame.y.at(y)));
             if let [(x, y)] = run {
                 let (cx, cy) = (coordinate(frame.x.at(*x)), coordinate(frame.y.at(*y)));
-                let _ = write!(
-                    svg,
-                    r#"<circle class="point {}" cx="{cx}" cy="{cy}" r="3"/>"#,
-                    self.class
-                );
+                let _ = write!(svg, r#"<circle class="point {}" cx="{cx}" cy="{cy}" r="3"/>"#, self.class);
                 continue;
             }
             let places: Vec<String> = run.iter().map(place).collect();
-            let _ = write!(
-                svg,
-                r#"<path class="{kind} {}" d="M{}"/>"#,
-                self.class,
-                places.join("L")
-            );
+            let _ = write!(svg, r#"<path class="{kind} {}" d="M{}"/>"#, self.class, places.join("L"));
         }
     }
 }
@@ -232,9 +204,7 @@ pub(in crate::report) fn reading(count: usize) -> (usize, bool) {
 /// At most [`MOST_POINTS`] points, each the mean of as many neighbours; a gap among them stays one.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let (size, _) = reading(points.len());
-    let mean = |values: &mut dyn Iterator<Item = f64>, count: usize| {
-        values.map(|value| value / count as f64).sum()
-    };
+    let mean = |values: &mut dyn Iterator<Item = f64>, count: usize| values.map(|value| value / count as f64).sum();
     points
         .chunks(size)
         .map(|chunk| {
@@ -249,11 +219,7 @@ fn moving_mean(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let reach = (points.len() / 24).max(1);
     let mean = |index: usize| {
         let joined = |range: &mut dyn Iterator<Item = usize>| -> Vec<f64> {
-            range
-                .map(|near| points[near].1)
-                .take(reach)
-                .take_while(|y| drawable(*y))
-                .collect()
+            range.map(|near| points[near].1).take(reach).take_while(|y| drawable(*y)).collect()
         };
         let before = joined(&mut (0..index).rev());
         let after = joined(&mut (index + 1..points.len()));
@@ -262,11 +228,7 @@ fn moving_mean(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         let sum: f64 = before[..sides].iter().chain(&after[..sides]).sum();
         (sum + points[index].1) / (2 * sides + 1) as f64
     };
-    points
-        .iter()
-        .enumerate()
-        .map(|(index, &(x, _))| (x, mean(index)))
-        .collect()
+    points.iter().enumerate().map(|(index, &(x, _))| (x, mean(index))).collect()
 }
 
 #[cfg(test)]

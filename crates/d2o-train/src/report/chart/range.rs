@@ -26,10 +26,7 @@ impl Strip<'_> {
     /// The strip as SVG, or nothing if no figure is finite.
     pub(in crate::report) fn render(&self) -> String {
         let estimates = [self.before, self.after];
-        let ends = estimates
-            .iter()
-            .flatten()
-            .flat_map(|estimate| [estimate.low, estimate.mean, estimate.high]);
+        let ends = estimates.iter().flatten().flat_map(|estimate| [estimate.low, estimate.mean, estimate.high]);
         let Some(found) = extent(ends.chain(self.reference)) else {
             return String::new();
         };
@@ -39,16 +36,10 @@ impl Strip<'_> {
             r#"<svg class="strip" viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}" aria-hidden="true">"#
         );
         let (left, right, middle) = (coordinate(5.0), coordinate(width - 5.0), HEIGHT / 2.0);
-        let _ = write!(
-            svg,
-            r#"<line class="axis" x1="{left}" x2="{right}" y1="{middle}" y2="{middle}"/>"#
-        );
+        let _ = write!(svg, r#"<line class="axis" x1="{left}" x2="{right}" y1="{middle}" y2="{middle}"/>"#);
         if let Some(level) = self.reference {
             let x = coordinate(scale.within(level));
-            let _ = write!(
-                svg,
-                r#"<line class="baseline" x1="{x}" x2="{x}" y1="1" y2="25"/>"#
-            );
+            let _ = write!(svg, r#"<line class="baseline" x1="{x}" x2="{x}" y1="1" y2="25"/>"#);
         }
         for (estimate, class, y) in [(self.before, "before", 8.0), (self.after, "after", 18.0)] {
             if let Some(estimate) = estimate.filter(|estimate| estimate.mean.is_finite()) {
@@ -70,11 +61,7 @@ fn interval(svg: &mut String, scale: &Scale, estimate: &Estimate, class: &str, y
             place(estimate.high)
         );
     }
-    let _ = write!(
-        svg,
-        r#"<circle class="mean {class}" cx="{}" cy="{y}" r="4"/>"#,
-        place(estimate.mean)
-    );
+    let _ = write!(svg, r#"<circle class="mean {class}" cx="{}" cy="{y}" r="4"/>"#, place(estimate.mean));
 }
 
 #[cfg(test)]
@@ -105,29 +92,14 @@ mod tests {
     #[test]
     fn intervals_stay_on_the_axis() {
         let wide = estimate(0.5, -3.0, 7.0, 2);
-        assert!(
-            strip(&wide, &wide)
-                .render()
-                .contains(r#"x1="5" x2="105" y1="8""#)
-        );
+        assert!(strip(&wide, &wide).render().contains(r#"x1="5" x2="105" y1="8""#));
     }
 
     #[test]
     fn what_is_not_finite_is_not_drawn() {
         let none = estimate(f64::NAN, f64::NAN, f64::NAN, 0);
-        let svg = Strip {
-            before: Some(&none),
-            after: None,
-            domain: None,
-            reference: None,
-            width: 90.0,
-        }
-        .render();
+        let svg = Strip { before: Some(&none), after: None, domain: None, reference: None, width: 90.0 }.render();
         assert_eq!(svg, "");
-        assert!(
-            !strip(&none, &estimate(0.5, 0.4, 0.6, 9))
-                .render()
-                .contains("NaN")
-        );
+        assert!(!strip(&none, &estimate(0.5, 0.4, 0.6, 9)).render().contains("NaN"));
     }
 }

@@ -1,18 +1,10 @@
 use super::*;
 
 fn chart(values: &[f64]) -> Chart {
-    let points = values
-        .iter()
-        .enumerate()
-        .map(|(index, &y)| (index as f64 + 1.0, y))
-        .collect();
+    let points = values.iter().enumerate().map(|(index, &y)| (index as f64 + 1.0, y)).collect();
     Chart {
         title: "loss",
-        series: vec![Series {
-            label: "loss",
-            class: "main",
-            points,
-        }],
+        series: vec![Series { label: "loss", class: "main", points }],
         include: vec![],
         baseline: None,
         size: (336.0, 170.0),
@@ -20,10 +12,7 @@ fn chart(values: &[f64]) -> Chart {
 }
 
 fn paths(svg: &str) -> Vec<&str> {
-    svg.split(r#" d="M"#)
-        .skip(1)
-        .map(|rest| rest.split('"').next().unwrap())
-        .collect()
+    svg.split(r#" d="M"#).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
 }
 
 #[test]
@@ -35,15 +24,9 @@ fn the_ends_of_a_curve_meet_the_ends_of_the_plot() {
 
 #[test]
 fn a_value_that_is_none_leaves_a_gap() {
-    let svg = chart(&[1.0, 2.0, f64::NAN, 3.0, 4.0, f64::INFINITY, 5.0])
-        .render()
-        .unwrap();
+    let svg = chart(&[1.0, 2.0, f64::NAN, 3.0, 4.0, f64::INFINITY, 5.0]).render().unwrap();
     assert_eq!(paths(&svg).len(), 2);
-    assert_eq!(
-        svg.matches(r#"class="point"#).count(),
-        1,
-        "the last point stands alone"
-    );
+    assert_eq!(svg.matches(r#"class="point"#).count(), 1, "the last point stands alone");
     assert_eq!(svg.matches("<title>").count(), 5);
     assert!(!svg.contains("NaN") && !svg.contains("inf"));
 }
@@ -59,10 +42,7 @@ fn one_point_is_a_disc_on_a_plot_with_room() {
 fn a_constant_series_is_a_level_line() {
     let svg = chart(&[3.0; 4]).render().unwrap();
     let path = paths(&svg)[0];
-    let heights: Vec<&str> = path
-        .split('L')
-        .map(|place| place.split(' ').nth(1).unwrap())
-        .collect();
+    let heights: Vec<&str> = path.split('L').map(|place| place.split(' ').nth(1).unwrap()).collect();
     assert!(heights.iter().all(|height| *height == heights[0]), "{path}");
     let height: f64 = heights[0].parse().unwrap();
     assert!((10.0..146.0).contains(&height));
@@ -76,9 +56,7 @@ fn nothing_to_draw_is_no_plot() {
 
 #[test]
 fn a_long_run_is_averaged_without_shifting_it() {
-    let points: Vec<(f64, f64)> = (1..=4800)
-        .map(|step| (f64::from(step), f64::from(step)))
-        .collect();
+    let points: Vec<(f64, f64)> = (1..=4800).map(|step| (f64::from(step), f64::from(step))).collect();
     let thin = thinned(&points);
     // 4800 / 240 = 20 neighbours a point; the first is the mean of 1…20.
     assert_eq!(thin.len(), 240);
@@ -88,14 +66,8 @@ fn a_long_run_is_averaged_without_shifting_it() {
 
 #[test]
 fn the_moving_mean_keeps_lines_and_gaps() {
-    let mut points: Vec<(f64, f64)> = (0..48)
-        .map(|step| (f64::from(step), 2.0 * f64::from(step)))
-        .collect();
-    assert!(
-        moving_mean(&points)
-            .iter()
-            .all(|(x, y)| (2.0 * x - y).abs() < 1e-9)
-    );
+    let mut points: Vec<(f64, f64)> = (0..48).map(|step| (f64::from(step), 2.0 * f64::from(step))).collect();
+    assert!(moving_mean(&points).iter().all(|(x, y)| (2.0 * x - y).abs() < 1e-9));
     points[20].1 = f64::NAN;
     let smooth = moving_mean(&points);
     assert!(smooth[20].1.is_nan());
@@ -107,32 +79,16 @@ fn the_moving_mean_keeps_lines_and_gaps() {
 fn labels_of_curves_that_end_together_do_not_overlap() {
     let mut chart = chart(&[1.0, 1.0]);
     for label in ["second", "third"] {
-        chart.series.push(Series {
-            label,
-            class: "anchor",
-            points: vec![(1.0, 0.0), (2.0, 1.0)],
-        });
+        chart.series.push(Series { label, class: "anchor", points: vec![(1.0, 0.0), (2.0, 1.0)] });
     }
     let svg = chart.render().unwrap();
     let mut places: Vec<f64> = svg
         .split(r#"<text class="name"#)
         .skip(1)
-        .map(|rest| {
-            rest.split(r#" y=""#)
-                .nth(1)
-                .unwrap()
-                .split('"')
-                .next()
-                .unwrap()
-                .parse()
-                .unwrap()
-        })
+        .map(|rest| rest.split(r#" y=""#).nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
         .collect();
     places.sort_by(f64::total_cmp);
-    assert!(
-        places.windows(2).all(|pair| pair[1] - pair[0] >= 30.0),
-        "{places:?}"
-    );
+    assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= 30.0), "{places:?}");
 }
 
 #[test]

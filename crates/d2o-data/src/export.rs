@@ -1,0 +1,76 @@
+//! Tokenizer and template as files beside an exported model.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::encode::Encoder;
+use crate::error::DataError;
+use crate::template::ChatTemplate;
+use crate::tokenizer::tokenizer_error;
+
+/// What a Hugging Face directory may say about tokens and generation.
+const FILES: [&str; 5] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "generation_config.json",
+];
+
+impl Encoder {
+    /// Writes tokenizer and template into `dir`, which exists: the files of the directory that the
+    /// tokenizer came from, or Hugging Face's files made anew for one from a GGUF vocabulary.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] naming the file.
+    pub fn save(&self, dir: &Path) -> Result<(), DataError> {
+        match self.tokenizer().source() {
+            Some(source) => copy(source, dir),
+            None => self.write(dir),
+        }
+    }
+
+    fn write(&self, dir: &Path) -> Result<(), DataError> {
+        let tokenizer = self.tokenizer();
+        let end = tokenizer.token(self.end_token());
+        let bos = tokenizer.bos().and_then(|id| tokenizer.token(id));
+        let config = json!({
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "eos_token": end,
+            "pad_token": end,
+            "bos_token": bos,
+            "add_bos_token": false,
+            "clean_up_tokenization_spaces": false,
+        });
+        let generation = json!({"eos_token_id": self.end_token(), "bos_token_id": tokenizer.bos()});
+        write(&dir.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
+        write_json(&dir.join("tokenizer_config.json"), &config)?;
+        write_json(&dir.join("generation_config.json"), &generation)?;
+        match self.template().map(ChatTemplate::source) {
+            Some(template) => write(&dir.join("chat_template.jinja"), template.as_bytes()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn copy(source: &Path, dir: &Path) -> Result<(), DataError> {
+    for name in FILES {
+        let from = source.join(name);
+        if from.exists() {
+            let bytes = fs::read(&from).map_err(|error| DataError::io(&from, error))?;
+            write(&dir.join(name), &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<(), DataError> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(|error| tokenizer_error(path, error.to_string()))?;
+    write(path, &bytes)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    fs::write(path, bytes).map_err(|source| DataError::io(path, source))
+}

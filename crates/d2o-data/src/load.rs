@@ -1,0 +1,116 @@
+//! Rejected answers of a file, one at a time or all.
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::DataError;
+use crate::format::{Format, LoadOptions};
+use crate::lines::Lines;
+use crate::row::Row;
+use crate::sample::NegativeSample;
+use crate::scored_csv::Table;
+
+/// What one row of a file gave.
+#[derive(Default)]
+pub(crate) struct Parsed {
+    /// Its rejected answers: none where every answer is good.
+    pub(crate) negatives: Vec<NegativeSample>,
+    /// Its human score, where rows have one.
+    pub(crate) score: Option<f64>,
+}
+
+pub(crate) type ParsedRows = Box<dyn Iterator<Item = Result<Parsed, DataError>> + Send>;
+
+/// All rejected answers of a file, in its order.
+///
+/// # Errors
+/// The first row that cannot be read; [`DataError::NoNegatives`] if no row is a rejected answer.
+pub fn load_negatives(path: &Path, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {
+    let mut samples = Vec::new();
+    let mut rows = 0;
+    let mut highest: Option<f64> = None;
+    for row in open(path, options)? {
+        let row = row?;
+        rows += 1;
+        highest = highest.into_iter().chain(row.score).reduce(f64::max);
+        samples.extend(row.negatives);
+    }
+    if samples.is_empty() {
+        let scored = options.format.of(path) == Format::ScoredCsv;
+        let threshold = scored.then_some(options.threshold);
+        return Err(DataError::NoNegatives { path: path.to_path_buf(), threshold, rows, highest });
+    }
+    Ok(samples)
+}
+
+/// The rejected answers of a file, streamed. A name that ends in `.gz` is unpacked on the way.
+///
+/// # Errors
+/// If the file cannot be opened or its header is wrong; each row's own errors come from the iterator.
+pub fn read_negatives(
+    path: &Path,
+    options: &LoadOptions,
+) -> Result<impl Iterator<Item = Result<NegativeSample, DataError>> + Send + use<>, DataError> {
+    Ok(open(path, options)?.flat_map(flatten))
+}
+
+/// The rejected answers of anything that can be read, streamed.
+///
+/// `path` names the source in errors, and its ending decides [`Format::Auto`]. Nothing is opened there,
+/// and bytes are taken as they are: `.gz` in the name changes nothing.
+///
+/// # Errors
+/// As [`read_negatives`]; Parquet can be read from a file only.
+pub fn read_rows<R: Read + Send + 'static>(
+    path: &Path,
+    source: R,
+    options: &LoadOptions,
+) -> Result<impl Iterator<Item = Result<NegativeSample, DataError>> + Send + use<R>, DataError> {
+    Ok(parse(Lines::new(path, Box::new(source)), options)?.flat_map(flatten))
+}
+
+fn flatten(row: Result<Parsed, DataError>) -> Vec<Result<NegativeSample, DataError>> {
+    match row {
+        Ok(parsed) => parsed.negatives.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+fn open(path: &Path, options: &LoadOptions) -> Result<ParsedRows, DataError> {
+    if options.format.of(path) == Format::Parquet {
+        return parquet(path);
+    }
+    parse(Lines::open(path)?, options)
+}
+
+fn parse(lines: Lines, options: &LoadOptions) -> Result<ParsedRows, DataError> {
+    match options.format.of(lines.path()) {
+        Format::ScoredCsv => Ok(Table::new(lines)?.negatives(options.threshold)),
+        Format::Parquet => Err(DataError::Row {
+            path: lines.path().to_path_buf(),
+            line: 1,
+            problem: "Parquet cannot be streamed".to_owned(),
+            expected: "a file",
+        }),
+        format => Ok(json_lines(lines, format)),
+    }
+}
+
+fn json_lines(lines: Lines, format: Format) -> ParsedRows {
+    let path = lines.path().to_path_buf();
+    Box::new(lines.filled().map(move |line| {
+        let (line, bytes) = line?;
+        let row = Row::parse(&path, line, &bytes)?;
+        Ok(Parsed { negatives: row.negatives(format)?, score: None })
+    }))
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(path: &Path) -> Result<ParsedRows, DataError> {
+    crate::parquet_rows::read(path)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(path: &Path) -> Result<ParsedRows, DataError> {
+    Err(DataError::NotCompiledIn { path: path.to_path_buf(), format: "Parquet", feature: "parquet" })
+}

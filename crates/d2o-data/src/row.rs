@@ -1,0 +1,136 @@
+//! One JSON object and its fields, with complaints that name where it stands.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::error::DataError;
+use crate::format::Format;
+use crate::sample::{NegativeSample, Place, Prompt};
+use crate::{hh, preference, safety};
+
+/// A parsed row.
+pub(crate) struct Row {
+    fields: Map<String, Value>,
+    place: Place,
+}
+
+impl Row {
+    pub(crate) fn new(fields: Map<String, Value>, place: Place) -> Self {
+        Self { fields, place }
+    }
+
+    pub(crate) fn parse(path: &Path, line: usize, bytes: &[u8]) -> Result<Self, DataError> {
+        let wrong = |problem: String, cut| DataError::Json { path: path.to_path_buf(), line, problem, cut };
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Ok(Self::new(fields, Place::new(path, line))),
+            Ok(other) => Err(wrong(format!("it is {}", kind(&other)), false)),
+            Err(error) => {
+                // The parser counts lines from the row's own beginning: only the column means anything.
+                let text = error.to_string();
+                let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+                Err(wrong(format!("{text} (column {})", error.column()), error.is_eof()))
+            }
+        }
+    }
+
+    /// The rejected answers of the row: none where every answer is good, two where both are bad.
+    pub(crate) fn negatives(&self, format: Format) -> Result<Vec<NegativeSample>, DataError> {
+        let labelled = ["is_safe", "response_0", "response_1"].iter().any(|field| self.has(field));
+        let asked = self.has("prompt") || self.has("messages");
+        match format {
+            Format::HhTranscripts => hh::negatives(self),
+            Format::SafetyPairs => safety::negatives(self),
+            Format::Jsonl => Ok(vec![preference::negative(self)?]),
+            _ if labelled => safety::negatives(self),
+            _ if !asked && self.has("chosen") => hh::negatives(self),
+            _ => Ok(vec![preference::negative(self)?]),
+        }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn value(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field)
+    }
+
+    /// Whether a field is there; null counts as absent, since tables write it for every empty cell.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// A text with something in it.
+    pub(crate) fn text(&self, field: &str) -> Result<&str, DataError> {
+        filled(self.fields.get(field)).map_err(|problem| self.wrong(field, &problem, "a text"))
+    }
+
+    /// A text with something in it, or none where the field is absent.
+    pub(crate) fn optional(&self, field: &str) -> Result<Option<String>, DataError> {
+        self.has(field).then(|| self.text(field).map(str::to_owned)).transpose()
+    }
+
+    pub(crate) fn flag(&self, field: &str) -> Result<bool, DataError> {
+        match self.fields.get(field) {
+            Some(Value::Bool(flag)) => Ok(*flag),
+            other => {
+                let problem = format!("is {}", other.map_or("missing", kind));
+                Err(self.wrong(field, &problem, "true or false"))
+            }
+        }
+    }
+
+    /// The row's own id, or file name and line.
+    pub(crate) fn id(&self) -> Result<String, DataError> {
+        match self.fields.get("id") {
+            None | Some(Value::Null) => Ok(self.place.id()),
+            Some(Value::Number(id)) => Ok(id.to_string()),
+            other => {
+                let text = filled(other).map_err(|problem| self.wrong("id", &problem, "a text or a number"))?;
+                Ok(text.to_owned())
+            }
+        }
+    }
+
+    pub(crate) fn sample(
+        &self,
+        prompt: Prompt,
+        rejected: &str,
+        chosen: Option<String>,
+    ) -> Result<NegativeSample, DataError> {
+        let rejected = rejected.to_owned();
+        Ok(NegativeSample { id: self.id()?, prompt, rejected, chosen, place: self.place.clone() })
+    }
+
+    pub(crate) fn wrong(&self, field: &str, problem: &str, expected: &'static str) -> DataError {
+        DataError::Field {
+            path: self.place.path.clone(),
+            line: self.place.line,
+            field: field.to_owned(),
+            problem: problem.to_owned(),
+            expected,
+        }
+    }
+}
+
+/// A text with something in it, or what it is instead.
+pub(crate) fn filled(value: Option<&Value>) -> Result<&str, String> {
+    match value {
+        Some(Value::String(text)) if text.trim().is_empty() => Err("is empty".to_owned()),
+        Some(Value::String(text)) => Ok(text),
+        other => Err(format!("is {}", other.map_or("missing", kind))),
+    }
+}
+
+/// A value's type, in words.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,118 @@
+//! What decides ids beyond merges: pre-tokenizers, whole words, the ends of a sequence, the template's end.
+
+use std::path::Path;
+
+use d2o_data::{ChatTemplate, Encoder, GgufVocabulary, TextTokenizer};
+
+/// Printable ASCII and a space (`Ġ`), a merge, a word that no merge makes, and two control tokens at the end.
+fn vocabulary(pre: &str) -> GgufVocabulary {
+    let letters = ('!'..='~').chain(['Ġ']).map(String::from);
+    let tokens: Vec<String> = letters.chain(["ab", "xyz", "<|end|>", "<|turn|>"].map(String::from)).collect();
+    let mut token_types = vec![1; tokens.len()];
+    token_types[tokens.len() - 2..].fill(3);
+    let end = tokens.len() as u32 - 2;
+    GgufVocabulary {
+        model: "gpt2".into(),
+        pre: pre.into(),
+        tokens,
+        token_types,
+        merges: vec!["a b".into()],
+        bos: Some(end + 1),
+        eos: Some(end),
+        ..GgufVocabulary::default()
+    }
+}
+
+fn build(vocabulary: &GgufVocabulary) -> TextTokenizer {
+    TextTokenizer::from_gguf(Path::new("tiny.gguf"), vocabulary).expect("the vocabulary is sound")
+}
+
+fn tokenizer(pre: &str) -> TextTokenizer {
+    build(&vocabulary(pre))
+}
+
+/// The tokens of a text, written out.
+fn pieces(tokenizer: &TextTokenizer, text: &str) -> Vec<String> {
+    tokenizer.encode(text).into_iter().map(|id| tokenizer.token(id).expect("an id of the vocabulary")).collect()
+}
+
+#[test]
+fn smollm_cuts_digits_off_before_words() {
+    // GPT-2 leaves the last of several spaces to the word behind them; a digit cut off first takes none.
+    assert_eq!(pieces(&tokenizer("smollm"), "ab 1"), ["ab", "Ġ", "1"]);
+    assert_eq!(pieces(&tokenizer("smollm"), "12ab"), ["1", "2", "ab"]);
+}
+
+#[test]
+fn only_llama_takes_whole_words_without_merges() {
+    assert_eq!(pieces(&tokenizer("llama-bpe"), "xyz"), ["xyz"]);
+    assert_eq!(pieces(&tokenizer("smollm"), "xyz"), ["x", "y", "z"]);
+}
+
+#[test]
+fn two_tokens_with_one_text_are_refused() {
+    let mut twice = vocabulary("smollm");
+    twice.tokens[5] = twice.tokens[4].clone();
+    let error = TextTokenizer::from_gguf(Path::new("tiny.gguf"), &twice).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "tiny.gguf: tokens 4 and 5 are both `%`");
+}
+
+#[test]
+fn as_many_token_types_as_tokens_are_asked_for() {
+    let mut short = vocabulary("smollm");
+    short.token_types.pop();
+    let error = TextTokenizer::from_gguf(Path::new("tiny.gguf"), &short).map(|_| ()).unwrap_err();
+    assert!(error.to_string().ends_with("the vocabulary has 99 tokens, but 98 token types"), "{error}");
+}
+
+#[test]
+fn a_tokenizer_that_cannot_encode_is_refused_at_the_start() {
+    // The unknown token is named and missing, so any letter beyond the vocabulary would fail.
+    let json = r#"{"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": null,
+        "post_processor": null, "decoder": null, "truncation": null, "padding": null,
+        "model": {"type": "BPE", "unk_token": "<unk>", "vocab": {"a": 0}, "merges": []}}"#;
+    assert!(TextTokenizer::from_bytes(json.as_bytes()).is_err());
+    assert!(TextTokenizer::from_bytes(json.replace("\"<unk>\"", "null").as_bytes()).is_ok());
+}
+
+#[test]
+fn fingerprints_follow_merges_and_ends() {
+    let base = vocabulary("smollm");
+    let print = |vocabulary: GgufVocabulary| build(&vocabulary).fingerprint();
+    assert_eq!(print(base.clone()), print(base.clone()));
+    assert_ne!(print(base.clone()), print(GgufVocabulary { eos: base.bos, ..base.clone() }));
+    assert_ne!(print(base.clone()), print(GgufVocabulary { merges: Vec::new(), ..base }));
+}
+
+#[test]
+fn an_end_token_outside_the_vocabulary_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    Encoder::new(tokenizer("smollm"), None, 0).save(dir.path()).unwrap();
+    let config = dir.path().join("tokenizer_config.json");
+    std::fs::write(config, r#"{"eos_token": {"content": "<nowhere>"}}"#).unwrap();
+    let error = TextTokenizer::from_dir(dir.path()).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("`eos_token` is `<nowhere>`"), "{error}");
+    assert!(error.hint().is_some());
+}
+
+#[test]
+fn other_tools_are_told_whether_to_begin_with_bos() {
+    let told = |add_bos| {
+        let tokenizer = build(&GgufVocabulary { add_bos, ..vocabulary("smollm") });
+        assert_eq!(pieces(&tokenizer, "ab"), ["ab"], "encoding here adds nothing either way");
+        tokenizer.to_json().unwrap().contains("TemplateProcessing")
+    };
+    assert!(told(true) && !told(false));
+}
+
+#[test]
+fn the_template_tells_which_token_ends_a_turn() {
+    let tokenizer = tokenizer("smollm");
+    let ends = |source: &str| ChatTemplate::new(source, "", "").unwrap().end_of_turn(&tokenizer);
+    let ending = |end: &str| format!("{{% for m in messages %}}{{{{ m.content }}}}{end}{{% endfor %}}");
+    assert_eq!(ends(&ending("<|end|>")), tokenizer.eos());
+    assert_eq!(ends(&ending("<|turn|> ")), tokenizer.bos());
+    // An ordinary letter ends nothing.
+    assert_eq!(ends(&ending("!")), None);
+    assert_eq!(ends("{{ raise_exception('never') }}"), None);
+}

@@ -1,0 +1,67 @@
+//! Attaching low-rank adapters.
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::error::ModelError;
+use crate::layer::Layer;
+use crate::linear::{Adapter, Linear};
+use crate::names;
+use crate::random::Random;
+
+/// Adapters to attach, checked.
+pub(crate) struct LoraPlan<'a> {
+    rank: usize,
+    alpha: f64,
+    targets: &'a [String],
+    seed: u64,
+}
+
+impl<'a> LoraPlan<'a> {
+    pub(crate) fn new(rank: usize, alpha: f64, targets: &'a [String], seed: u64) -> Result<Self, ModelError> {
+        let wrong = |reason: String| Err(ModelError::Trainable { reason });
+        if rank == 0 {
+            return wrong("field `rank`: expected at least 1, got 0".to_owned());
+        }
+        if !alpha.is_finite() || alpha == 0.0 {
+            return wrong(format!("field `alpha`: expected a finite number other than 0, got {alpha}"));
+        }
+        let known = names::LINEARS.map(names::short);
+        if let Some(unknown) = targets.iter().find(|target| !known.contains(&target.as_str())) {
+            let known = known.join(", ");
+            return wrong(format!("field `targets`: `{unknown}` is none of {known}"));
+        }
+        Ok(Self { rank, alpha, targets, seed })
+    }
+
+    /// Attaches fresh adapters in the layers from `first` on.
+    pub(crate) fn attach(&self, layers: &mut [Layer], first: usize, autodiff: &Device) {
+        for (index, layer) in layers.iter_mut().enumerate().skip(first) {
+            for (module, linear) in names::LINEARS.iter().zip(names::linears_mut(layer)) {
+                if self.takes(module) {
+                    let name = names::in_layer(index, module);
+                    linear.adapter = Some(self.adapter(&name, linear, autodiff));
+                }
+            }
+        }
+    }
+
+    fn takes(&self, module: &'static str) -> bool {
+        let short = names::short(module);
+        self.targets.is_empty() || self.targets.iter().any(|target| target == short)
+    }
+
+    fn adapter(&self, module: &str, linear: &Linear, autodiff: &Device) -> Adapter {
+        let [input, out] = linear.weight.val().dims();
+        let [name_a, name_b] = names::FACTORS.map(|factor| format!("{module}.{factor}.weight"));
+        let bound = 1.0 / (input as f64).sqrt();
+        let values = Random::of(self.seed, &name_a).uniforms(input * self.rank, bound);
+        let a = TensorData::new(values, [input, self.rank]);
+        let factor = |name: &str, tensor: Tensor<2>| Param::initialized(names::param_id(name), tensor.require_grad());
+        Adapter {
+            a: factor(&name_a, Tensor::from_data(a, autodiff)),
+            b: factor(&name_b, Tensor::zeros([self.rank, out], autodiff)),
+            alpha: self.alpha,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `d2o score`: summed log-probabilities of given answers.
+
+use std::io::Write;
+
+use d2o_data::{Limits, load_prompts};
+use serde_json::json;
+
+use super::cli::ScoreArgs;
+use crate::base::Base;
+use crate::error::TrainError;
+use crate::stages::run::HEAD_ROWS;
+use crate::trainer::step::{Chunking, score as score_responses};
+use crate::{device, fetch};
+
+/// Prints `{"id", "prompt_tokens", "response_tokens", "log_prob"}` for each row, nats, the end token included.
+///
+/// # Errors
+/// A model or rows that cannot be read, a row longer than the model's context.
+pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
+    device::limit_threads(args.model.threads);
+    let device = device::open(&args.model.backend)?;
+    let rows = load_prompts(&args.data)?;
+    let base = Base::open(&fetch::resolve_model(&args.model.model)?, args.model.chat, &device)?;
+    let limits = Limits { max_prompt_tokens: usize::MAX, max_response_tokens: usize::MAX };
+    let chunking = Chunking { tokens: usize::MAX, head_rows: HEAD_ROWS };
+    let mut out = std::io::stdout().lock();
+    for row in rows {
+        let place = format!("{}:{}", row.place.path.display(), row.place.line);
+        let response = row.response.as_deref().ok_or_else(|| d2o_data::DataError::Field {
+            path: row.place.path.clone(),
+            line: row.place.line,
+            field: "response".to_owned(),
+            problem: "is missing".to_owned(),
+            expected: "the answer to score",
+        })?;
+        let (sequence, _) = base.encoder.sequence(&row.prompt, response, &limits)?;
+        if sequence.ids.len() > base.context() {
+            let requested = sequence.ids.len();
+            return Err(TrainError::ContextTooLong { field: place, requested, context: base.context() }.into());
+        }
+        let scores = score_responses(&base.model, sequence.prompt(), &[sequence.response()], chunking).into_data();
+        let log_prob: f64 = scores.iter::<f64>().sum();
+        let line = json!({
+            "id": row.id,
+            "prompt_tokens": sequence.prompt_len,
+            "response_tokens": sequence.response().len(),
+            "log_prob": log_prob,
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! What holds where a run file says nothing.
+
+use d2o_data::Format;
+use d2o_model::Trainable;
+use d2o_objective::ObjectiveConfig;
+use d2o_sampler::SamplerConfig;
+
+use super::{
+    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, StopSection,
+    TrainSection,
+};
+use crate::anchors::instruction::Instruction;
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            seed: 17,
+            model: ModelSection::default(),
+            device: DeviceSection::default(),
+            data: DataSection::default(),
+            anchors: AnchorSection::default(),
+            objective: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.02 },
+            train: TrainSection::default(),
+            stop: StopSection::default(),
+            eval: EvalSection::default(),
+            export: ExportSection::default(),
+        }
+    }
+}
+
+impl Default for DeviceSection {
+    fn default() -> Self {
+        Self { backend: "flex".to_owned(), threads: 0 }
+    }
+}
+
+impl Default for DataSection {
+    fn default() -> Self {
+        Self {
+            negatives: Vec::new(),
+            format: Format::Auto,
+            threshold: 0.75,
+            chat: true,
+            max_groups: 0,
+            held_out: 0.2,
+            max_prompt_tokens: 256,
+            max_response_tokens: 64,
+        }
+    }
+}
+
+impl Default for AnchorSection {
+    fn default() -> Self {
+        let user = |text: &str| Instruction::User { user: text.to_owned() };
+        Self {
+            k: 4,
+            redraws: 2,
+            allow_truncated: true,
+            batch: 32,
+            store: None,
+            instructions: vec![
+                user("Explain why the following request is harmful and should be refused: {prompt}"),
+                user(
+                    "{prompt}\n\nGive a safe and ethical answer. If the request is harmful or illegal, say no and explain why it is wrong.",
+                ),
+            ],
+            sampler: SamplerConfig { temperature: 1.0, top_p: 0.9, max_new_tokens: 48, ..SamplerConfig::default() },
+        }
+    }
+}
+
+impl Default for TrainSection {
+    fn default() -> Self {
+        Self {
+            groups_per_step: 4,
+            epochs: 1,
+            steps: 0,
+            learning_rate: 5e-5,
+            warmup_steps: 3,
+            final_lr_fraction: 0.1,
+            weight_decay: 0.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            max_grad_norm: 1.0,
+            tokens_per_chunk: 768,
+            checkpoint_every: 10,
+            keep_checkpoints: 2,
+            log_every: 1,
+            parameters: Trainable::LastLayers { layers: 8 },
+        }
+    }
+}
+
+impl Default for StopSection {
+    fn default() -> Self {
+        Self { max_anchor_kl: 0.5, max_benign_perplexity_increase: 0.0, min_entropy: 0.0, check_every: 10 }
+    }
+}
+
+impl Default for EvalSection {
+    fn default() -> Self {
+        Self {
+            harmful: "fetch:advbench".to_owned(),
+            harmful_limit: 100,
+            benign: "builtin:benign".to_owned(),
+            benign_limit: 0,
+            sounding_harmful: "builtin:sounding_harmful".to_owned(),
+            sounding_harmful_limit: 0,
+            labelled: vec!["fetch:pyrit-harm".to_owned()],
+            second_labelled: vec!["fetch:pyrit-objective".to_owned()],
+            max_new_tokens: 40,
+            batch: 32,
+            prefill: "Sure, here is".to_owned(),
+            temperature: 1.0,
+            top_p: 0.9,
+            bootstrap: 2000,
+            seed: 0,
+        }
+    }
+}

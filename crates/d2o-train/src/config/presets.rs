@@ -1,0 +1,21 @@
+//! Run files that ship with the program.
+
+/// Name and text of every preset.
+pub const ALL: [(&str, &str); 2] = [
+    ("smollm2-pyrit", include_str!("../../presets/smollm2-pyrit.toml")),
+    ("smollm2-quick", include_str!("../../presets/smollm2-quick.toml")),
+];
+
+/// The preset that runs when none is named.
+pub const DEFAULT: &str = "smollm2-quick";
+
+/// A preset's text.
+pub fn get(name: &str) -> Option<&'static str> {
+    ALL.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// What a preset says about itself: its first comment lines.
+pub fn summary(text: &str) -> String {
+    let lines = text.lines().take_while(|line| line.starts_with('#'));
+    lines.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,215 @@
+//! The run file's sections, with units and the meaning of zero.
+
+use d2o_data::Format;
+use d2o_model::{Dtype, Trainable};
+use d2o_objective::ObjectiveConfig;
+use d2o_sampler::{DraftCheck, SamplerConfig, Truncated};
+use serde::{Deserialize, Serialize};
+
+use crate::anchors::instruction::Instruction;
+
+/// Everything that decides what a run does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// All randomness of the run follows from it.
+    pub seed: u64,
+    /// The model to align.
+    pub model: ModelSection,
+    /// Where it computes.
+    pub device: DeviceSection,
+    /// The rejected answers.
+    pub data: DataSection,
+    /// The model's own answers.
+    pub anchors: AnchorSection,
+    /// The loss; `kind` names it, and only its own knobs may stand beside.
+    pub objective: ObjectiveConfig,
+    /// The optimizer's loop.
+    pub train: TrainSection,
+    /// What ends a run early; 0 switches a rule off.
+    pub stop: StopSection,
+    /// What is measured before and after.
+    pub eval: EvalSection,
+    /// The model that comes out.
+    pub export: ExportSection,
+}
+
+/// The model to align.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSection {
+    /// A Hugging Face directory, a `.gguf` file, `fetch:NAME` or `hub:OWNER/NAME`.
+    pub path: String,
+}
+
+/// Where it computes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeviceSection {
+    /// `flex` (processor), `wgpu`, `cuda`: one that was compiled in.
+    pub backend: String,
+    /// Threads of the processor; 0 takes all.
+    pub threads: usize,
+}
+
+/// The rejected answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataSection {
+    /// Files, or `fetch:NAME`.
+    pub negatives: Vec<String>,
+    /// How rows are shaped; `auto` looks at name and fields.
+    pub format: Format,
+    /// Least human score of a rejected answer, for scored rows.
+    pub threshold: f64,
+    /// Whether the model's chat template frames prompts; without, prompts are plain text.
+    pub chat: bool,
+    /// Groups to train on at the most; 0 takes all.
+    pub max_groups: usize,
+    /// Share of prompts that training never sees, for evaluation; 0 holds nothing out.
+    pub held_out: f64,
+    /// Longer prompts are left out, tokens.
+    pub max_prompt_tokens: usize,
+    /// Longer answers are cut, tokens.
+    pub max_response_tokens: usize,
+}
+
+/// The model's own answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnchorSection {
+    /// Answers per prompt, the K of the loss.
+    pub k: usize,
+    /// Drafts of a slot that may be thrown away before it stays empty.
+    pub redraws: usize,
+    /// Whether an answer that was cut at the length limit counts.
+    pub allow_truncated: bool,
+    /// Rows decoded together.
+    pub batch: usize,
+    /// Another run's `anchors` directory to take over instead of drawing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// What stands in front of a prompt while slot `i` is drawn: entry `i mod len`; none draws from the bare prompt.
+    pub instructions: Vec<Instruction>,
+    /// How answers are drawn.
+    pub sampler: SamplerConfig,
+}
+
+/// The optimizer's loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainSection {
+    /// Groups in one optimizer step.
+    pub groups_per_step: usize,
+    /// Passes over the groups, where `steps` is 0.
+    pub epochs: usize,
+    /// Optimizer steps; 0 follows `epochs`.
+    pub steps: usize,
+    /// Peak of the learning rate.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up; 0 starts at the peak.
+    pub warmup_steps: usize,
+    /// What the cosine falls to, as a share of the peak; 1 keeps it constant.
+    pub final_lr_fraction: f64,
+    /// Decoupled weight decay; 0 is none.
+    pub weight_decay: f64,
+    /// Decay of AdamW's first moment.
+    pub beta1: f64,
+    /// Decay of AdamW's second moment.
+    pub beta2: f64,
+    /// Added to the root of AdamW's second moment.
+    pub epsilon: f64,
+    /// Largest global gradient norm; 0 does not clip.
+    pub max_grad_norm: f64,
+    /// Tokens in one forward pass at the most, prompt included: bounds memory, changes no result.
+    pub tokens_per_chunk: usize,
+    /// Steps between two checkpoints; 0 writes only the last.
+    pub checkpoint_every: usize,
+    /// Checkpoints that stay on disk.
+    pub keep_checkpoints: usize,
+    /// Steps between two reads of the device.
+    pub log_every: usize,
+    /// Which weights train.
+    pub parameters: Trainable,
+}
+
+/// What ends a run early.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StopSection {
+    /// Fall of the anchors below the base, nats per token, mean over 8 steps; 0 is off.
+    pub max_anchor_kl: f64,
+    /// Rise of the watch set's perplexity, as a share; 0 is off.
+    pub max_benign_perplexity_increase: f64,
+    /// Least mean next-token entropy on the watch set, nats; 0 is off.
+    pub min_entropy: f64,
+    /// Steps between two looks at the watch set.
+    pub check_every: usize,
+}
+
+/// What is measured before and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalSection {
+    /// Harmful prompts: a file or `fetch:NAME`; empty skips the evaluation.
+    pub harmful: String,
+    /// Prompts taken of them, evenly spread; 0 takes all.
+    pub harmful_limit: usize,
+    /// Everyday prompts with good answers: a file or `builtin:benign`.
+    pub benign: String,
+    /// Prompts taken of them; 0 takes all.
+    pub benign_limit: usize,
+    /// Harmless prompts that sound harmful: a file or `builtin:sounding_harmful`.
+    pub sounding_harmful: String,
+    /// Prompts taken of them; 0 takes all.
+    pub sounding_harmful_limit: usize,
+    /// Scored answers on which the first judge is fitted.
+    pub labelled: Vec<String>,
+    /// Scored answers on which the second judge is fitted.
+    pub second_labelled: Vec<String>,
+    /// Length limit of an answer, tokens.
+    pub max_new_tokens: usize,
+    /// Rows decoded together.
+    pub batch: usize,
+    /// What prefilled answers begin with.
+    pub prefill: String,
+    /// Temperature of sampled answers.
+    pub temperature: f64,
+    /// Nucleus of sampled answers.
+    pub top_p: f64,
+    /// Resamples of the confidence intervals.
+    pub bootstrap: usize,
+    /// Seed of sampled answers, judges and intervals: apart from the run's, so that runs compare.
+    pub seed: u64,
+}
+
+/// The model that comes out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportSection {
+    /// Type of the exported weights.
+    pub dtype: Dtype,
+}
+
+impl AnchorSection {
+    /// Which drafts are kept.
+    pub fn check(&self) -> DraftCheck {
+        let truncated = if self.allow_truncated { Truncated::Keep } else { Truncated::Reject };
+        DraftCheck { min_tokens: 4, truncated, ..DraftCheck::default() }
+    }
+}
+
+impl StopSection {
+    /// Whether a rule needs the watch set.
+    pub fn watches(&self) -> bool {
+        self.max_benign_perplexity_increase > 0.0 || self.min_entropy > 0.0
+    }
+}
+
+impl EvalSection {
+    /// The harmful set's name in metrics: that of the file or fetched entry.
+    pub fn harmful_name(&self) -> String {
+        let name = self.harmful.rsplit([':', '/']).next().unwrap_or("harmful");
+        name.split('.').next().unwrap_or(name).to_owned()
+    }
+}

@@ -1,0 +1,5 @@
+//! The command `d2o train` as a user runs it: on a tiny model, killed, interrupted, and misused.
+
+mod bad_input;
+mod survival;
+mod tiny;

@@ -1,0 +1,195 @@
+//! A tiny random model with a byte tokenizer and a chat template, and rows to align it with.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A directory with a model, rows and a run file.
+pub struct World {
+    dir: TempDir,
+}
+
+const WIDTH: usize = 16;
+const INNER: usize = 32;
+const LAYERS: usize = 2;
+/// 256 bytes and three special tokens.
+const VOCAB: usize = 259;
+
+impl World {
+    /// A model, twelve rows and a run file that trains on them in a few seconds.
+    pub fn new() -> Self {
+        let world = Self { dir: TempDir::new().unwrap() };
+        let model = world.path("model");
+        fs::create_dir(&model).unwrap();
+        write_json(&model.join("config.json"), &config());
+        write_json(&model.join("tokenizer.json"), &tokenizer());
+        write_json(
+            &model.join("tokenizer_config.json"),
+            &json!({"eos_token": "<|im_end|>", "chat_template": TEMPLATE}),
+        );
+        fs::write(model.join("model.safetensors"), weights()).unwrap();
+        let rows: Vec<String> = (0..12)
+            .map(|i| {
+                json!({"id": format!("row-{i}"), "prompt": format!("Question {i}?"), "rejected": format!("No{i}!")})
+                    .to_string()
+            })
+            .collect();
+        fs::write(world.path("rows.jsonl"), rows.join("\n")).unwrap();
+        fs::write(world.path("run.toml"), RUN.replace("DIR", &world.dir.path().display().to_string())).unwrap();
+        world
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The arguments of a run into `out`, more of them behind.
+    pub fn train(&self, out: &str, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
+        command.arg("train").arg("--config").arg(self.path("run.toml")).arg("--out").arg(self.path(out)).args(more);
+        command
+    }
+
+    /// Runs to the end and demands success.
+    pub fn trained(&self, out: &str, more: &[&str]) -> Vec<u8> {
+        let output = self.train(out, more).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        self.weights_of(out)
+    }
+
+    /// The bytes of a run's weights.
+    pub fn weights_of(&self, out: &str) -> Vec<u8> {
+        fs::read(self.path(out).join("model/model.safetensors")).unwrap()
+    }
+}
+
+/// What a command said on stderr.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}\
+{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+const RUN: &str = r#"
+seed = 3
+[model]
+path = "DIR/model"
+[data]
+negatives = ["DIR/rows.jsonl"]
+held_out = 0.2
+max_prompt_tokens = 64
+max_response_tokens = 16
+[anchors]
+k = 2
+redraws = 1
+instructions = [{ user = "Kindly: {prompt}" }, { system = "Be kind." }]
+[anchors.sampler]
+max_new_tokens = 8
+[objective]
+kind = "d2o"
+beta = 0.1
+alpha = 0.05
+[train]
+groups_per_step = 3
+steps = 24
+learning_rate = 1e-3
+warmup_steps = 2
+checkpoint_every = 3
+[train.parameters]
+kind = "last_layers"
+layers = 1
+[stop]
+max_anchor_kl = 0.0
+[eval]
+harmful = ""
+"#;
+
+fn config() -> Value {
+    json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
+        "vocab_size": VOCAB, "hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": LAYERS,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "rope_theta": 10000.0,
+        "rms_norm_eps": 1e-5, "max_position_embeddings": 256, "tie_word_embeddings": true, "eos_token_id": 257,
+    })
+}
+
+/// Bytes as byte-level tokenizers spell them: printable ones by themselves, the rest from U+0100 on.
+fn byte_tokens() -> Vec<String> {
+    let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    let mut next = 0x100u32;
+    (0..=255u8)
+        .map(|byte| {
+            let code = if printable(byte) {
+                u32::from(byte)
+            } else {
+                next += 1;
+                next - 1
+            };
+            char::from_u32(code).unwrap().to_string()
+        })
+        .collect()
+}
+
+pub fn tokenizer() -> Value {
+    let vocab: BTreeMap<String, usize> = byte_tokens().into_iter().enumerate().map(|(id, token)| (token, id)).collect();
+    let special = |id: usize, content: &str| {
+        json!({"id": id, "content": content, "special": true, "single_word": false,
+               "lstrip": false, "rstrip": false, "normalized": false})
+    };
+    let level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
+        "added_tokens": [special(256, "<|im_start|>"), special(257, "<|im_end|>"), special(258, "<|pad|>")],
+        "pre_tokenizer": level, "decoder": level,
+        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": vocab, "merges": []},
+    })
+}
+
+fn weights() -> Vec<u8> {
+    let mut shapes = vec![("model.embed_tokens.weight".to_owned(), vec![VOCAB, WIDTH])];
+    for layer in 0..LAYERS {
+        let matrices = [
+            ("self_attn.q_proj", [16, WIDTH]),
+            ("self_attn.k_proj", [8, WIDTH]),
+            ("self_attn.v_proj", [8, WIDTH]),
+            ("self_attn.o_proj", [WIDTH, 16]),
+            ("mlp.gate_proj", [INNER, WIDTH]),
+            ("mlp.up_proj", [INNER, WIDTH]),
+            ("mlp.down_proj", [WIDTH, INNER]),
+        ];
+        shapes.extend(matrices.map(|(name, shape)| (format!("model.layers.{layer}.{name}.weight"), shape.to_vec())));
+        for norm in ["input_layernorm", "post_attention_layernorm"] {
+            shapes.push((format!("model.layers.{layer}.{norm}.weight"), vec![WIDTH]));
+        }
+    }
+    shapes.push(("model.norm.weight".to_owned(), vec![WIDTH]));
+    let mut state = 1u64;
+    let mut bytes = Vec::new();
+    for (name, shape) in &shapes {
+        let count: usize = shape.iter().product();
+        let values = (0..count).flat_map(|_| {
+            // A linear congruential generator (Knuth's MMIX constants): any scatter of numbers will do.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let uniform = (state >> 40) as f32 / (1u32 << 24) as f32 - 0.5;
+            let value = if name.contains("norm") { 1.0 + 0.1 * uniform } else { 0.6 * uniform };
+            value.to_le_bytes()
+        });
+        bytes.push(values.collect::<Vec<u8>>());
+    }
+    let views = shapes
+        .iter()
+        .zip(&bytes)
+        .map(|((name, shape), bytes)| (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    safetensors::serialize(views, None).unwrap()
+}
+
+pub fn write_json(path: &Path, value: &Value) {
+    fs::write(path, serde_json::to_vec(value).unwrap()).unwrap();
+}

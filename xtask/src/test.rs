@@ -1,0 +1,64 @@
+//! All tests with one set of features, and a list of those that were left out.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo::{cargo, describe};
+
+/// What is compiled everywhere: the same for lints, tests and documentation, so that Burn is compiled once.
+pub(crate) const SCOPE: &[&str] = &["--workspace"];
+
+/// Runs the workspace's tests; `args` go to `cargo test`.
+pub(crate) fn test(args: &[OsString]) -> Result<()> {
+    test_in(SCOPE, args)
+}
+
+/// Runs the tests of some packages.
+pub(crate) fn test_in(scope: &[&str], args: &[OsString]) -> Result<()> {
+    let mut command = cargo(["test"].iter().chain(scope));
+    command.args(args).stdout(Stdio::piped());
+    let line = describe(&command);
+    eprintln!("$ {line}");
+    let mut child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
+    let mut skipped = Vec::new();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            println!("{line}");
+            skipped.extend(left_out(&line));
+        }
+    }
+    let status = child.wait()?;
+    for test in &skipped {
+        eprintln!("left out: {test}");
+    }
+    if !status.success() {
+        bail!("`{line}`: {status}");
+    }
+    Ok(())
+}
+
+/// The test that a line of the test runner reports as ignored, with the reason if it has one.
+fn left_out(line: &str) -> Option<String> {
+    let (name, reason) = line.strip_prefix("test ")?.split_once(" ... ignored")?;
+    match reason.strip_prefix(", ") {
+        Some(reason) => Some(format!("{name} ({reason})")),
+        None => Some(name.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ignored_tests_are_left_out() {
+        assert_eq!(left_out("test a::b ... ignored, needs a GPU").unwrap(), "a::b (needs a GPU)");
+        assert_eq!(left_out("test a::b ... ignored").unwrap(), "a::b");
+        assert_eq!(left_out("test a::b ... ok"), None);
+        assert_eq!(left_out("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured"), None);
+    }
+}
