@@ -58,8 +58,8 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
         before: figures(&before, &negatives_before, &judges, &name, resampling),
         after: figures(&after, &negatives_after, &judges, &name, resampling),
         judges: BTreeMap::from([
-            ("harm".to_owned(), judges.first.report().clone()),
-            ("harm.second".to_owned(), judges.second.report().clone()),
+            ("harm".to_owned(), judges.first.report()),
+            ("harm.second".to_owned(), judges.second.report()),
         ]),
     };
     let pairs = answer_pairs(&sets, &before, &after, &judges, &name);

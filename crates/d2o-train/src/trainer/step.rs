@@ -107,12 +107,12 @@ fn scored(group: &TrainingGroup, scores: Tensor<1>, device: &Device) -> Group {
     let floats = |values: Vec<f32>| Tensor::<1>::from_data(TensorData::from(values.as_slice()), device);
     Group {
         anchors: Scored {
-            policy: scores.clone().slice([0..k]).reshape([1, k as i64]),
+            policy: scores.clone().narrow(0, 0, k).reshape([1, k as i64]),
             reference: floats(group.anchors.iter().map(|a| a.reference as f32).collect()).reshape([1, k as i64]),
             tokens: floats(group.anchors.iter().map(|a| a.ids.len() as f32).collect()).reshape([1, k as i64]),
         },
         rejected: Scored {
-            policy: scores.slice([k..k + 1]),
+            policy: scores.narrow(0, k, 1),
             reference: floats(vec![group.rejected.reference as f32]),
             tokens: floats(vec![group.rejected.ids.len() as f32]),
         },

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A directory with a model, rows and a run file.
-pub struct World {
+pub(crate) struct World {
     dir: TempDir,
 }
 
@@ -22,7 +22,7 @@ const VOCAB: usize = 259;
 
 impl World {
     /// A model, twelve rows and a run file that trains on them in a few seconds.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = Self { dir: TempDir::new().unwrap() };
         let model = world.path("model");
         fs::create_dir(&model).unwrap();
@@ -44,32 +44,32 @@ impl World {
         world
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// The arguments of a run into `out`, more of them behind.
-    pub fn train(&self, out: &str, more: &[&str]) -> Command {
+    pub(crate) fn train(&self, out: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
         command.arg("train").arg("--config").arg(self.path("run.toml")).arg("--out").arg(self.path(out)).args(more);
         command
     }
 
     /// Runs to the end and demands success.
-    pub fn trained(&self, out: &str, more: &[&str]) -> Vec<u8> {
+    pub(crate) fn trained(&self, out: &str, more: &[&str]) -> Vec<u8> {
         let output = self.train(out, more).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
         self.weights_of(out)
     }
 
     /// The bytes of a run's weights.
-    pub fn weights_of(&self, out: &str) -> Vec<u8> {
+    pub(crate) fn weights_of(&self, out: &str) -> Vec<u8> {
         fs::read(self.path(out).join("model/model.safetensors")).unwrap()
     }
 }
 
 /// What a command said on stderr.
-pub fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -136,7 +136,7 @@ fn byte_tokens() -> Vec<String> {
         .collect()
 }
 
-pub fn tokenizer() -> Value {
+pub(crate) fn tokenizer() -> Value {
     let vocab: BTreeMap<String, usize> = byte_tokens().into_iter().enumerate().map(|(id, token)| (token, id)).collect();
     let special = |id: usize, content: &str| {
         json!({"id": id, "content": content, "special": true, "single_word": false,
@@ -190,6 +190,6 @@ fn weights() -> Vec<u8> {
     safetensors::serialize(views, None).unwrap()
 }
 
-pub fn write_json(path: &Path, value: &Value) {
+pub(crate) fn write_json(path: &Path, value: &Value) {
     fs::write(path, serde_json::to_vec(value).unwrap()).unwrap();
 }
