@@ -90,7 +90,7 @@ impl CausalLm {
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
         match &self.head {
             Some(head) => head.forward(hidden.unsqueeze_dim(0)).squeeze_dim(0),
-            None => hidden.matmul(self.embedding.val().transpose()),
+            None => tied_logits(hidden, self.embedding.val()),
         }
     }
 
@@ -124,5 +124,19 @@ impl CausalLm {
     pub(crate) fn rotary(&self, positions: &[Vec<u32>], device: &Device) -> Rotary {
         let device = device.clone().without_autodiff();
         Rotary::new(positions, self.config.head_dim, self.config.rope_theta, &device)
+    }
+}
+
+/// `h Eᵀ` of the embedding `E`, `[vocab, width]`.
+///
+/// A product with a transposed right side packs all of it anew, which outweighs the arithmetic of a
+/// decoding step; `(E hᵀ)ᵀ` reads it as it lies, and pays while the result is small.
+fn tied_logits(hidden: Tensor<2>, embedding: Tensor<2>) -> Tensor<2> {
+    const FEW_ROWS: usize = 32;
+    let [rows, _] = hidden.dims();
+    if rows <= FEW_ROWS {
+        embedding.matmul(hidden.transpose()).transpose()
+    } else {
+        hidden.matmul(embedding.transpose())
     }
 }

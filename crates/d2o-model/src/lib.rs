@@ -75,3 +75,8 @@ pub use load::{LoadedModel, load};
 pub use placement::Placement;
 pub use save::{Dtype, save_hf, save_peft};
 pub use trainable::Trainable;
+
+/// The README's example, compiled with the crate's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

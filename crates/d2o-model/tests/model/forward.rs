@@ -84,3 +84,14 @@ fn the_layers_can_be_run_in_two_parts() {
     let parted = model.final_norm(model.run_layers(entering, 1..model.layers_len(), &at));
     assert_eq!(floats(parted), floats(model.hidden(batch(&[ids(5, 6)]), &at)));
 }
+
+#[test]
+fn logits_do_not_depend_on_how_many_rows_are_asked_for() {
+    for tied in [false, true] {
+        let model = model(tied);
+        let hidden = row(&model.hidden(batch(&[ids(6, 60)]), &Placement::causal(1, 60, &device())), 0);
+        let together = floats(model.logits(hidden.clone()));
+        let few = hidden.split(7, 0).into_iter().flat_map(|rows| floats(model.logits(rows)));
+        assert!(worst(&together, &few.collect::<Vec<_>>()) < 1e-5, "tied {tied}");
+    }
+}

@@ -1,0 +1,167 @@
+//! The streamed gradient of a group equals the gradient of its loss over separate rows in one graph.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
+use d2o_objective::{Group, ObjectiveConfig, Scored};
+use d2o_train::trainer::gradients::{GradientSum, clip_global_norm};
+use d2o_train::trainer::group::{Response, TrainingGroup};
+use d2o_train::trainer::step::{Chunking, accumulate, score};
+use serde_json::json;
+
+fn model() -> CausalLm {
+    let config = json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "vocab_size": 40,
+        "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 4, "rope_theta": 10000.0, "rms_norm_eps": 1e-5,
+        "max_position_embeddings": 64, "tie_word_embeddings": true,
+    });
+    let config = ModelConfig::from_json("config.json".as_ref(), config).unwrap();
+    CausalLm::init(&config, 5, &Device::flex())
+}
+
+/// A prompt with three anchors and a rejected answer; the references are off, so that `h` is not zero.
+fn group() -> TrainingGroup {
+    let response = |ids: &[u32], reference: f64| Response { ids: ids.to_vec(), reference };
+    TrainingGroup {
+        id: "g".to_owned(),
+        prompt: vec![1, 2, 3, 4],
+        anchors: vec![response(&[5, 6, 7], -9.0), response(&[8, 9], -6.5), response(&[10, 11, 12, 13, 14], -20.0)],
+        rejected: response(&[15, 16, 17, 18], -13.0),
+    }
+}
+
+/// Summed log-probability of one response behind its own copy of the prompt: the textbook layout.
+fn separate(model: &CausalLm, prompt: &[u32], response: &[u32]) -> Tensor<1> {
+    let ids: Vec<i64> = prompt.iter().chain(response).map(|&id| i64::from(id)).collect();
+    let device = model.device().without_autodiff();
+    let length = ids.len();
+    let input = Tensor::<2, Int>::from_data(TensorData::new(ids.clone(), [1, length]), &device);
+    let hidden = model.hidden(input, &Placement::causal(1, length, &device));
+    let [_, _, width] = hidden.dims();
+    let rows = hidden.reshape([length, width]).narrow(0, prompt.len() - 1, response.len());
+    let targets = Tensor::<1, Int>::from_data(TensorData::from(&ids[prompt.len()..]), &device);
+    model.log_probs(rows, targets, 64).sum()
+}
+
+fn direct(model: &CausalLm, objective: &ObjectiveConfig, group: &TrainingGroup) -> GradientsParams {
+    let device = model.device().without_autodiff();
+    let floats = |values: Vec<f64>| {
+        let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+        Tensor::<1>::from_data(TensorData::from(values.as_slice()), &device)
+    };
+    let score = |response: &Response| separate(model, &group.prompt, &response.ids);
+    let k = group.anchors.len() as i64;
+    let anchors = Scored {
+        policy: Tensor::cat(group.anchors.iter().map(score).collect(), 0).reshape([1, k]),
+        reference: floats(group.anchors.iter().map(|anchor| anchor.reference).collect()).reshape([1, k]),
+        tokens: floats(group.anchors.iter().map(|anchor| anchor.ids.len() as f64).collect()).reshape([1, k]),
+    };
+    let rejected = Scored {
+        policy: score(&group.rejected),
+        reference: floats(vec![group.rejected.reference]),
+        tokens: floats(vec![group.rejected.ids.len() as f64]),
+    };
+    let loss = objective.forward(&Group { anchors, rejected }).per_example.sum();
+    GradientsParams::from_grads(loss.backward(), model)
+}
+
+struct Values<'a> {
+    gradients: &'a GradientsParams,
+    values: Vec<f32>,
+}
+
+impl ModuleVisitor for Values<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            self.values.extend(gradient.into_data().iter::<f32>());
+        }
+    }
+}
+
+fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
+    let mut visitor = Values { gradients, values: Vec::new() };
+    model.visit(&mut visitor);
+    visitor.values
+}
+
+fn streamed(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, scale: f64) -> Vec<f32> {
+    let mut sum = GradientSum::default();
+    accumulate(model, objective, &group(), scale, Chunking { tokens, head_rows: 3 }, &mut sum);
+    values(model, &sum.take().unwrap())
+}
+
+#[test]
+fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
+    let objectives = [
+        ObjectiveConfig::D2o { beta: 0.3, alpha: 0.1 },
+        // Several pairs have no streamed form: scores first, then slopes.
+        ObjectiveConfig::Dpo { beta: 0.3, label_smoothing: 0.1 },
+        ObjectiveConfig::Sft {},
+        ObjectiveConfig::Npo { beta: 0.2 },
+    ];
+    let autodiff = Device::flex().autodiff();
+    for trainable in [Trainable::All {}, Trainable::LastLayers { layers: 1 }] {
+        let model = model().train_on(&trainable, 0, &autodiff).unwrap();
+        for objective in objectives {
+            let expected = values(&model, &direct(&model, &objective, &group()));
+            let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+            assert!(largest > 1e-4, "the gradient of {objective:?} is not zero");
+            for tokens in [1, 9, 1000] {
+                let found = streamed(&model, &objective, tokens, 1.0);
+                assert_eq!(found.len(), expected.len());
+                for (a, b) in found.iter().zip(&expected) {
+                    assert!((a - b).abs() <= 1e-4 * largest, "{objective:?}, {tokens} tokens: {a} {b}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_scale_multiplies_and_sums_add_up() {
+    let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
+    let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
+    let once = streamed(&model, &objective, 1000, 1.0);
+    let mut sum = GradientSum::default();
+    for _ in 0..2 {
+        accumulate(&model, &objective, &group(), 0.5, Chunking { tokens: 1000, head_rows: 64 }, &mut sum);
+    }
+    for (a, b) in values(&model, &sum.take().unwrap()).iter().zip(&once) {
+        assert!((a - b).abs() <= 1e-6 + 1e-4 * b.abs(), "{a} {b}");
+    }
+}
+
+#[test]
+fn packed_scores_are_those_of_separate_rows() {
+    let model = model();
+    let group = group();
+    for tokens in [1, 10, 1000] {
+        let packed = score(&model, &group.prompt, &group.responses(), Chunking { tokens, head_rows: 2 }).into_data();
+        for (ids, score) in group.responses().iter().zip(packed.iter::<f32>()) {
+            let alone: f32 = separate(&model, &group.prompt, ids).into_scalar();
+            assert!((alone - score).abs() < 1e-4, "{alone} {score}");
+        }
+    }
+}
+
+#[test]
+fn clipping_scales_all_parameters_by_one_factor() {
+    let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
+    let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.3 };
+    let gradients = direct(&model, &objective, &group());
+    let before = values(&model, &gradients);
+    let norm = before.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+    let limit = norm / 4.0;
+    let (clipped, told) = clip_global_norm(&model, gradients, limit);
+    let told: f32 = told.into_scalar();
+    assert!((f64::from(told) - norm).abs() < 1e-4 * norm, "{told} {norm}");
+    for (a, b) in values(&model, &clipped).iter().zip(&before) {
+        assert!((a - b / 4.0).abs() <= 1e-4 * (b / 4.0).abs() + 1e-9, "{a} {b}");
+    }
+    let (kept, _) = clip_global_norm(&model, direct(&model, &objective, &group()), 2.0 * norm);
+    assert_eq!(values(&model, &kept), before);
+    let (kept, _) = clip_global_norm(&model, direct(&model, &objective, &group()), 0.0);
+    assert_eq!(values(&model, &kept), before);
+}
