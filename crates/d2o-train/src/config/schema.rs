@@ -26,6 +26,8 @@ pub struct RunConfig {
     pub objective: ObjectiveConfig,
     /// The optimizer's loop.
     pub train: TrainSection,
+    /// What holds the model to itself on ordinary prompts.
+    pub retain: RetainSection,
     /// What ends a run early; 0 switches a rule off.
     pub stop: StopSection,
     /// What is measured before and after.
@@ -131,6 +133,20 @@ pub struct TrainSection {
     pub log_every: usize,
     /// Which weights train.
     pub parameters: Trainable,
+}
+
+/// What holds the model to itself on ordinary prompts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetainSection {
+    /// Everyday prompts: a file, `fetch:NAME` or `builtin:retain`; answers in it are not used.
+    pub prompts: String,
+    /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
+    pub weight: f64,
+    /// Prompts beside the groups in one optimizer step.
+    pub per_step: usize,
+    /// Length limit of the base's own answers, tokens.
+    pub max_tokens: usize,
 }
 
 /// What ends a run early.
