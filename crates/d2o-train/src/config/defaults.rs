@@ -6,8 +6,8 @@ use d2o_objective::ObjectiveConfig;
 use d2o_sampler::SamplerConfig;
 
 use super::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection, RunConfig,
-    StopSection, TrainSection,
+    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
+    RunConfig, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
 
@@ -57,6 +57,7 @@ impl Default for AnchorSection {
             k: 4,
             redraws: 2,
             allow_truncated: true,
+            declining: Declining::Any,
             batch: 32,
             store: None,
             instructions: vec![
