@@ -96,7 +96,8 @@ impl Default for TrainSection {
 
 impl Default for RetainSection {
     fn default() -> Self {
-        Self { prompts: "builtin:retain".to_owned(), weight: 0.0, per_step: 2, max_tokens: 48 }
+        let prompts = ["builtin:retain", "builtin:retain_sounding"].map(str::to_owned).into();
+        Self { prompts, weight: 0.0, per_step: 4, max_tokens: 32 }
     }
 }
 

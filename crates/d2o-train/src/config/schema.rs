@@ -154,8 +154,8 @@ pub struct TrainSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetainSection {
-    /// Everyday prompts: a file, `fetch:NAME` or `builtin:retain`; answers in it are not used.
-    pub prompts: String,
+    /// Harmless prompts: files, `fetch:NAME` or `builtin:NAME`; answers in them are not used.
+    pub prompts: Vec<String>,
     /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
     pub weight: f64,
     /// Prompts beside the groups in one optimizer step.
