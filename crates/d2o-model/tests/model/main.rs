@@ -3,11 +3,13 @@
 
 mod broken;
 mod cached;
+mod config;
 mod export;
 mod families;
 mod forward;
 mod golden;
 mod gradients;
+mod interop;
 mod lora;
 mod parity;
 mod placements;
