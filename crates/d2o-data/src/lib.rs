@@ -38,6 +38,7 @@ mod error;
 mod export;
 mod fingerprint;
 mod format;
+mod gguf_export;
 mod gguf_vocabulary;
 mod hh;
 mod lines;

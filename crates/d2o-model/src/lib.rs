@@ -45,6 +45,7 @@
 //! # Ok::<(), d2o_model::ModelError>(())
 //! ```
 
+mod adapter;
 mod build;
 mod cache;
 mod cached;
@@ -67,12 +68,14 @@ mod save;
 mod trainable;
 mod trained;
 
+pub use adapter::{LoadedAdapter, is_adapter, load_adapter};
 pub use cache::KvCache;
 pub use config::ModelConfig;
 pub use decoder::CausalLm;
 pub use error::ModelError;
 pub use load::{LoadedModel, load};
 pub use placement::Placement;
+pub use safetensors_dir::weight_files;
 pub use save::{Dtype, save_hf, save_peft};
 pub use trainable::Trainable;
 
