@@ -14,7 +14,7 @@ use crate::decoder::CausalLm;
 use crate::error::ModelError;
 use crate::layout::{tensor, transposed};
 use crate::linear::{Adapter, Linear};
-use crate::names;
+use crate::names::{self, Names};
 use crate::safetensors_dir::{read_file, read_notes};
 use config::AdapterConfig;
 pub(crate) use sketch::Sketch;
@@ -67,10 +67,9 @@ pub fn load_adapter(base: &CausalLm, dir: &Path) -> Result<LoadedAdapter, ModelE
     }
     let mut factors = Factors { path: &path, config: &config, tensors: read_file(&path)? };
     let mut model = base.frozen();
-    for (index, layer) in model.layers.iter_mut().enumerate() {
-        for (module, linear) in names::LINEARS.iter().zip(names::linears_mut(layer)) {
-            factors.attach(&names::in_layer(index, module), linear)?;
-        }
+    let names = Names::of(model.config.family);
+    for (index, module, linear) in model.linears_mut() {
+        factors.attach(&names.in_layer(index, module), linear)?;
     }
     factors.finish()?;
     Ok(LoadedAdapter { model, base: config.base, files: vec![dir.join(CONFIG), path] })

@@ -8,7 +8,6 @@ use half::bf16;
 
 use crate::decoder::CausalLm;
 use crate::error::ModelError;
-use crate::names;
 
 /// Maps that are looked at, spread evenly over the model.
 const MAPS: usize = 16;
@@ -24,8 +23,7 @@ pub(crate) struct Sketch(Vec<Vec<f32>>);
 impl Sketch {
     /// Of the weights beside which adapters stand.
     pub(crate) fn of(model: &CausalLm) -> Self {
-        let maps: Vec<Tensor<2>> =
-            model.layers.iter().flat_map(names::linears).map(|linear| linear.weight.val()).collect();
+        let maps: Vec<Tensor<2>> = model.linears().map(|(_, _, linear)| linear.weight.val()).collect();
         let step = maps.len().div_ceil(MAPS).max(1);
         Self(maps.into_iter().step_by(step).enumerate().map(|(index, map)| row(map, index)).collect())
     }

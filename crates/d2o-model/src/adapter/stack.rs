@@ -6,7 +6,6 @@ use burn::tensor::Tensor;
 use crate::decoder::CausalLm;
 use crate::error::ModelError;
 use crate::linear::Adapter;
-use crate::names;
 
 impl CausalLm {
     /// The adapters of this model, which were trained on the merged weights of `under`, and those of `under` as one
@@ -20,13 +19,12 @@ impl CausalLm {
     pub fn stack_adapters(&self, under: &Self) -> Result<Self, ModelError> {
         let mut model = under.frozen();
         let mut top = self.frozen();
-        let ranks = [&model, &top].map(|model| largest_rank(model));
+        let ranks = [&model, &top].map(largest_rank);
         if model.layers.len() != top.layers.len() {
             let reason = "adapters of different models do not stack".to_owned();
             return Err(ModelError::Trainable { reason });
         }
-        let below = model.layers.iter_mut().flat_map(names::linears_mut);
-        for (linear, above) in below.zip(top.layers.iter_mut().flat_map(names::linears_mut)) {
+        for ((_, _, linear), (_, _, above)) in model.linears_mut().zip(top.linears_mut()) {
             let parts = [linear.adapter.take(), above.adapter.take()];
             if parts.iter().any(Option::is_some) {
                 linear.adapter = Some(stacked(parts, ranks, linear.weight.val().dims()));
@@ -37,7 +35,7 @@ impl CausalLm {
 }
 
 fn largest_rank(model: &CausalLm) -> usize {
-    let adapters = model.layers.iter().flat_map(names::linears).filter_map(|linear| linear.adapter.as_ref());
+    let adapters = model.linears().filter_map(|(_, _, linear)| linear.adapter.as_ref());
     adapters.map(Adapter::rank).max().unwrap_or_default()
 }
 

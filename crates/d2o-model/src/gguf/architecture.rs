@@ -1,5 +1,6 @@
 //! The architectures that llama.cpp and Hugging Face both have: their names for the parts, and how rows lie.
 
+use crate::config::Family;
 use crate::names;
 
 /// What the two sides call an architecture and its parts.
@@ -11,6 +12,8 @@ pub(super) struct Architecture {
     pub(super) class: &'static str,
     /// Hugging Face's name for the kind.
     pub(super) model_type: &'static str,
+    /// What is written as this architecture; what is read is the class above.
+    families: &'static [Family],
     /// Whether llama.cpp rotates neighbouring rows of queries and keys; Hugging Face rotates the two halves.
     pub(super) neighbours_rotate: bool,
     /// Tensors of a layer: llama.cpp's name, Hugging Face's.
@@ -43,13 +46,47 @@ macro_rules! llama_layer {
 }
 
 /// Every architecture that is read and written.
-pub(super) const ALL: [Architecture; 1] = [Architecture {
-    name: "llama",
-    class: "LlamaForCausalLM",
-    model_type: "llama",
-    neighbours_rotate: true,
-    layer: llama_layer!(),
-}];
+pub(super) const ALL: [Architecture; 4] = [
+    Architecture {
+        name: "llama",
+        class: "LlamaForCausalLM",
+        model_type: "llama",
+        families: &[Family::Llama, Family::Mistral],
+        neighbours_rotate: true,
+        layer: llama_layer!(),
+    },
+    Architecture {
+        name: "qwen2",
+        class: "Qwen2ForCausalLM",
+        model_type: "qwen2",
+        families: &[Family::Qwen2],
+        neighbours_rotate: false,
+        layer: llama_layer!(
+            ("attn_q.bias", "self_attn.q_proj.bias"),
+            ("attn_k.bias", "self_attn.k_proj.bias"),
+            ("attn_v.bias", "self_attn.v_proj.bias")
+        ),
+    },
+    Architecture {
+        name: "qwen3",
+        class: "Qwen3ForCausalLM",
+        model_type: "qwen3",
+        families: &[Family::Qwen3],
+        neighbours_rotate: false,
+        layer: llama_layer!(
+            ("attn_q_norm.weight", "self_attn.q_norm.weight"),
+            ("attn_k_norm.weight", "self_attn.k_norm.weight")
+        ),
+    },
+    Architecture {
+        name: "smollm3",
+        class: "SmolLM3ForCausalLM",
+        model_type: "smollm3",
+        families: &[Family::SmolLm3],
+        neighbours_rotate: true,
+        layer: llama_layer!(),
+    },
+];
 
 /// The name and the place of a tensor on the other side.
 #[derive(Debug, PartialEq)]
@@ -75,9 +112,9 @@ impl Architecture {
         ALL.iter().find(|architecture| architecture.name == name)
     }
 
-    /// By Hugging Face's class.
-    pub(super) fn of_class(class: &str) -> Option<&'static Self> {
-        ALL.iter().find(|architecture| architecture.class == class)
+    /// As which a family is written.
+    pub(super) fn of_family(family: Family) -> Option<&'static Self> {
+        ALL.iter().find(|architecture| architecture.families.contains(&family))
     }
 
     /// A metadata key of this architecture.

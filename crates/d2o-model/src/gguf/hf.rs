@@ -4,16 +4,14 @@ use serde_json::{Value as Json, json};
 
 use super::architecture::{Architecture, Rows};
 use super::reader::GgufFile;
+use super::rope;
 use super::rows::by_halves;
 use super::value::Value;
 use crate::error::ModelError;
 
-/// Factors that stretch the rotary frequencies, stored as a tensor.
-const ROPE_FREQS: &str = "rope_freqs.weight";
-
 /// Metadata that change what is computed, after the architecture's prefix, and the number with which each changes
 /// nothing.
-const NEUTRAL: [(&str, f64); 9] = [
+const NEUTRAL: [(&str, f64); 8] = [
     ("expert_count", 0.0),
     ("attention.sliding_window", 0.0),
     ("attention.clamp_kqv", 0.0),
@@ -21,7 +19,6 @@ const NEUTRAL: [(&str, f64); 9] = [
     ("logit_scale", 1.0),
     ("residual_scale", 1.0),
     ("embedding_scale", 1.0),
-    ("rope.scaling.factor", 1.0),
     ("rope.scale_linear", 1.0),
 ];
 
@@ -44,6 +41,8 @@ impl GgufFile {
         };
         let id = |kind: &str| self.optional_size(&format!("tokenizer.ggml.{kind}_token_id"));
         let theta = self.optional(&architecture.key("rope.freq_base"), "a float", Value::as_float)?;
+        let theta = shortest(theta.unwrap_or(10_000.0));
+        let head_dim = self.head_dim(architecture, hidden, heads)?;
         let eps = self.required(&architecture.key("attention.layer_norm_rms_epsilon"), "a float", Value::as_float)?;
         Ok(json!({
             "architectures": [architecture.class],
@@ -55,8 +54,9 @@ impl GgufFile {
             "num_hidden_layers": self.size(architecture, "block_count")?,
             "num_attention_heads": heads,
             "num_key_value_heads": kv_heads,
-            "head_dim": self.head_dim(architecture, hidden, heads)?,
-            "rope_theta": shortest(theta.unwrap_or(10_000.0)),
+            "head_dim": head_dim,
+            "rope_theta": theta,
+            "rope_scaling": self.rope_scaling(architecture, theta, head_dim)?,
             "rms_norm_eps": shortest(eps),
             "max_position_embeddings": self.size(architecture, "context_length")?,
             "tie_word_embeddings": self.shape("output.weight").is_none(),
@@ -71,8 +71,7 @@ impl GgufFile {
     /// All tensors in Hugging Face's names and layout (`[out, in]`), decoded one at a time.
     ///
     /// # Errors
-    /// [`ModelError::UnexpectedTensor`] for a name that the architecture has no place for, and
-    /// [`ModelError::Unsupported`] for rotary factors other than 1; from the iterator,
+    /// [`ModelError::UnexpectedTensor`] for a name that the architecture has no place for; from the iterator,
     /// [`ModelError::GgufMetadata`] for queries or keys that do not divide into heads.
     #[expect(clippy::type_complexity, reason = "name, shape and values have one use")]
     pub fn hf_tensors(
@@ -82,8 +81,8 @@ impl GgufFile {
         let [heads, kv_heads] = self.heads(architecture)?;
         let mut places = Vec::new();
         for name in self.tensor_names() {
-            if name == ROPE_FREQS {
-                self.refuse_rope_factors()?;
+            // Not a weight: the configuration says what it stands for.
+            if name == rope::FACTORS {
                 continue;
             }
             let place = architecture.to_hf(name).ok_or_else(|| ModelError::UnexpectedTensor {
@@ -146,11 +145,6 @@ impl GgufFile {
 
     fn refuse_unsupported(&self, architecture: &Architecture) -> Result<(), ModelError> {
         let refuse = |key: &str, value: &str| Err(ModelError::unsupported(self.path(), key, value));
-        let scaling = architecture.key("rope.scaling.type");
-        let kind = self.optional(&scaling, "text", Value::as_text)?;
-        if let Some(kind) = kind.filter(|&kind| kind != "none" && kind != "linear") {
-            return refuse(&scaling, kind);
-        }
         let number = |value: &Value| value.as_float().or(value.as_integer().map(|value| value as f64));
         for (key, neutral) in NEUTRAL {
             let key = architecture.key(key);
@@ -161,14 +155,22 @@ impl GgufFile {
         Ok(())
     }
 
-    fn refuse_rope_factors(&self) -> Result<(), ModelError> {
-        let (_, factors) = self.tensor_f32(ROPE_FREQS)?;
-        match factors.into_iter().find(|&factor| factor != 1.0) {
-            None => Ok(()),
-            Some(factor) => {
-                Err(ModelError::unsupported(self.path(), ROPE_FREQS, &format!("a rotary scaling by {factor}")))
-            }
+    /// What stretches the rotary frequencies, as `config.json` says it.
+    fn rope_scaling(&self, architecture: &Architecture, theta: f64, head_dim: usize) -> Result<Json, ModelError> {
+        let key = |rest: &str| architecture.key(&format!("rope.scaling.{rest}"));
+        let factor = self.optional(&key("factor"), "a float", Value::as_float)?.unwrap_or(1.0);
+        match self.optional(&key("type"), "text", Value::as_text)?.unwrap_or("linear") {
+            "none" => {}
+            "linear" if factor == 1.0 => {}
+            "linear" => return Ok(json!({"rope_type": "linear", "factor": shortest(factor)})),
+            other => return Err(ModelError::unsupported(self.path(), &key("type"), other)),
         }
+        if self.shape(rope::FACTORS).is_none() {
+            return Ok(Json::Null);
+        }
+        rope::scaling(&self.tensor_f32(rope::FACTORS)?.1, theta, head_dim).map_err(|factor| {
+            ModelError::unsupported(self.path(), rope::FACTORS, &format!("a rotary scaling by {factor}"))
+        })
     }
 }
 

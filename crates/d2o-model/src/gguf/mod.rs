@@ -10,6 +10,7 @@ mod hf;
 mod k_quants;
 mod quantize;
 mod reader;
+mod rope;
 mod rows;
 mod save;
 mod tensors;

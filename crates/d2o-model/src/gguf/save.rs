@@ -5,15 +5,15 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use super::architecture::{Architecture, Rows};
 use super::encoding::Encoding;
 use super::quantize::encode;
+use super::rope;
 use super::rows::by_neighbours;
 use super::vocabulary::Vocabulary;
 use super::writer::{Entry, Metadata, write_data, write_head};
-use crate::config::ModelConfig;
+use crate::config::{Family, LayerSpec, ModelConfig, RopeScaling};
 use crate::decoder::CausalLm;
 use crate::error::ModelError;
 use crate::save::file;
@@ -69,7 +69,7 @@ impl GgufDtype {
 /// The file is written aside, synced and then renamed, one tensor at a time.
 ///
 /// # Errors
-/// [`ModelError::GgufExport`] for an architecture that is not written, or a vocabulary larger than the embedding;
+/// [`ModelError::GgufExport`] for an architecture or an option of it that is not written, or a vocabulary larger than the embedding;
 /// [`ModelError::Range`] for a weight beyond what `dtype` holds; [`ModelError::Io`].
 pub fn save_gguf(
     model: &CausalLm,
@@ -80,7 +80,7 @@ pub fn save_gguf(
 ) -> Result<(), ModelError> {
     let config = model.config();
     let refuse = |reason: String| ModelError::GgufExport { path: path.to_path_buf(), reason };
-    let architecture = exported(config).map_err(refuse)?;
+    let architecture = architecture(config).map_err(refuse)?;
     let mut metadata = Metadata::default();
     metadata.text("general.architecture", architecture.name);
     metadata.text("general.type", "model");
@@ -90,11 +90,9 @@ pub fn save_gguf(
     describe(config, architecture, &mut metadata).map_err(refuse)?;
     vocabulary.describe(&mut metadata, config.vocab_size).map_err(refuse)?;
     let merged = model.merge_adapters();
-    let plan = hf_tensors(&merged)
-        .into_iter()
-        .map(|tensor| Planned::new(tensor, architecture, config, dtype))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(refuse)?;
+    let plan = hf_tensors(&merged).into_iter().map(|tensor| Planned::new(tensor, architecture, config, dtype));
+    let mut plan = plan.collect::<Result<Vec<_>, _>>().map_err(refuse)?;
+    plan.extend(config.ropes().iter().filter_map(rope::factors).map(Planned::factors));
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         file::create_dir(parent)?;
     }
@@ -104,17 +102,13 @@ pub fn save_gguf(
 fn write(path: &Path, aside: &Path, metadata: &Metadata, plan: Vec<Planned>) -> Result<(), ModelError> {
     let at = |source| file::at(path, source);
     let mut out = BufWriter::new(File::create(aside).map_err(at)?);
-    let (entries, tensors): (Vec<Entry>, Vec<_>) = plan.into_iter().map(|tensor| (tensor.entry, tensor.source)).unzip();
+    let (entries, sources): (Vec<Entry>, Vec<Source>) =
+        plan.into_iter().map(|tensor| (tensor.entry, tensor.source)).unzip();
     write_head(&mut out, metadata, &entries).map_err(at)?;
-    for (entry, (tensor, heads)) in entries.iter().zip(tensors) {
-        let values = tensor.values();
-        let values = match heads {
-            Some(heads) => by_neighbours(&tensor.shape, &values, heads).expect("a loaded model's heads are even"),
-            None => values,
-        };
-        let bytes = encode(entry.encoding, &values).map_err(|value| ModelError::Range {
+    for (entry, source) in entries.iter().zip(sources) {
+        let bytes = encode(entry.encoding, &source.values()).map_err(|value| ModelError::Range {
             path: path.to_path_buf(),
-            name: tensor.name.clone(),
+            name: entry.name.clone(),
             value,
             dtype: entry.encoding.name(),
         })?;
@@ -126,8 +120,26 @@ fn write(path: &Path, aside: &Path, metadata: &Metadata, plan: Vec<Planned>) -> 
 /// A tensor with its place in the file.
 struct Planned {
     entry: Entry,
-    /// The tensor, and the heads by which its rows are put in the file's order.
-    source: (HfTensor, Option<usize>),
+    source: Source,
+}
+
+/// Where a tensor's values come from.
+enum Source {
+    /// The model, its rows put in the file's order by this many heads.
+    Model(HfTensor, Option<usize>),
+    Computed(Vec<f32>),
+}
+
+impl Source {
+    fn values(&self) -> Vec<f32> {
+        match self {
+            Self::Model(tensor, None) => tensor.values(),
+            Self::Model(tensor, Some(heads)) => {
+                by_neighbours(&tensor.shape, &tensor.values(), *heads).expect("a loaded model's heads are even")
+            }
+            Self::Computed(values) => values.clone(),
+        }
+    }
 }
 
 impl Planned {
@@ -147,18 +159,30 @@ impl Planned {
         let encoding = dtype.of(&tensor.shape);
         let len = encoding.len(&tensor.shape).expect("a type that takes rows of any length");
         let entry = Entry { name: place.name, shape: tensor.shape.clone(), encoding, len };
-        Ok(Self { entry, source: (tensor, heads) })
+        Ok(Self { entry, source: Source::Model(tensor, heads) })
+    }
+
+    /// Divisors of the rotary frequencies.
+    fn factors(factors: Vec<f32>) -> Self {
+        let (name, shape, len) = (rope::FACTORS.to_owned(), vec![factors.len()], 4 * factors.len());
+        Self { entry: Entry { name, shape, encoding: Encoding::F32, len }, source: Source::Computed(factors) }
     }
 }
 
 /// The architecture of the file, or why there is none.
-fn exported(config: &ModelConfig) -> Result<&'static Architecture, String> {
-    let raw = config.raw();
-    let class = raw.pointer("/architectures/0").and_then(Json::as_str);
-    let kind = raw.get("model_type").and_then(Json::as_str);
-    let found =
-        class.and_then(Architecture::of_class).or_else(|| Architecture::named(kind.filter(|_| class.is_none())?));
-    found.ok_or_else(|| format!("{} has no form there yet", class.or(kind).unwrap_or("an unnamed architecture")))
+fn architecture(config: &ModelConfig) -> Result<&'static Architecture, String> {
+    let family = config.family;
+    let found = Architecture::of_family(family).ok_or_else(|| format!("{family:?} is not written in that form"))?;
+    if config.layers.iter().any(|layer| layer.window.is_some()) {
+        return Err(format!("the architecture {} there has no sliding window", found.name));
+    }
+    // llama.cpp leaves every fourth layer of SmolLM3 unturned, and no layer of the others.
+    let turned = |index: usize| family != Family::SmolLm3 || (index + 1) % 4 != 0;
+    let differs = |(index, layer): (usize, &LayerSpec)| layer.rope.is_some() != turned(index);
+    match config.layers.iter().enumerate().position(differs) {
+        Some(index) => Err(format!("the architecture {} there turns other layers than layer {index}", found.name)),
+        None => Ok(found),
+    }
 }
 
 /// What decides how the tensors are computed with.
@@ -167,7 +191,7 @@ fn describe(config: &ModelConfig, architecture: &Architecture, metadata: &mut Me
         ("vocab_size", config.vocab_size),
         ("context_length", config.max_position_embeddings),
         ("embedding_length", config.hidden_size),
-        ("block_count", config.layers),
+        ("block_count", config.layers.len()),
         ("feed_forward_length", config.intermediate_size),
         ("attention.head_count", config.heads),
         ("attention.head_count_kv", config.kv_heads),
@@ -179,7 +203,17 @@ fn describe(config: &ModelConfig, architecture: &Architecture, metadata: &mut Me
         let number = u32::try_from(number).map_err(|_| format!("{key} {number} is beyond 32 bits"))?;
         metadata.u32(&architecture.key(key), number);
     }
-    metadata.f32(&architecture.key("rope.freq_base"), config.rope_theta as f32);
-    metadata.f32(&architecture.key("attention.layer_norm_rms_epsilon"), config.rms_norm_eps as f32);
+    for rope in config.ropes() {
+        metadata.f32(&architecture.key("rope.freq_base"), rope.theta as f32);
+        match rope.scaling {
+            RopeScaling::None | RopeScaling::Llama3 { .. } => {}
+            RopeScaling::Linear { factor } => {
+                metadata.text(&architecture.key("rope.scaling.type"), "linear");
+                metadata.f32(&architecture.key("rope.scaling.factor"), factor as f32);
+            }
+            RopeScaling::LongRope { .. } => return Err("rotary scaling longrope is not written".to_owned()),
+        }
+    }
+    metadata.f32(&architecture.key("attention.layer_norm_rms_epsilon"), config.norm.epsilon as f32);
     Ok(())
 }

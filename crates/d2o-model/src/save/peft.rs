@@ -32,7 +32,7 @@ pub fn save_peft(model: &CausalLm, dir: &Path, base: &str) -> Result<(), ModelEr
         "lora_alpha": found.alpha,
         "lora_dropout": 0.0,
         "bias": "none",
-        "fan_in_fan_out": false,
+        "fan_in_fan_out": names::stored_as_here(model.config.family),
         "inference_mode": true,
         "target_modules": found.targets,
         "layers_to_transform": if all { Value::Null } else { json!(found.layers) },
@@ -56,21 +56,19 @@ impl Adapters {
     fn of(model: &CausalLm) -> Result<Self, ModelError> {
         let refuse = |reason: &str| Err(ModelError::Trainable { reason: reason.to_owned() });
         let mut found = Self { tensors: Vec::new(), rank: 0, alpha: 0.0, targets: Vec::new(), layers: Vec::new() };
-        for (index, layer) in model.layers.iter().enumerate() {
-            for (module, linear) in names::LINEARS.into_iter().zip(names::linears(layer)) {
-                let Some(adapter) = &linear.adapter else { continue };
-                if found.rank == 0 {
-                    (found.rank, found.alpha) = (adapter.rank(), adapter.alpha);
-                } else if (found.rank, found.alpha) != (adapter.rank(), adapter.alpha) {
-                    return refuse("the adapters differ in rank or alpha; export the merged model instead");
-                }
-                for (factor, param) in names::FACTORS.iter().zip([&adapter.a, &adapter.b]) {
-                    let name = adapter::tensor_name(&names::in_layer(index, module), factor);
-                    found.tensors.push(Encoded::new(HfTensor::linear(name, param.val()), Dtype::F32));
-                }
-                push_new(&mut found.targets, names::short(module));
-                push_new(&mut found.layers, index);
+        for (index, module, linear) in model.linears() {
+            let Some(adapter) = &linear.adapter else { continue };
+            if found.rank == 0 {
+                (found.rank, found.alpha) = (adapter.rank(), adapter.alpha);
+            } else if (found.rank, found.alpha) != (adapter.rank(), adapter.alpha) {
+                return refuse("the adapters differ in rank or alpha; export the merged model instead");
             }
+            for (factor, param) in names::FACTORS.iter().zip([&adapter.a, &adapter.b]) {
+                let name = adapter::tensor_name(&model.module_name(index, module), factor);
+                found.tensors.push(Encoded::new(HfTensor::linear(name, param.val()), Dtype::F32));
+            }
+            push_new(&mut found.targets, names::short(module));
+            push_new(&mut found.layers, index);
         }
         if found.tensors.is_empty() { refuse("the model has no adapters to save") } else { Ok(found) }
     }

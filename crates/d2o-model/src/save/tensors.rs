@@ -4,7 +4,8 @@ use burn::tensor::Tensor;
 
 use crate::decoder::CausalLm;
 use crate::layout::{transposed, values};
-use crate::names;
+use crate::names::{self, Names};
+use crate::norm::Norm;
 
 /// A tensor that is read from the device when its values are asked for.
 pub(crate) struct HfTensor {
@@ -53,19 +54,32 @@ impl HfTensor {
 
 /// All tensors of `model` but its adapters.
 pub(crate) fn hf_tensors(model: &CausalLm) -> Vec<HfTensor> {
-    let mut tensors = vec![HfTensor::matrix(names::EMBEDDING.to_owned(), model.embedding.val())];
+    let names = Names::of(model.config.family);
+    let mut tensors = vec![HfTensor::matrix(names.embedding.to_owned(), model.embedding.val())];
+    let positions = model.positions.iter().map(|held| HfTensor::matrix(names.positions.to_owned(), held.val()));
+    tensors.extend(positions);
     for (index, layer) in model.layers.iter().enumerate() {
-        let name = |module: &str| names::in_layer(index, &format!("{module}.weight"));
-        for (module, linear) in names::LINEARS.iter().zip(names::linears(layer)) {
-            tensors.push(HfTensor::linear(name(module), linear.weight.val()));
+        for (map, linear) in names::maps(&model.config).iter().zip(layer.linears()) {
+            let module = names.in_layer(index, map.module);
+            let (name, weight) = (format!("{module}.weight"), linear.weight.val());
+            tensors.push(match names::stored_as_here(model.config.family) {
+                true => HfTensor::matrix(name, weight),
+                false => HfTensor::linear(name, weight),
+            });
+            tensors.extend(linear.bias.as_ref().map(|bias| HfTensor::vector(format!("{module}.bias"), bias.val())));
         }
-        for (module, norm) in names::NORMS.iter().zip([&layer.attention_norm, &layer.mlp_norm]) {
-            tensors.push(HfTensor::vector(name(module), norm.weight.val()));
+        for ((module, _), norm) in names::norms(&model.config).iter().zip(layer.norms()) {
+            tensors.extend(of_norm(&names.in_layer(index, module), norm));
         }
     }
-    tensors.push(HfTensor::vector(names::FINAL_NORM.to_owned(), model.norm.weight.val()));
+    tensors.extend(of_norm(names.final_norm, &model.norm));
     if let Some(head) = &model.head {
         tensors.push(HfTensor::linear(names::HEAD.to_owned(), head.weight.val()));
     }
     tensors
+}
+
+fn of_norm(module: &str, norm: &Norm) -> impl Iterator<Item = HfTensor> {
+    let bias = norm.bias.as_ref().map(|bias| HfTensor::vector(format!("{module}.bias"), bias.val()));
+    [HfTensor::vector(format!("{module}.weight"), norm.weight.val())].into_iter().chain(bias)
 }

@@ -72,7 +72,7 @@ fn f32_comes_back_bit_by_bit() {
         assert_eq!(hidden(&loaded.model), hidden(&model));
         assert_eq!(loaded.gguf.unwrap(), vocabulary(TOKENS));
         assert_eq!(file.shape("output.weight").is_none(), tied);
-        assert_eq!(loaded.config.rope_theta, 500.0);
+        assert_eq!(loaded.config.ropes()[0].theta, 500.0);
     }
 }
 
@@ -140,8 +140,66 @@ fn a_weight_beyond_half_precision_is_named_and_leaves_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.gguf");
     let error = save_gguf(&model, &path, GgufDtype::F16, &vocabulary(TOKENS), "tiny").unwrap_err();
-    assert!(matches!(&error, ModelError::Range { name, dtype: "F16", .. } if name == "model.embed_tokens.weight"));
+    assert!(matches!(&error, ModelError::Range { name, dtype: "F16", .. } if name == "token_embd.weight"));
     assert!(error.to_string().contains("which is beyond F16"), "{error}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     save_gguf(&model, &path, GgufDtype::Bf16, &vocabulary(TOKENS), "tiny").unwrap();
+}
+
+/// A fixture that transformers made, with the options `changed` that GGUF has a form for.
+fn fixture(family: &str, changed: &[(&str, Value)]) -> CausalLm {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family);
+    let dir = tempfile::tempdir().unwrap();
+    let mut config: Value = serde_json::from_slice(&std::fs::read(from.join("config.json")).unwrap()).unwrap();
+    for (key, value) in changed {
+        config[*key] = value.clone();
+    }
+    std::fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
+    std::fs::copy(from.join("model.safetensors"), dir.path().join("model.safetensors")).unwrap();
+    load(dir.path(), &Device::flex()).unwrap().model
+}
+
+#[test]
+fn families_come_back_as_they_were() {
+    let everywhere = [("use_sliding_window", json!(false)), ("layer_types", Value::Null)];
+    let every_fourth = [&everywhere[..], &[("no_rope_layers", json!([1, 1, 1, 0]))]].concat();
+    let unbounded = [("sliding_window", Value::Null), ("layer_types", Value::Null)];
+    for (family, changed) in [
+        ("tiny-llama", &[][..]),
+        ("tiny-llama-tied", &[]),
+        ("mistral", &unbounded),
+        ("qwen2", &everywhere),
+        ("qwen3", &[]),
+        ("smollm3", &every_fourth),
+    ] {
+        let original = fixture(family, changed);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        save_gguf(&original, &path, GgufDtype::F32, &vocabulary(10), family).unwrap();
+        let read = load(&path, &Device::flex()).unwrap().model;
+        let differences = hidden(&original).into_iter().zip(hidden(&read)).map(|(a, b)| (a - b).abs());
+        let worst = differences.fold(0f32, f32::max);
+        println!("parity\t{family}\thidden states through GGUF\t0\t{worst:e}\tflex");
+        // Nothing is rounded but the rotary base and epsilon, which both sides hold exactly.
+        assert_eq!(worst, 0.0, "{family}");
+    }
+}
+
+#[test]
+fn what_has_no_form_is_refused_by_name() {
+    for (family, reason) in [
+        ("gpt2", "Gpt2 is not written in that form"),
+        ("gemma2", "Gemma2 is not written in that form"),
+        ("phi3", "Phi3 is not written in that form"),
+        ("mistral", "the architecture llama there has no sliding window"),
+        ("smollm3", "the architecture smollm3 there has no sliding window"),
+        ("llama-biased", "has no name in the architecture llama"),
+    ] {
+        let model = fixture(family, &[]);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        let error = save_gguf(&model, &path, GgufDtype::F32, &vocabulary(10), family).unwrap_err();
+        assert!(error.to_string().ends_with(reason), "{family}: {error}");
+        assert!(error.hint().is_some() && !path.exists());
+    }
 }
