@@ -4,12 +4,14 @@ use anyhow::Result;
 
 use crate::arch;
 use crate::cargo::{cargo, succeed};
+use crate::interop::interop_if_ready;
 use crate::test::{SCOPE, test_in};
 
 /// The one crate that is looked at a second time, alone: what it makes optional, and without Burn beside it.
 const DATA: &[&str] = &["--package", "d2o-data", "--features", "parquet"];
 
-/// Format, architecture, lints, tests, documentation; stops at the first that fails.
+/// Format, architecture, lints, tests, documentation, and the checks from the other side where their environment is
+/// there; stops at the first that fails.
 pub(crate) fn check() -> Result<()> {
     succeed(&mut cargo(["fmt", "--all", "--check"]))?;
     arch::check()?;
@@ -18,7 +20,8 @@ pub(crate) fn check() -> Result<()> {
         test_in(scope, &[])?;
     }
     let mut documentation = cargo(["doc", "--no-deps"].iter().chain(SCOPE));
-    succeed(documentation.env("RUSTDOCFLAGS", "--deny warnings"))
+    succeed(documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    interop_if_ready()
 }
 
 fn lint(scope: &[&str]) -> Result<()> {

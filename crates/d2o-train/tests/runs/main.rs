@@ -1,5 +1,7 @@
 //! The command `d2o train` as a user runs it: on a tiny model, killed, interrupted, and misused.
 
 mod bad_input;
+mod interchange;
+mod refusals;
 mod survival;
 mod tiny;
