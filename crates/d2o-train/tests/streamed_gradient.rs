@@ -63,7 +63,7 @@ fn direct(model: &CausalLm, objective: &ObjectiveConfig, group: &TrainingGroup) 
         reference: floats(vec![group.rejected.reference]),
         tokens: floats(vec![group.rejected.ids.len() as f64]),
     };
-    let loss = objective.forward(&Group { anchors, rejected }).per_example.sum();
+    let loss = objective.forward(&Group::new(anchors, rejected)).per_example.sum();
     GradientsParams::from_grads(loss.backward(), model)
 }
 
