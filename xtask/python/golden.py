@@ -118,6 +118,22 @@ def all_losses(by_model):
     }
 
 
+def desensitised(tokens):
+    """Sums in which the tokens beyond the shorter answer's length count half (TRL's `ld_alpha` 0.5)."""
+    shared = [min(len(w), len(l)) for w, l in zip(tokens["chosen"], tokens["rejected"])]
+    of = lambda kind: [row[:n].sum() + 0.5 * row[n:].sum() for row, n in zip(tokens[kind], shared)]
+    return {kind: of(kind) for kind in ("chosen", "rejected")}
+
+
+def agreement(model, policy, row):
+    """WPO's weight of a pair: how probable both answers are, against the model's own draws."""
+    weight = 1.0
+    for kind in ("chosen", "rejected"):
+        log_probs, table = token_log_probs(model, policy, row["prompt"], row[kind])
+        weight *= (log_probs - (2 * table).logsumexp(-1)).mean().exp()
+    return weight
+
+
 def compare(trl, pairs):
     """Stops unless TRL's float32 agrees with the formulas; returns the worst relative difference."""
     worst = 0.0
@@ -152,6 +168,8 @@ def make(model, fast, examples, scratch):
         write_states(folder / "states.safetensors", model, exact["policy"], examples)
         measured = divergences(model, exact["policy"], exact["reference"], examples)
         record = all_losses(by_model)
+        record["desensitised"] = {name: desensitised(by_model[name]) for name in ("policy", "reference")}
+        record["agreement"] = [agreement(model, exact["policy"], row) for row in examples]
     trl = losses.trl_dpo(folder, fast, examples, scratch)
     kto = losses.trl_kto(folder, fast, data.ROWS, scratch)
     worst = compare(trl, record["pairs"])

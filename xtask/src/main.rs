@@ -4,6 +4,7 @@
 mod arch;
 mod cargo;
 mod check;
+mod parity;
 mod run;
 mod test;
 
@@ -29,7 +30,7 @@ enum Command {
     Fetch(Passed),
     /// Build `d2o` and run any of its commands.
     D2o(Passed),
-    /// Run all tests and say which were left out.
+    /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
     /// Everything a change has to pass: format, architecture, lints, tests, documentation.
     Check,

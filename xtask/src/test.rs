@@ -7,20 +7,28 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, describe};
+use crate::parity::{Records, VARIABLE};
 
 /// What is compiled everywhere: the same for lints, tests and documentation, so that Burn is compiled once.
 pub(crate) const SCOPE: &[&str] = &["--workspace"];
 
+/// Environment variable with the backend that tests compute on.
+const BACKEND: &str = "D2O_TEST_BACKEND";
+
 /// Runs the workspace's tests; `args` go to `cargo test`.
 pub(crate) fn test(args: &[OsString]) -> Result<()> {
-    test_in(SCOPE, args)
+    let records = Records::new()?;
+    let tested = test_in(SCOPE, args, &records);
+    print!("{}", records.table()?.text());
+    tested
 }
 
-/// Runs the tests of some packages.
-pub(crate) fn test_in(scope: &[&str], args: &[OsString]) -> Result<()> {
+/// Runs the tests of some packages; what they compare with reference implementations goes to `records`.
+pub(crate) fn test_in(scope: &[&str], args: &[OsString], records: &Records) -> Result<()> {
     let mut command = cargo(["test"].iter().chain(scope));
-    command.args(args).stdout(Stdio::piped());
-    let line = describe(&command);
+    command.args(args).env(VARIABLE, records.path()).stdout(Stdio::piped());
+    let backend = std::env::var(BACKEND).map_or_else(|_| String::new(), |name| format!("{BACKEND}={name} "));
+    let line = format!("{backend}{}", describe(&command));
     eprintln!("$ {line}");
     let mut child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
     let mut skipped = Vec::new();

@@ -34,7 +34,7 @@ impl Divergence {
                 let beyond = exponent.clone().sub_scalar(LARGEST_EXPONENT);
                 let beyond = beyond.clone() * negative(&beyond.clone().neg());
                 let capped = exponent - beyond.clone();
-                (capped.exp() * beyond.add_scalar(1.0)).div_scalar(rate)
+                (capped.exp() * beyond.add_scalar(1.0)).mul_scalar(1.0 / rate)
             }
         }
     }

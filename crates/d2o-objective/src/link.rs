@@ -38,7 +38,7 @@ impl Link {
             Self::Unbiased { smoothing } => {
                 let right = log_sigmoid(h.clone()).mul_scalar(smoothing - 1.0);
                 let wrong = log_sigmoid(h.neg()).mul_scalar(smoothing);
-                (right + wrong).div_scalar(1.0 - 2.0 * smoothing)
+                (right + wrong).mul_scalar(1.0 / (1.0 - 2.0 * smoothing))
             }
             Self::ReverseKl { smoothing } => {
                 let side = |x: Tensor<D>, share: f64| sigmoid(x.clone()) * log_sigmoid(x).sub_scalar(share.ln());
@@ -51,7 +51,7 @@ impl Link {
             }
             Self::Miss => sigmoid(h.neg()),
             Self::Modulated { tau } => {
-                let u = h.clone().div_scalar(tau);
+                let u = h.clone().mul_scalar(1.0 / tau);
                 let logistic = log_sigmoid(h.clone()) * sigmoid(u.clone().neg());
                 // One exponent for the product: exp(−h) alone overflows where σ(h/τ) is zero.
                 (log_sigmoid(u) - h).exp() - logistic
@@ -73,12 +73,12 @@ impl Link {
             Self::Hinge { margin } => open(&h.neg().add_scalar(margin)),
             Self::Miss => logistic_slope(h),
             Self::Modulated { tau } => {
-                let u = h.clone().div_scalar(tau);
+                let u = h.clone().mul_scalar(1.0 / tau);
                 let off = sigmoid(u.clone().neg());
                 let exponential = (log_sigmoid(u.clone()) - h.clone()).exp();
                 let logistic = sigmoid(h.clone().neg()) * off.clone();
-                let fading = log_sigmoid(h) * logistic_slope(u).div_scalar(tau);
-                logistic - fading + exponential * off.div_scalar(-tau).add_scalar(1.0)
+                let fading = log_sigmoid(h) * logistic_slope(u).mul_scalar(1.0 / tau);
+                logistic - fading + exponential * off.mul_scalar(-1.0 / tau).add_scalar(1.0)
             }
         }
     }

@@ -105,10 +105,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Single precision on the device under test.
     pub(crate) fn single() -> Self {
-        Self { device: Device::flex(), dtype: DType::F32 }
+        Self { device: crate::device::device(), dtype: DType::F32 }
     }
 
+    /// Double precision, which only the processor has.
     pub(crate) fn double() -> Self {
         Self { device: Device::flex(), dtype: DType::F64 }
     }
