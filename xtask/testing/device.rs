@@ -1,6 +1,6 @@
 //! Included by the tests of all crates with `#[path]`: the device that they compute on.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, DeviceKind};
 
 /// The backend that `D2O_TEST_BACKEND` names, `flex` where it names none.
 pub(crate) fn backend() -> String {
@@ -11,6 +11,7 @@ pub(crate) fn backend() -> String {
 pub(crate) fn device() -> Device {
     match backend().as_str() {
         "flex" => Device::flex(),
-        other => panic!("D2O_TEST_BACKEND={other}: tests know flex"),
+        "wgpu" => Device::wgpu(DeviceKind::DefaultDevice),
+        other => panic!("D2O_TEST_BACKEND={other}: tests know flex and wgpu"),
     }
 }

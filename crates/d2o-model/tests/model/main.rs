@@ -3,6 +3,9 @@
 
 mod broken;
 mod cached;
+#[path = "../../../../xtask/testing/device.rs"]
+#[allow(dead_code, reason = "only the parity table names the backend")]
+mod device;
 mod export;
 mod forward;
 mod gradients;

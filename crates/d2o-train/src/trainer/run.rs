@@ -162,11 +162,11 @@ impl Training<'_> {
         let figures = if self.objective.couples_groups() {
             accumulate_coupled(state.model(), &self.objective, &groups, scale, self.chunking, &mut sum)
         } else {
-            let mut one = |group: &&TrainingGroup| {
+            let one = |group: &&TrainingGroup| {
                 let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
                 group_figures(&self.objective, &scored)
             };
-            groups.iter().map(&mut one).collect()
+            groups.iter().map(one).collect()
         };
         let gradients = sum.take().expect("every group has a gradient");
         let (gradients, norm) = clip_global_norm(state.model(), gradients, self.max_grad_norm);

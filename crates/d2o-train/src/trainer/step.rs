@@ -100,13 +100,18 @@ pub(super) fn backward(
         let packed = Packed::new(&group.prompt, &responses[range.clone()], &device);
         let per_token = packed.token_log_probs(policy, chunking.head_rows);
         let tracked = match through {
-            Through::LogProb => packed.summed(per_token.clone()),
-            Through::Avoidance => packed.summed(log_one_minus_exp(per_token.clone())),
+            Through::LogProb => {
+                let summed = packed.summed(per_token);
+                scores.push(summed.clone().inner());
+                summed
+            }
+            Through::Avoidance => {
+                let avoided = packed.summed(log_one_minus_exp(per_token.clone()));
+                scores.push(packed.summed(per_token.inner()));
+                avoidance.push(avoided.clone().inner());
+                avoided
+            }
         };
-        if through == Through::Avoidance {
-            avoidance.push(tracked.clone().inner());
-        }
-        scores.push(packed.summed(per_token.inner()));
         let coefficients = coefficients.clone().slice([range]);
         let mut gradients = (tracked * coefficients).sum().backward();
         sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);

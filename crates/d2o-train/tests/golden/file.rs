@@ -7,8 +7,17 @@ use d2o_model::{CausalLm, Trainable, load};
 use d2o_train::trainer::group::{Response, TrainingGroup};
 use serde_json::Value;
 
-use crate::device::{backend, device};
 use crate::parity::Parity;
+
+/// The backend that `D2O_TEST_BACKEND` names, `flex` where it names none.
+fn backend() -> String {
+    std::env::var("D2O_TEST_BACKEND").unwrap_or_else(|_| "flex".to_owned())
+}
+
+/// Its device, untracked.
+fn device() -> Device {
+    d2o_train::device::open(&backend()).unwrap()
+}
 
 pub(crate) struct Golden {
     pub(crate) family: &'static str,
@@ -50,8 +59,7 @@ impl Golden {
     pub(crate) fn policy(&self) -> CausalLm {
         let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../d2o-model/tests/fixtures");
         let base = load(&fixtures.join(format!("golden-{}", self.family)).join("policy"), &device()).unwrap().model;
-        let autodiff: Device = device().autodiff();
-        base.train_on(&Trainable::All {}, 0, &autodiff).unwrap()
+        base.train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap()
     }
 
     pub(crate) fn groups(&self, anchors: Anchors) -> Vec<TrainingGroup> {

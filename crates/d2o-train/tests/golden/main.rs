@@ -1,8 +1,6 @@
 //! Whole steps against torch in float64: gradients through the packed, streamed layout, three AdamW steps
 //! of the real loop, learning-rate schedules. `tests/fixtures/golden/README.md` says what is in the files.
 
-#[path = "../../../../xtask/testing/device.rs"]
-mod device;
 mod file;
 #[path = "../../../../xtask/testing/parity.rs"]
 mod parity;

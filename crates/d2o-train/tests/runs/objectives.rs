@@ -20,9 +20,7 @@ fn write_run(world: &World, name: &str, objective: &str, train: &str) {
 
 /// Runs the file `NAME.toml` into `NAME` and returns the gradient norms of its steps.
 fn train(world: &World, name: &str) -> Vec<f64> {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_d2o"));
-    let file = world.path(&format!("{name}.toml"));
-    let output = command.arg("train").arg("--config").arg(file).arg("--out").arg(world.path(name)).output().unwrap();
+    let output = world.train_file(&format!("{name}.toml"), name, &[]).output().unwrap();
     assert!(output.status.success(), "{name}: {}", said(&output));
     let text = fs::read_to_string(world.path(name).join("events.jsonl")).unwrap();
     let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -66,8 +64,7 @@ fn every_schedule_trains_from_a_run_file() {
         }
     }
     write_run(&world, "wrong.toml", "kind = \"d2o\"", "schedule = \"sine\"");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_d2o"));
-    let output = command.args(["train", "--config"]).arg(world.path("wrong.toml")).output().unwrap();
+    let output = world.train_file("wrong.toml", "wrong", &[]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("sine"), "{}", said(&output));
 }

@@ -40,8 +40,14 @@ impl World {
             })
             .collect();
         fs::write(world.path("rows.jsonl"), rows.join("\n")).unwrap();
-        fs::write(world.path("run.toml"), RUN.replace("DIR", &world.dir.path().display().to_string())).unwrap();
+        fs::write(world.path("run.toml"), world.run_file()).unwrap();
         world
+    }
+
+    /// The run file, on the backend under test.
+    fn run_file(&self) -> String {
+        let backend = std::env::var("D2O_TEST_BACKEND").unwrap_or_else(|_| "flex".to_owned());
+        RUN.replace("DIR", &self.dir.path().display().to_string()).replace("BACKEND", &backend)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -50,8 +56,13 @@ impl World {
 
     /// The arguments of a run into `out`, more of them behind.
     pub(crate) fn train(&self, out: &str, more: &[&str]) -> Command {
+        self.train_file("run.toml", out, more)
+    }
+
+    /// The same for another run file.
+    pub(crate) fn train_file(&self, file: &str, out: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
-        command.arg("train").arg("--config").arg(self.path("run.toml")).arg("--out").arg(self.path(out)).args(more);
+        command.arg("train").arg("--config").arg(self.path(file)).arg("--out").arg(self.path(out)).args(more);
         command
     }
 
@@ -80,6 +91,8 @@ const RUN: &str = r#"
 seed = 3
 [model]
 path = "DIR/model"
+[device]
+backend = "BACKEND"
 [data]
 negatives = ["DIR/rows.jsonl"]
 held_out = 0.2
