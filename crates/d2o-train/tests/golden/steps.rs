@@ -155,6 +155,7 @@ fn trained(golden: &Golden) -> (CausalLm, Vec<(f64, f64)>) {
         max_grad_norm: number(&adamw["clip"]),
         chunking: CHUNKING,
         stop: StopRules::default(),
+        retain: None,
         watch: WatchSet::default(),
         watch_every: 1,
         log_every: 1,
