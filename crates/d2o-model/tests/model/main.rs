@@ -1,5 +1,5 @@
-//! The decoder against a scalar model written from the definition, against itself in other layouts,
-//! and against files that are wrong.
+//! The decoder against transformers and against a scalar model written from the definition, against itself
+//! in other layouts, and against files that are wrong.
 
 mod broken;
 mod cached;
@@ -7,9 +7,12 @@ mod cached;
 #[allow(dead_code, reason = "only the parity table names the backend")]
 mod device;
 mod export;
+mod families;
 mod forward;
+mod golden;
 mod gradients;
 mod lora;
+mod parity;
 mod placements;
 mod scalar;
 mod tiny;
