@@ -1,6 +1,7 @@
 //! Token ids and chat templates against transformers; `tests/fixtures/README.md` says what is in the files.
 
 #[path = "../../../xtask/testing/parity.rs"]
+#[allow(dead_code, reason = "each test program uses its own part")]
 mod parity;
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 //! is in the file.
 
 #[path = "../../../xtask/testing/parity.rs"]
+#[allow(dead_code, reason = "each test program uses its own part")]
 mod parity;
 
 use d2o_sampler::{Distribution, SamplerConfig};

@@ -4,6 +4,7 @@
 #[path = "../../../../xtask/testing/device.rs"]
 mod device;
 #[path = "../../../../xtask/testing/parity.rs"]
+#[allow(dead_code, reason = "each test program uses its own part")]
 mod parity;
 
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use parity::{Parity, worst_absolute};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
-const FAMILIES: &[&str] = &["llama"];
+const FAMILIES: &[&str] = &["llama", "gpt2"];
 /// Logits and log-probabilities of single tokens in `f32`, absolute.
 const TOLERANCE: f64 = 1e-4;
 /// Log-probabilities summed over an answer in `f32`, absolute, nats.
@@ -107,7 +108,7 @@ fn hidden_states_and_logits_are_those_of_float64() {
         let model = golden.model("policy");
         let at = Placement::causal(1, ids.len(), &device());
         let input = int(&ids, [1, ids.len()]);
-        let mut hidden = vec![model.embed(input.clone())];
+        let mut hidden = vec![model.embed(input.clone(), &at)];
         for layer in 0..model.layers_len() {
             hidden.push(model.run_layers(hidden[layer].clone(), layer..layer + 1, &at));
         }

@@ -4,7 +4,6 @@
 mod broken;
 mod cached;
 #[path = "../../../../xtask/testing/device.rs"]
-#[allow(dead_code, reason = "only the parity table names the backend")]
 mod device;
 mod export;
 mod families;
