@@ -45,13 +45,31 @@ impl ObjectiveConfig {
     /// The loss's linear terms; their sum is the loss, but for the part that [`curve`](Self::curve)
     /// holds. The first carries what the diagnostics show.
     pub(crate) fn terms(&self) -> Vec<Linear> {
-        let terms = match *self {
+        let terms = match self {
             Self::D2o { .. }
             | Self::Npo { .. }
             | Self::GradientAscent {}
             | Self::SimNpo { .. }
             | Self::Unlikelihood {}
             | Self::Sft {} => vec![self.of_groups()],
+            Self::Slic { .. } | Self::Kto { .. } | Self::Rpo { .. } | Self::Cpo { .. } | Self::CalDpo { .. } => {
+                self.of_sums()
+            }
+            Self::NcaPair { .. }
+            | Self::BcoPair { .. }
+            | Self::SppoHard { .. }
+            | Self::ApoZero { .. }
+            | Self::ApoDown { .. } => self.of_sides(),
+            Self::Orpo { .. } => vec![likelihood(1.0)],
+            Self::Dpop { .. } | Self::Aot { .. } | Self::AotUnpaired { .. } | Self::FDpo { .. } => Vec::new(),
+            _ => vec![self.of_pairs()],
+        };
+        terms.into_iter().filter(|term| term.scale != 0.0).collect()
+    }
+
+    /// The terms of an objective that adds something to a preference.
+    fn of_sums(&self) -> Vec<Linear> {
+        match *self {
             Self::Slic { delta, lambda } => vec![
                 Linear { operand: Operand::Policy, ..margin(1.0, Link::Hinge { margin: delta }) },
                 Linear { anchor: Summed(1.0), ..likelihood(lambda) },
@@ -64,11 +82,18 @@ impl ObjectiveConfig {
             Self::Cpo { beta, nll_weight } => {
                 vec![Linear { operand: Operand::Policy, ..margin(beta, LOGISTIC) }, likelihood(nll_weight)]
             }
-            Self::Orpo { .. } => vec![likelihood(1.0)],
             Self::CalDpo { beta } => {
-                let square = |term: Linear| Linear { scale: 0.5, link: Link::Square { target: 0.5 / beta }, ..term };
-                vec![margin(1.0, LOGISTIC), square(on_anchors(1.0, LOGISTIC)), square(on_rejected(-1.0, LOGISTIC))]
+                let link = Link::Square { target: 0.5 / beta };
+                let half = |term: Linear| Linear { scale: 0.5, ..term };
+                vec![margin(1.0, LOGISTIC), half(on_anchors(1.0, link)), half(on_rejected(-1.0, link))]
             }
+            _ => unreachable!("only for objectives of several terms"),
+        }
+    }
+
+    /// The terms of an objective that judges rejected answer and anchors apart; the rejected answer's first.
+    fn of_sides(&self) -> Vec<Linear> {
+        match *self {
             Self::NcaPair { beta } => vec![
                 Linear { scale: 0.5, ..on_rejected(-beta, LOGISTIC) },
                 on_anchors(beta, LOGISTIC),
@@ -81,10 +106,8 @@ impl ObjectiveConfig {
             }
             Self::ApoZero { beta } => vec![on_rejected(-beta, Link::Miss), on_anchors(beta, Link::Miss)],
             Self::ApoDown { beta } => vec![margin(beta, Link::Miss), on_anchors(-beta, Link::Miss)],
-            Self::Dpop { .. } | Self::Aot { .. } | Self::AotUnpaired { .. } | Self::FDpo { .. } => Vec::new(),
-            _ => vec![self.of_pairs()],
-        };
-        terms.into_iter().filter(|term| term.scale != 0.0).collect()
+            _ => unreachable!("only for objectives that judge the two sides"),
+        }
     }
 
     /// The only term of an objective whose mean over anchors is inside the link.

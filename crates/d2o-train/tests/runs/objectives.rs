@@ -7,24 +7,11 @@ use safetensors::SafeTensors;
 
 use crate::tiny::{World, said};
 
-/// The world's run file with another objective, two steps, and the drafts of the run in `first`.
-fn write_run(world: &World, name: &str, objective: &str, train: &str) {
-    let text = fs::read_to_string(world.path("run.toml")).unwrap();
-    let before = text.find("[objective]").unwrap();
-    let after = text.find("[train]").unwrap();
-    let store = format!("store = {:?}", world.path("first").join("anchors").display().to_string());
-    let head = text[..before].replace("redraws = 1", &format!("redraws = 1\n{store}"));
-    let rest = text[after..].replace("steps = 24", &format!("steps = 2\n{train}"));
-    fs::write(world.path(name), format!("{head}[objective]\n{objective}\n{rest}")).unwrap();
-}
-
 /// Runs the file `NAME.toml` into `NAME` and returns the gradient norms of its steps.
 fn train(world: &World, name: &str) -> Vec<f64> {
     let output = world.train_file(&format!("{name}.toml"), name, &[]).output().unwrap();
     assert!(output.status.success(), "{name}: {}", said(&output));
-    let text = fs::read_to_string(world.path(name).join("events.jsonl")).unwrap();
-    let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    events.filter(|event| event["event"] == "step").map(|event| event["grad_norm"].as_f64().unwrap()).collect()
+    world.figures(name, "grad_norm")
 }
 
 /// How many tensors of the run's model differ from the base's.
@@ -40,7 +27,7 @@ fn every_kind_of_objective_trains_from_a_run_file() {
     let world = World::new();
     world.trained("first", &[]);
     for kind in ObjectiveConfig::KINDS {
-        write_run(&world, &format!("{kind}.toml"), &format!("kind = \"{kind}\""), "");
+        world.write_run(&format!("{kind}.toml"), &format!("kind = \"{kind}\""), "steps = 2");
         let norms = train(&world, kind);
         assert_eq!(norms.len(), 2, "{kind}");
         assert!(norms.iter().all(|norm| norm.is_finite() && *norm > 0.0), "{kind}: {norms:?}");
@@ -56,14 +43,14 @@ fn every_schedule_trains_from_a_run_file() {
     for schedule in ["constant", "linear", "cosine"] {
         for warmup in ["first_share", "zero"] {
             let name = format!("{schedule}-{warmup}");
-            let train_section = format!("schedule = \"{schedule}\"\nwarmup = \"{warmup}\"");
-            write_run(&world, &format!("{name}.toml"), "kind = \"d2o\"", &train_section);
+            let train_section = format!("steps = 2\nschedule = \"{schedule}\"\nwarmup = \"{warmup}\"");
+            world.write_run(&format!("{name}.toml"), "kind = \"d2o\"", &train_section);
             assert_eq!(train(&world, &name).len(), 2, "{name}");
             // Two warm-up steps; from zero the first changes nothing and the second does.
             assert_eq!(moved(&world, &name), 9, "{name}");
         }
     }
-    write_run(&world, "wrong.toml", "kind = \"d2o\"", "schedule = \"sine\"");
+    world.write_run("wrong.toml", "kind = \"d2o\"", "steps = 2\nschedule = \"sine\"");
     let output = world.train_file("wrong.toml", "wrong", &[]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("sine"), "{}", said(&output));

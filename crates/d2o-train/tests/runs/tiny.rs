@@ -50,6 +50,24 @@ impl World {
         RUN.replace("DIR", &self.dir.path().display().to_string()).replace("BACKEND", &backend)
     }
 
+    /// Writes a run file with another objective, other lines in place of the number of steps, and the drafts of
+    /// the run in `first`.
+    pub(crate) fn write_run(&self, name: &str, objective: &str, steps: &str) {
+        let text = self.run_file();
+        let (before, after) = (text.find("[objective]").unwrap(), text.find("[train]").unwrap());
+        let store = format!("redraws = 1\nstore = {:?}", self.path("first").join("anchors").display().to_string());
+        let head = text[..before].replace("redraws = 1", &store);
+        let rest = text[after..].replace("steps = 24", steps);
+        fs::write(self.path(name), format!("{head}[objective]\n{objective}\n{rest}")).unwrap();
+    }
+
+    /// A figure of every step of a run.
+    pub(crate) fn figures(&self, out: &str, name: &str) -> Vec<f64> {
+        let text = fs::read_to_string(self.path(out).join("events.jsonl")).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.filter(|event| event["event"] == "step").map(|event| event[name].as_f64().unwrap()).collect()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
