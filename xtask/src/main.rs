@@ -5,6 +5,7 @@ mod arch;
 mod cargo;
 mod check;
 mod interop;
+mod parity;
 mod run;
 mod test;
 
@@ -30,7 +31,7 @@ enum Command {
     Fetch(Passed),
     /// Build `d2o` and run any of its commands.
     D2o(Passed),
-    /// Run all tests and say which were left out.
+    /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
     /// Let transformers, PEFT, the `gguf` package and llama.cpp read what `d2o` writes; the first time, install them
     /// in a virtual environment below the target directory (several GB).

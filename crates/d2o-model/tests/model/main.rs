@@ -5,6 +5,8 @@ mod adapters;
 mod broken;
 mod cached;
 mod config;
+#[path = "../../../../xtask/testing/device.rs"]
+mod device;
 mod export;
 mod families;
 mod forward;

@@ -10,6 +10,7 @@ use super::{
     RunConfig, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
+use crate::trainer::schedule::{Decay, WarmUp};
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -79,6 +80,8 @@ impl Default for TrainSection {
             steps: 0,
             learning_rate: 5e-5,
             warmup_steps: 3,
+            warmup: WarmUp::FirstShare,
+            schedule: Decay::Cosine,
             final_lr_fraction: 0.1,
             weight_decay: 0.0,
             beta1: 0.9,

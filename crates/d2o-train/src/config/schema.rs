@@ -9,6 +9,7 @@ use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::anchors::instruction::Instruction;
+use crate::trainer::schedule::{Decay, WarmUp};
 
 /// Everything that decides what a run does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,7 +132,11 @@ pub struct TrainSection {
     pub learning_rate: f64,
     /// Steps of linear warm-up; 0 starts at the peak.
     pub warmup_steps: usize,
-    /// What the cosine falls to, as a share of the peak; 1 keeps it constant.
+    /// `first_share`: no step has rate zero; `zero`: the first one has, as in transformers.
+    pub warmup: WarmUp,
+    /// `constant`, `linear` or `cosine`: what follows the warm-up.
+    pub schedule: Decay,
+    /// What a line or cosine falls to, as a share of the peak; 1 keeps it constant.
     pub final_lr_fraction: f64,
     /// Decoupled weight decay; 0 is none.
     pub weight_decay: f64,

@@ -84,7 +84,9 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         schedule: Schedule {
             peak: config.learning_rate,
             warmup_steps: config.warmup_steps,
+            warmup: config.warmup,
             steps,
+            decay: config.schedule,
             final_fraction: config.final_lr_fraction,
         },
         adamw: AdamW {

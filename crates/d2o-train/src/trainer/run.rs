@@ -9,6 +9,7 @@ use d2o_model::CausalLm;
 use d2o_objective::ObjectiveConfig;
 
 use super::checkpoint::{Checkpoint, CheckpointState};
+use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
 use super::order::Order;
@@ -159,13 +160,17 @@ impl Training<'_> {
         let batch = self.order.step(state.step);
         let scale = 1.0 / batch.len() as f64;
         let mut sum = GradientSum::default();
-        let mut figures = Vec::with_capacity(batch.len());
-        let mut tokens = 0;
-        for group in batch.iter().map(|&index| &self.groups[index]) {
-            let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
-            figures.push(group_figures(&self.objective, &scored));
-            tokens += group.naive_tokens();
-        }
+        let groups: Vec<&TrainingGroup> = batch.iter().map(|&index| &self.groups[index]).collect();
+        let tokens: usize = groups.iter().map(|group| group.naive_tokens()).sum();
+        let figures = if self.objective.couples_groups() {
+            accumulate_coupled(state.model(), &self.objective, &groups, scale, self.chunking, &mut sum)
+        } else {
+            let one = |group: &&TrainingGroup| {
+                let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
+                group_figures(&self.objective, &scored)
+            };
+            groups.iter().map(one).collect()
+        };
         let retain = self.retain.as_ref();
         let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
         let gradients = sum.take().expect("every group has a gradient");
