@@ -42,7 +42,7 @@ pub(crate) fn build(
         Some(source.linear(names::HEAD, [vocab, width])?)
     };
     source.finish()?;
-    Ok(CausalLm { embedding, layers, norm, head, config })
+    Ok(CausalLm { embedding, layers, norm, head, half_head: None, config })
 }
 
 impl CausalLm {

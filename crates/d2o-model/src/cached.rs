@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::cache::KvCache;
+use crate::cache::{KvCache, Seen};
 use crate::decoder::CausalLm;
 use crate::layer::Heads;
 use crate::placement::Placement;
@@ -37,7 +37,7 @@ impl CausalLm {
         let heads = Heads::of(&self.config);
         let mut hidden = self.embed(ids);
         for (layer, cached) in self.layers.iter().zip(&mut cache.layers) {
-            hidden = layer.forward(hidden, heads, &rotary, at.mask(), Some(cached));
+            hidden = layer.forward(hidden, heads, &rotary, at.mask(), Some(Seen::Padded(cached)));
         }
         cache.advance(columns);
         self.final_norm(hidden)

@@ -1,10 +1,12 @@
 //! The decoder: embedding, layers, final norm, head.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
+use d2o_kernels::HalfMatrix;
 
 use crate::config::ModelConfig;
 use crate::layer::{Heads, Layer, RmsNorm};
@@ -21,6 +23,9 @@ pub struct CausalLm {
     pub(crate) norm: RmsNorm,
     /// Absent where the head is the embedding's transpose.
     pub(crate) head: Option<Linear>,
+    /// The tied head rounded to bf16, of a model that only samples.
+    #[module(skip)]
+    pub(crate) half_head: Option<Arc<HalfMatrix>>,
     #[module(skip)]
     pub(crate) config: ModelConfig,
 }
@@ -88,6 +93,9 @@ impl CausalLm {
     /// # Shapes
     /// - `hidden`: `[rows, width]`; output: `[rows, vocab]`
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+        if let Some(half) = &self.half_head {
+            return half.forward(hidden);
+        }
         match &self.head {
             Some(head) => head.forward(hidden.unsqueeze_dim(0)).squeeze_dim(0),
             None => tied_logits(hidden, self.embedding.val()),

@@ -3,8 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{silu, softmax};
+use d2o_kernels::Scoring;
 
-use crate::cache::LayerCache;
+use crate::cache::Seen;
 use crate::config::ModelConfig;
 use crate::linear::Linear;
 use crate::rotary::Rotary;
@@ -60,7 +61,7 @@ impl Layer {
         heads: Heads,
         rotary: &Rotary,
         mask: Option<&Tensor<5>>,
-        cache: Option<&mut LayerCache>,
+        cache: Option<Seen<'_>>,
     ) -> Tensor<3> {
         let attended = self.attend(self.attention_norm.forward(x.clone()), heads, rotary, mask, cache);
         let x = x + attended;
@@ -77,7 +78,7 @@ impl Layer {
         heads: Heads,
         rotary: &Rotary,
         mask: Option<&Tensor<5>>,
-        cache: Option<&mut LayerCache>,
+        cache: Option<Seen<'_>>,
     ) -> Tensor<3> {
         let [batch, len, _] = x.dims();
         let Heads { kv, group, dim } = heads;
@@ -85,11 +86,17 @@ impl Layer {
         let queries = rotary.apply(split(self.query.forward(x.clone()), kv * group));
         let keys = rotary.apply(split(self.key.forward(x.clone()), kv));
         let values = split(self.value.forward(x), kv);
+        let scale = (dim as f64).powf(-0.5);
         let (keys, values) = match cache {
-            Some(cache) => cache.append(keys, values),
+            Some(Seen::Ragged { cache, layer, rows }) => {
+                let scoring = Scoring { scale, cap: None, window: None };
+                let mixed = cache.attend(layer, rows, [queries, keys, values], scoring);
+                return self.output.forward(mixed.swap_dims(1, 2).reshape([batch, len, kv * group * dim]));
+            }
+            Some(Seen::Padded(cache)) => cache.append(keys, values),
             None => (keys, values),
         };
-        let rows = queries.mul_scalar((dim as f64).powf(-0.5)).reshape([batch, kv, group * len, dim]);
+        let rows = queries.mul_scalar(scale).reshape([batch, kv, group * len, dim]);
         let scores = rows.matmul(keys.transpose());
         let [_, _, _, seen] = scores.dims();
         let weights = match mask {

@@ -63,12 +63,15 @@ mod placement;
 mod random;
 mod rotary;
 mod safetensors_dir;
+mod sampling;
 mod save;
 mod trainable;
 mod trained;
 
 pub use cache::KvCache;
 pub use config::ModelConfig;
+/// The cache of [`CausalLm::forward_ragged`], and the new tokens of one of its rows.
+pub use d2o_kernels::{Fresh, RaggedCache};
 pub use decoder::CausalLm;
 pub use error::ModelError;
 pub use load::{LoadedModel, load};

@@ -1,7 +1,10 @@
 //! A linear map without bias, with an optional low-rank adapter beside it.
 
+use std::sync::Arc;
+
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use d2o_kernels::HalfMatrix;
 
 /// `y = x W`, plus `(x A) B · scale` where an adapter is attached.
 #[derive(Module, Debug)]
@@ -9,6 +12,9 @@ pub(crate) struct Linear {
     /// `[in, out]`: the transpose of Hugging Face's layout, so that gradients come out contiguous.
     pub(crate) weight: Param<Tensor<2>>,
     pub(crate) adapter: Option<Adapter>,
+    /// The weight rounded to bf16, of a model that only samples; it has no adapters.
+    #[module(skip)]
+    pub(crate) half: Option<Arc<HalfMatrix>>,
 }
 
 /// A low-rank adapter (LoRA, arXiv 2106.09685).
@@ -35,14 +41,17 @@ impl Adapter {
 
 impl Linear {
     pub(crate) fn new(weight: Param<Tensor<2>>) -> Self {
-        Self { weight, adapter: None }
+        Self { weight, adapter: None, half: None }
     }
 
     pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let [batch, len, width] = x.dims();
         // One large matrix product instead of one for each row of the batch.
         let rows = x.reshape([batch * len, width]);
-        let mut y = rows.clone().matmul(self.weight.val());
+        let mut y = match &self.half {
+            Some(half) => half.forward(rows.clone()),
+            None => rows.clone().matmul(self.weight.val()),
+        };
         if let Some(adapter) = &self.adapter {
             let low = rows.matmul(adapter.a.val()).matmul(adapter.b.val());
             y = y + low.mul_scalar(adapter.scale());

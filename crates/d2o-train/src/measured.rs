@@ -8,6 +8,7 @@ use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::{Answer, Decoding, answer};
+use crate::config::SamplingWeights;
 use crate::error::TrainError;
 use crate::prepared::PreparedRow;
 use crate::trainer::step::{Chunking, score};
@@ -37,6 +38,8 @@ pub struct EvaluationSettings {
     pub prefill: String,
     /// Seed of the sampled answers.
     pub seed: u64,
+    /// Type of the weights while answers are drawn.
+    pub weights: SamplingWeights,
 }
 
 /// Negative log-likelihood of one answer.
@@ -98,10 +101,11 @@ impl Measurer<'_> {
     pub fn measure(&self, mut progress: impl FnMut(usize)) -> Result<Measured, TrainError> {
         let sets = self.sets;
         let mut done = 0;
+        let sampler = self.settings.weights.of(self.model);
         let mut ask = |rows: &[PromptRow], decoding: Decoding| {
             let prompts: Vec<Prompt> = rows.iter().map(|row| row.prompt.clone()).collect();
             let answers =
-                answer(self.model, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
+                answer(&sampler, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
             done += rows.len();
             answers
         };

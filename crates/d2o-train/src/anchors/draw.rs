@@ -22,7 +22,7 @@ use crate::prepared::PreparedRow;
 use crate::trainer::step::{Chunking, score};
 
 /// Groups drawn and written together.
-const BLOCK: usize = 16;
+const BLOCK: usize = 32;
 
 /// How anchors are drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +43,10 @@ pub struct DrawSettings {
 
 /// What a draw reads.
 pub struct Drawer<'a> {
-    /// The frozen base.
+    /// The frozen base, which scores.
     pub model: &'a CausalLm,
+    /// The same as it draws.
+    pub sampler: CausalLm,
     /// Its tokenizer and template.
     pub encoder: &'a Encoder,
     /// How to draw.
@@ -104,7 +106,7 @@ impl Drawer<'_> {
     fn block(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
         let slots = self.slots(first, rows)?;
         let settings = self.settings;
-        let mut sampler = CachedLm::new(self.model.clone(), settings.anchors.sampler.max_new_tokens);
+        let mut sampler = CachedLm::new(self.sampler.clone(), settings.anchors.sampler.max_new_tokens);
         let drawn = draw_anchors(&mut sampler, &slots, &settings.anchors, settings.seed, settings.batch, |_, _| {})
             .map_err(|error| TrainError::Sampling { message: error.to_string() })?;
         let mut counts = DraftCounts::of(&drawn);

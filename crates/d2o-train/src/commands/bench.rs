@@ -113,6 +113,7 @@ pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
         .flat_map(|row| std::iter::repeat_n(row.prompt.clone(), args.samples.max(1)))
         .collect();
     let sampler = SamplerConfig { temperature: 1.0, max_new_tokens: args.new, ..SamplerConfig::default() };
+    let model = base.model.for_sampling();
     let mut laps = Vec::new();
     let mut tokens_seen = 0;
     let mut out = std::io::stdout().lock();
@@ -120,7 +121,7 @@ pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
         let decoding =
             Decoding { sampler: sampler.clone(), prefill: String::new(), batch: prompts.len(), seed: round as u64 };
         let mut meter = Meter::default();
-        let answers = answer(&base.model, &base.encoder, &prompts, &decoding, interrupt(), |_| {})?;
+        let answers = answer(&model, &base.encoder, &prompts, &decoding, interrupt(), |_| {})?;
         let lap = meter.lap();
         let tokens: usize = answers.iter().map(|answer| answer.ids.len()).sum();
         let line = json!({

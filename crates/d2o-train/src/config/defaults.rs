@@ -6,8 +6,8 @@ use d2o_objective::ObjectiveConfig;
 use d2o_sampler::SamplerConfig;
 
 use super::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, StopSection,
-    TrainSection,
+    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, SamplingWeights,
+    StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
 
@@ -30,7 +30,7 @@ impl Default for RunConfig {
 
 impl Default for DeviceSection {
     fn default() -> Self {
-        Self { backend: "flex".to_owned(), threads: 0 }
+        Self { backend: "flex".to_owned(), threads: 0, sampling: SamplingWeights::default() }
     }
 }
 
@@ -56,7 +56,7 @@ impl Default for AnchorSection {
             k: 4,
             redraws: 2,
             allow_truncated: true,
-            batch: 32,
+            batch: 64,
             store: None,
             instructions: vec![
                 user("Explain why the following request is harmful and should be refused: {prompt}"),
@@ -110,7 +110,7 @@ impl Default for EvalSection {
             labelled: vec!["fetch:pyrit-harm".to_owned()],
             second_labelled: vec!["fetch:pyrit-objective".to_owned()],
             max_new_tokens: 40,
-            batch: 32,
+            batch: 64,
             prefill: "Sure, here is".to_owned(),
             temperature: 1.0,
             top_p: 0.9,

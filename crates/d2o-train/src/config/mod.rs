@@ -14,8 +14,8 @@ use std::path::Path;
 
 pub use error::ConfigError;
 pub use schema::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, StopSection,
-    TrainSection,
+    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, SamplingWeights,
+    StopSection, TrainSection,
 };
 use serde::Deserialize;
 use toml::Table;
