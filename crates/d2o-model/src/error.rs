@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::config::Family;
+
 /// An error of this crate.
 #[non_exhaustive]
 #[derive(Debug, Error)]
@@ -163,8 +165,11 @@ impl ModelError {
             Self::MissingTensor { .. } | Self::UnexpectedTensor { .. } | Self::Shape { .. } => {
                 "config.json and weights must come from the same model"
             }
+            Self::Unsupported { option, .. } if option == "architectures" || option == "model_type" => {
+                return Some(format!("supported are {}", Family::classes()));
+            }
             Self::Unsupported { .. } => {
-                "supported are Llama-family decoders: LlamaForCausalLM with plain rotary embedding"
+                "nothing is computed approximately: use a model without this option, or the file that came with it"
             }
             Self::Dtype { .. } => "convert the weights to float32, float16 or bfloat16",
             Self::Trainable { .. } => "change `train.parameters`",

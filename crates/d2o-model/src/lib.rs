@@ -45,19 +45,24 @@
 //! # Ok::<(), d2o_model::ModelError>(())
 //! ```
 
+mod activation;
+mod attention;
 mod build;
 mod cache;
 mod cached;
 mod config;
 mod decoder;
 mod error;
+mod feed_forward;
 pub mod gguf;
+mod head;
 mod layer;
 mod layout;
 mod linear;
 mod load;
 mod lora;
 mod names;
+mod norm;
 mod numbers;
 mod placement;
 mod random;
@@ -69,7 +74,10 @@ mod trainable;
 mod trained;
 
 pub use cache::KvCache;
-pub use config::ModelConfig;
+pub use config::{
+    Activation, AttentionBias, AttentionInputs, AttentionSpec, Family, FeedForwardInputs, FeedForwardSpec, LayerSpec,
+    ModelConfig, NormKind, NormSpec, Positions, Rope, RopeScaling,
+};
 /// The cache of [`CausalLm::forward_ragged`], and the new tokens of one of its rows.
 pub use d2o_kernels::{Fresh, RaggedCache};
 pub use decoder::CausalLm;

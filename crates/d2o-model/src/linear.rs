@@ -1,4 +1,4 @@
-//! A linear map without bias, with an optional low-rank adapter beside it.
+//! A linear map, with an optional bias and an optional low-rank adapter beside it.
 
 use std::sync::Arc;
 
@@ -6,11 +6,13 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use d2o_kernels::HalfMatrix;
 
-/// `y = x W`, plus `(x A) B · scale` where an adapter is attached.
+/// `y = x W + b`, plus `(x A) B · scale` where an adapter is attached.
 #[derive(Module, Debug)]
 pub(crate) struct Linear {
     /// `[in, out]`: the transpose of Hugging Face's layout, so that gradients come out contiguous.
     pub(crate) weight: Param<Tensor<2>>,
+    /// `[out]`.
+    pub(crate) bias: Option<Param<Tensor<1>>>,
     pub(crate) adapter: Option<Adapter>,
     /// The weight rounded to bf16, of a model that only samples; it has no adapters.
     #[module(skip)]
@@ -40,8 +42,8 @@ impl Adapter {
 }
 
 impl Linear {
-    pub(crate) fn new(weight: Param<Tensor<2>>) -> Self {
-        Self { weight, adapter: None, half: None }
+    pub(crate) fn new(weight: Param<Tensor<2>>, bias: Option<Param<Tensor<1>>>) -> Self {
+        Self { weight, bias, adapter: None, half: None }
     }
 
     pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
@@ -52,6 +54,9 @@ impl Linear {
             Some(half) => half.forward(rows.clone()),
             None => rows.clone().matmul(self.weight.val()),
         };
+        if let Some(bias) = &self.bias {
+            y = y + bias.val().unsqueeze();
+        }
         if let Some(adapter) = &self.adapter {
             let low = rows.matmul(adapter.a.val()).matmul(adapter.b.val());
             y = y + low.mul_scalar(adapter.scale());

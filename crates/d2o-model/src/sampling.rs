@@ -7,8 +7,8 @@ use d2o_kernels::{CacheShape, Fresh, HalfMatrix, RaggedCache, is_plain};
 
 use crate::cache::Seen;
 use crate::decoder::CausalLm;
-use crate::layer::Heads;
-use crate::names;
+use crate::linear::Linear;
+use crate::placement::Placement;
 
 impl CausalLm {
     /// The same model for sampling: untracked, adapters folded in, and on the processor with linear maps
@@ -18,9 +18,9 @@ impl CausalLm {
     /// itself.
     pub fn for_sampling(&self) -> Self {
         let mut model = self.merge_adapters();
-        for linear in model.layers.iter_mut().flat_map(names::linears_mut).chain(&mut model.head) {
-            linear.half = HalfMatrix::of(&linear.weight.val(), false).map(Arc::new);
-        }
+        let round = |linear: &mut Linear| linear.half = HalfMatrix::of(&linear.weight.val(), false).map(Arc::new);
+        model.linears_mut().for_each(|(_, _, linear)| round(linear));
+        model.head.iter_mut().for_each(round);
         if model.head.is_none() {
             model.half_head = HalfMatrix::of(&model.embedding.val(), true).map(Arc::new);
         }
@@ -30,8 +30,8 @@ impl CausalLm {
     /// A cache for rows of different lengths. `None` where the model is tracked or not on the processor:
     /// [`new_cache`](Self::new_cache) serves everywhere.
     pub fn new_ragged_cache(&self) -> Option<RaggedCache> {
-        let heads = Heads::of(&self.config);
-        let shape = CacheShape { layers: self.layers.len(), kv_heads: heads.kv, dim: heads.dim };
+        let (kv_heads, dim) = (self.config.kv_heads, self.config.head_dim);
+        let shape = CacheShape { layers: self.layers.len(), kv_heads, dim };
         (self.tracked_device().is_none() && is_plain(&self.embedding.val())).then(|| RaggedCache::new(shape))
     }
 
@@ -52,13 +52,14 @@ impl CausalLm {
         let device = self.device();
         let place = |row: &Fresh| (0..row.tokens).map(|new| (cache.seen(row.slot) + new) as u32).collect::<Vec<_>>();
         let positions: Vec<u32> = rows.iter().flat_map(place).collect();
-        let rotary = self.rotary(&[positions], &device);
+        let at = Placement::unmasked(positions, &device);
+        let surroundings = self.unmasked(&at, &device);
         let int = |values: Vec<i64>| Tensor::<1, Int>::from_data(TensorData::from(values.as_slice()), &device);
         let ids = int(ids.iter().map(|&id| i64::from(id)).collect());
-        let mut hidden = self.embed(ids.reshape([1, tokens as i64]));
-        for (index, layer) in self.layers.iter().enumerate() {
+        let mut hidden = self.embed(ids.reshape([1, tokens as i64]), &at);
+        for (index, (layer, spec)) in self.layers.iter().zip(&self.config.layers).enumerate() {
             let seen = Seen::Ragged { cache, layer: index, rows };
-            hidden = layer.forward(hidden, Heads::of(&self.config), &rotary, None, Some(seen));
+            hidden = layer.forward(hidden, surroundings.sight(spec), Some(seen));
         }
         cache.advance(rows);
         let ends = rows.iter().scan(-1, |end, row| {

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::decoder::CausalLm;
 use crate::error::ModelError;
 use crate::layout::{transposed, values};
-use crate::names;
+use crate::names::{self, Names};
+use crate::norm::Norm;
 use file::Encoded;
 
 /// Type of exported weights.
@@ -103,18 +104,16 @@ pub fn save_peft(model: &CausalLm, dir: &Path, base: &str) -> Result<(), ModelEr
     let mut tensors = Vec::new();
     let (mut targets, mut layers) = (Vec::new(), Vec::new());
     let mut knobs = None;
-    for (index, layer) in model.layers.iter().enumerate() {
-        for (module, linear) in names::LINEARS.into_iter().zip(names::linears(layer)) {
-            let Some(adapter) = &linear.adapter else { continue };
-            let module_name = format!("base_model.model.{}", names::in_layer(index, module));
-            for (factor, param) in names::FACTORS.iter().zip([&adapter.a, &adapter.b]) {
-                let name = format!("{module_name}.{factor}.weight");
-                tensors.push(encode_linear(name, param.val(), Dtype::F32));
-            }
-            knobs = Some((adapter.rank(), adapter.alpha));
-            push_new(&mut targets, names::short(module));
-            push_new(&mut layers, index);
+    for (index, module, linear) in model.linears() {
+        let Some(adapter) = &linear.adapter else { continue };
+        let module_name = format!("base_model.model.{}", model.module_name(index, module));
+        for (factor, param) in names::FACTORS.iter().zip([&adapter.a, &adapter.b]) {
+            let name = format!("{module_name}.{factor}.weight");
+            tensors.push(encode_linear(name, param.val(), Dtype::F32));
         }
+        knobs = Some((adapter.rank(), adapter.alpha));
+        push_new(&mut targets, names::short(module));
+        push_new(&mut layers, index);
     }
     let Some((rank, alpha)) = knobs else {
         let reason = "the model has no adapters to save".to_owned();
@@ -129,7 +128,7 @@ pub fn save_peft(model: &CausalLm, dir: &Path, base: &str) -> Result<(), ModelEr
         "lora_alpha": alpha,
         "lora_dropout": 0.0,
         "bias": "none",
-        "fan_in_fan_out": false,
+        "fan_in_fan_out": names::stored_as_here(model.config.family),
         "inference_mode": true,
         "target_modules": targets,
         "layers_to_transform": if all { Value::Null } else { json!(layers) },
@@ -146,22 +145,35 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 }
 
 fn encode_all(model: &CausalLm, dtype: Dtype) -> Vec<Encoded> {
-    let plain = |name: &str, tensor| encode_plain(name.to_owned(), tensor, dtype);
-    let mut tensors = vec![encode_plain(names::EMBEDDING.to_owned(), model.embedding.val(), dtype)];
+    let names = Names::of(model.config.family);
+    let matrix = |name: &str, tensor| encode_plain(name.to_owned(), tensor, dtype);
+    let mut tensors = vec![matrix(names.embedding, model.embedding.val())];
+    tensors.extend(model.positions.iter().map(|positions| matrix(names.positions, positions.val())));
     for (index, layer) in model.layers.iter().enumerate() {
-        let name = |module: &str| names::in_layer(index, &format!("{module}.weight"));
-        for (module, linear) in names::LINEARS.iter().zip(names::linears(layer)) {
-            tensors.push(encode_linear(name(module), linear.weight.val(), dtype));
+        for (map, linear) in names::maps(&model.config).iter().zip(layer.linears()) {
+            let module = names.in_layer(index, map.module);
+            let (name, weight) = (format!("{module}.weight"), linear.weight.val());
+            tensors.push(match names::stored_as_here(model.config.family) {
+                true => encode_plain(name, weight, dtype),
+                false => encode_linear(name, weight, dtype),
+            });
+            let bias = linear.bias.as_ref().map(|bias| encode_plain(format!("{module}.bias"), bias.val(), dtype));
+            tensors.extend(bias);
         }
-        for (module, norm) in names::NORMS.iter().zip([&layer.attention_norm, &layer.mlp_norm]) {
-            tensors.push(plain(&name(module), norm.weight.val()));
+        for ((module, _), norm) in names::norms(&model.config).iter().zip(layer.norms()) {
+            tensors.extend(encode_norm(&names.in_layer(index, module), norm, dtype));
         }
     }
-    tensors.push(plain(names::FINAL_NORM, model.norm.weight.val()));
+    tensors.extend(encode_norm(names.final_norm, &model.norm, dtype));
     if let Some(head) = &model.head {
         tensors.push(encode_linear(names::HEAD.to_owned(), head.weight.val(), dtype));
     }
     tensors
+}
+
+fn encode_norm(module: &str, norm: &Norm, dtype: Dtype) -> impl Iterator<Item = Encoded> {
+    let bias = norm.bias.as_ref().map(|bias| encode_plain(format!("{module}.bias"), bias.val(), dtype));
+    [encode_plain(format!("{module}.weight"), norm.weight.val(), dtype)].into_iter().chain(bias)
 }
 
 fn encode_plain<const D: usize>(name: String, tensor: Tensor<D>, dtype: Dtype) -> Encoded {
