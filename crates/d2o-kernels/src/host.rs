@@ -1,11 +1,11 @@
 //! Between Burn's tensors and slices: possible on the processor's backend, feature `flex`.
 
 #[cfg(feature = "flex")]
-pub use flex::is_plain;
+pub use flex::{is_here, is_plain};
 #[cfg(feature = "flex")]
 pub(crate) use flex::{tensor, values};
 #[cfg(not(feature = "flex"))]
-pub use nowhere::is_plain;
+pub use nowhere::{is_here, is_plain};
 #[cfg(not(feature = "flex"))]
 pub(crate) use nowhere::{tensor, values};
 
@@ -33,6 +33,17 @@ mod flex {
         tensor.dtype() == DType::F32 && matches!(tensor.clone().into_dispatch().kind, DispatchTensorKind::Flex(_))
     }
 
+    /// Whether this tensor is on the processor and of f32, tracked or not: what the kernels take.
+    pub fn is_here<const D: usize>(tensor: &Tensor<D>) -> bool {
+        tensor.dtype() == DType::F32
+            && match tensor.clone().into_dispatch().kind {
+                DispatchTensorKind::Flex(_) => true,
+                DispatchTensorKind::Autodiff(inner) => matches!(*inner, DispatchTensorKind::Flex(_)),
+                #[allow(unreachable_patterns)]
+                _ => false,
+            }
+    }
+
     /// The tensor's values, copied only if they do not lie row by row.
     ///
     /// # Panics
@@ -54,6 +65,11 @@ mod nowhere {
 
     /// Whether the values of this tensor can be had as a slice: without the feature `flex`, never.
     pub fn is_plain<const D: usize>(_: &Tensor<D>) -> bool {
+        false
+    }
+
+    /// Whether the kernels take this tensor: without the feature `flex`, none.
+    pub fn is_here<const D: usize>(_: &Tensor<D>) -> bool {
         false
     }
 

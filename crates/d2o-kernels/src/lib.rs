@@ -6,16 +6,31 @@
 //!
 //! All `unsafe` code of the workspace is here, each block with its reason.
 
+#[cfg(all(test, feature = "flex"))]
+mod agreement;
+mod attention;
 mod buffer;
+mod gated;
 mod half_linear;
+mod head;
 mod host;
 mod level;
 mod math;
+mod matrix;
+mod norm;
+#[cfg(feature = "flex")]
+mod ops;
 mod ragged;
 #[cfg(test)]
 mod testing;
+mod turn;
 
+pub use attention::{Heads, Span, Spans, span_attention, span_attention_composed};
+pub use gated::{swiglu, swiglu_composed};
 pub use half_linear::HalfMatrix;
-pub use host::is_plain;
+pub use head::{HeadLayout, token_log_probs, token_log_probs_composed};
+pub use host::{is_here, is_plain};
 pub use level::Level;
+pub use norm::{rms_norm, rms_norm_composed};
 pub use ragged::{CacheShape, Fresh, RaggedCache, Scoring};
+pub use turn::{Angles, rotate, rotate_composed};
