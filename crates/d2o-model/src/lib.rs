@@ -83,7 +83,7 @@ pub use d2o_kernels::{Fresh, RaggedCache};
 pub use decoder::CausalLm;
 pub use error::ModelError;
 pub use load::{LoadedModel, load};
-pub use placement::Placement;
+pub use placement::{PackedGroup, Placement};
 pub use save::{Dtype, save_hf, save_peft};
 pub use trainable::Trainable;
 

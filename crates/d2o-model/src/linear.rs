@@ -65,6 +65,12 @@ impl Linear {
         y.reshape([batch, len, out])
     }
 
+    /// The weight, if the map is a product with it and nothing else.
+    pub(crate) fn plain_weight(&self) -> Option<Tensor<2>> {
+        let plain = self.bias.is_none() && self.adapter.is_none() && self.half.is_none();
+        plain.then(|| self.weight.val())
+    }
+
     /// The weight with the adapter folded in, untracked.
     pub(crate) fn merged(&self) -> Tensor<2> {
         let weight = self.weight.val().without_autodiff();

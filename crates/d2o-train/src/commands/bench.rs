@@ -23,7 +23,8 @@ use crate::stages::run::HEAD_ROWS;
 use crate::trainer::gradients::{GradientSum, clip_global_norm};
 use crate::trainer::group::{Response, TrainingGroup};
 use crate::trainer::readings::{Readings, group_figures};
-use crate::trainer::step::{Chunking, accumulate, score};
+use crate::trainer::step::{Chunking, GroupPass, score};
+use crate::trainer::trunk::{Trunk, TrunkType};
 use crate::{device, fetch};
 
 /// One row of a benchmark file.
@@ -60,6 +61,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     let mut model = base.model.train_on(&trainable, 0, &device.autodiff())?;
     let mut optimizer = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.0).init();
+    let mut trunk = Trunk::new(&model, TrunkType::F32, args.trunk_mib);
     let mut laps = Vec::new();
     let mut tokens_seen = 0;
     let mut out = std::io::stdout().lock();
@@ -74,8 +76,10 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
                 refer(&base.model, &mut groups[index], chunking);
             }
             let group = &groups[index];
-            let scored = accumulate(&model, &objective, group, 1.0 / args.prompts as f64, chunking, &mut sum);
-            figures.push(group_figures(&objective, &scored));
+            let (policy, objective, scale) = (&model, &objective, 1.0 / args.prompts as f64);
+            let pass = GroupPass { policy, objective, group, index, scale, chunking };
+            let scored = pass.accumulate(&mut trunk, &mut sum);
+            figures.push(group_figures(objective, &scored));
             tokens += group.naive_tokens();
         }
         let gradients = sum.take().unwrap_or_default();

@@ -248,6 +248,9 @@ pub struct BenchStepArgs {
     /// Tokens in one forward pass at the most.
     #[arg(long, default_value_t = 1024)]
     pub tokens_per_chunk: usize,
+    /// Memory for what enters the first trained layer, MiB; 0 computes it at every step.
+    #[arg(long, default_value_t = 0)]
+    pub trunk_mib: usize,
 }
 
 /// Sampling to measure.

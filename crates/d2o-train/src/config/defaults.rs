@@ -10,6 +10,7 @@ use super::{
     RunConfig, SamplingWeights, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
+use crate::trainer::trunk::TrunkType;
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -85,7 +86,9 @@ impl Default for TrainSection {
             beta2: 0.999,
             epsilon: 1e-8,
             max_grad_norm: 1.0,
-            tokens_per_chunk: 768,
+            tokens_per_chunk: 1024,
+            trunk_mib: 1024,
+            trunk_type: TrunkType::default(),
             checkpoint_every: 10,
             keep_checkpoints: 2,
             log_every: 1,

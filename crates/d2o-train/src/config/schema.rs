@@ -7,6 +7,7 @@ use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::anchors::instruction::Instruction;
+use crate::trainer::trunk::TrunkType;
 
 /// Everything that decides what a run does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,6 +164,11 @@ pub struct TrainSection {
     pub max_grad_norm: f64,
     /// Tokens in one forward pass at the most, prompt included: bounds memory, changes no result.
     pub tokens_per_chunk: usize,
+    /// Memory for what enters the first trained layer, MiB: computed once for each group and read at every later
+    /// epoch; 0 keeps nothing.
+    pub trunk_mib: usize,
+    /// How that is kept: `f32` changes no bit, `bf16` takes half the memory.
+    pub trunk_type: TrunkType,
     /// Steps between two checkpoints; 0 writes only the last.
     pub checkpoint_every: usize,
     /// Checkpoints that stay on disk.

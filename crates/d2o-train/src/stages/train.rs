@@ -95,6 +95,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         },
         max_grad_norm: config.max_grad_norm,
         chunking: run.chunking(),
+        trunk: (config.trunk_type, config.trunk_mib),
         stop,
         retain: None,
         watch,
@@ -187,6 +188,8 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Re
     let mut train = config.train.clone();
     // How often to look and save changes no weight.
     (train.log_every, train.checkpoint_every, train.keep_checkpoints) = (1, 1, 1);
+    // Nor does how much is kept of what would be computed again, unless it is rounded.
+    train.trunk_mib = 0;
     let parts = serde_json::to_vec(&(
         &config.objective,
         &train,

@@ -11,4 +11,5 @@ pub mod run;
 pub mod schedule;
 pub mod step;
 pub mod stop;
+pub mod trunk;
 pub mod watch;

@@ -15,8 +15,9 @@ use super::order::Order;
 use super::readings::{Readings, StepFigures, group_figures};
 use super::retain::Retain;
 use super::schedule::Schedule;
-use super::step::{Chunking, accumulate};
+use super::step::{Chunking, GroupPass};
 use super::stop::{Reading, StopRules, StopState};
+use super::trunk::{Trunk, TrunkType};
 use super::watch::WatchSet;
 use crate::error::TrainError;
 use crate::events::{Event, Observers};
@@ -51,6 +52,8 @@ pub struct Training<'a> {
     pub max_grad_norm: f64,
     /// How groups are cut into forward passes.
     pub chunking: Chunking,
+    /// How what enters the first trained layer is kept, and in how many MiB.
+    pub trunk: (TrunkType, usize),
     /// What ends the run early.
     pub stop: StopRules,
     /// Ordinary prompts on which the policy is held to the base.
@@ -111,10 +114,12 @@ impl Training<'_> {
         interrupt: &AtomicBool,
     ) -> Result<Trained, TrainError> {
         let began = Instant::now();
+        let trunk = Trunk::new(&model, self.trunk.0, self.trunk.1);
         let mut state = State::new(model, self.optimizer());
         if let Some(checkpoint) = checkpoint {
             state = state.resume(&checkpoint)?;
         }
+        state.trunk = trunk;
         if self.stop.watches() && state.stop.base.is_none() {
             state.stop.base = Some(self.watch.measure(&state.model().frozen(), self.chunking));
         }
@@ -161,8 +166,12 @@ impl Training<'_> {
         let mut sum = GradientSum::default();
         let mut figures = Vec::with_capacity(batch.len());
         let mut tokens = 0;
-        for group in batch.iter().map(|&index| &self.groups[index]) {
-            let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
+        for &index in &batch {
+            let group = &self.groups[index];
+            let policy = state.model.as_ref().expect("the model is back after every update");
+            let (objective, chunking) = (&self.objective, self.chunking);
+            let pass = GroupPass { policy, objective, group, index, scale, chunking };
+            let scored = pass.accumulate(&mut state.trunk, &mut sum);
             figures.push(group_figures(&self.objective, &scored));
             tokens += group.naive_tokens();
         }
@@ -262,6 +271,7 @@ struct State {
     wall_s: f64,
     stop: StopState,
     readings: Readings,
+    trunk: Trunk,
     pending_tokens: Vec<usize>,
 }
 
@@ -275,6 +285,7 @@ impl State {
             wall_s: 0.0,
             stop: StopState::default(),
             readings: Readings::default(),
+            trunk: Trunk::default(),
             pending_tokens: Vec::new(),
         }
     }

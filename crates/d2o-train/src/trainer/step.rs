@@ -3,7 +3,10 @@
 //! For losses `f(h)` with `h` linear in the scores, `∇L = w · Σ_j c_j ∇s_j` with `c_j` known before
 //! and the one number `w` known after all scores. So the responses run forward and backward in
 //! packed chunks, `Σ_j c_j ∇s_j` grows in one buffer of the group, and the buffer enters the step's
-//! sum multiplied by `w`. This is the exact gradient, not an approximation.
+//! sum multiplied by `w`. This is the exact gradient, not an approximation. A group that fits into one
+//! chunk needs no buffer: its scores are known when its only backward begins.
+
+use std::ops::Range;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -12,7 +15,8 @@ use d2o_objective::{Group, ObjectiveConfig, Scored};
 
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
-use super::pack::{Packed, chunk_ranges};
+use super::pack::{Continuation, Packed, chunk_ranges};
+use super::trunk::Trunk;
 
 /// How a group is cut into forward passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,64 +39,143 @@ pub fn score(model: &CausalLm, prompt: &[u32], responses: &[&[u32]], chunking: C
     Tensor::cat(parts, 0)
 }
 
-/// Adds `scale · ∇L(group)` to `sum` and returns the group's scores, untracked.
-///
-/// `policy` is the tracked model. Objectives without a streamed form (see
-/// [`ObjectiveConfig::streaming`]) take one more forward pass for the scores; their gradient is as exact.
-pub fn accumulate(
-    policy: &CausalLm,
-    objective: &ObjectiveConfig,
-    group: &TrainingGroup,
-    scale: f64,
-    chunking: Chunking,
-    sum: &mut GradientSum,
-) -> Group {
-    let device = policy.device().without_autodiff();
-    let responses = group.responses();
-    let anchors = group.anchors.len();
-    if let Some(streaming) = objective.streaming(anchors) {
-        let coefficients = coefficients(group, &device, |index, tokens| {
-            let rule = if index < anchors { streaming.anchor } else { streaming.rejected };
-            rule.at(tokens)
-        });
-        let mut buffer = GradientSum::default();
-        let scores = backward(policy, group, &responses, coefficients, chunking, &mut buffer);
-        let group = scored(group, scores, &device);
-        let weight = objective.weight(&group).expect("a streamed objective has a weight");
-        if let Some(gradients) = buffer.take() {
-            sum.add_scaled(policy, gradients, Some(weight.mul_scalar(scale)));
+/// Consecutive pairs of prompt and response whose tokens stay within `budget`; at least one pair each.
+pub fn token_batches(pairs: &[(Vec<u32>, Vec<u32>)], budget: usize) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    let mut tokens = 0;
+    for (index, (prompt, response)) in pairs.iter().enumerate() {
+        let more = prompt.len() + response.len();
+        match batches.last_mut() {
+            Some(batch) if tokens + more <= budget => batch.end = index + 1,
+            _ => {
+                batches.push(index..index + 1);
+                tokens = 0;
+            }
         }
+        tokens += more;
+    }
+    batches
+}
+
+/// Summed log-probability of each response after its own prompt, untracked, nats, `[pairs]`.
+///
+/// All pairs run in one pass without padding, and what all prompts begin with (a template's system
+/// message) is computed once. `model` must be frozen.
+///
+/// # Panics
+/// If there is no pair, or a prompt or a response is empty.
+pub fn score_pairs(model: &CausalLm, pairs: &[(Vec<u32>, Vec<u32>)], chunking: Chunking) -> Tensor<1> {
+    let first = &pairs[0].0;
+    let common = |ids: &[u32]| ids.iter().zip(first).take_while(|(a, b)| a == b).count();
+    let shared = pairs.iter().map(|(prompt, _)| common(prompt)).min().unwrap_or(0);
+    let rests: Vec<Vec<u32>> =
+        pairs.iter().map(|(prompt, response)| [&prompt[shared..], response].concat()).collect();
+    let rows: Vec<Continuation<'_>> = rests
+        .iter()
+        .zip(pairs)
+        .map(|(ids, (prompt, _))| Continuation { ids, unscored: prompt.len() - shared })
+        .collect();
+    Packed::continuations(&first[..shared], &rows, &model.device()).log_probs(model, chunking.head_rows)
+}
+
+/// One group on its way through a step.
+pub struct GroupPass<'a> {
+    /// The tracked model.
+    pub policy: &'a CausalLm,
+    /// The loss.
+    pub objective: &'a ObjectiveConfig,
+    /// The group, and its place among all groups.
+    pub group: &'a TrainingGroup,
+    /// See `group`.
+    pub index: usize,
+    /// What the group's gradient is multiplied by.
+    pub scale: f64,
+    /// How it is cut into forward passes.
+    pub chunking: Chunking,
+}
+
+impl GroupPass<'_> {
+    /// Adds `scale · ∇L(group)` to `sum` and returns the group's scores, untracked.
+    ///
+    /// Objectives without a streamed form (see [`ObjectiveConfig::streaming`]) take one more forward pass
+    /// for the scores of a group in several chunks; their gradient is as exact.
+    pub fn accumulate(&self, trunk: &mut Trunk, sum: &mut GradientSum) -> Group {
+        let responses = self.group.responses();
+        let ranges = chunk_ranges(self.group.prompt.len(), &responses, self.chunking.tokens);
+        if ranges.len() == 1 {
+            return self.at_once(&responses, trunk, sum);
+        }
+        let device = self.policy.device().without_autodiff();
+        let anchors = self.group.anchors.len();
+        if let Some(streaming) = self.objective.streaming(anchors) {
+            let coefficients = coefficients(self.group, &device, |index, tokens| {
+                let rule = if index < anchors { streaming.anchor } else { streaming.rejected };
+                rule.at(tokens)
+            });
+            let mut buffer = GradientSum::default();
+            let scores = self.in_chunks(&responses, &ranges, coefficients, trunk, &mut buffer);
+            let group = scored(self.group, scores, &device);
+            let weight = self.objective.weight(&group).expect("a streamed objective has a weight");
+            if let Some(gradients) = buffer.take() {
+                sum.add_scaled(self.policy, gradients, Some(weight.mul_scalar(self.scale)));
+            }
+            group
+        } else {
+            let scores = score(&self.policy.frozen(), &self.group.prompt, &responses, self.chunking);
+            let first = scored(self.group, scores, &device);
+            let coefficients = slopes(self.objective, &first).mul_scalar(self.scale);
+            self.in_chunks(&responses, &ranges, coefficients, trunk, sum);
+            first
+        }
+    }
+
+    /// All responses in one forward and one backward pass.
+    fn at_once(&self, responses: &[&[u32]], trunk: &mut Trunk, sum: &mut GradientSum) -> Group {
+        let device = self.policy.device().without_autodiff();
+        let tracked = self.forward(responses, 0, trunk);
+        let group = scored(self.group, tracked.clone().inner(), &device);
+        let coefficients = slopes(self.objective, &group).mul_scalar(self.scale);
+        self.backward(tracked, coefficients, sum);
         group
-    } else {
-        let scores = score(&policy.frozen(), &group.prompt, &responses, chunking);
-        let first = scored(group, scores, &device);
-        let slopes = objective.score_gradients(&first);
-        let coefficients = Tensor::cat(vec![slopes.anchors.reshape([anchors as i64]), slopes.rejected], 0);
-        backward(policy, group, &responses, coefficients.mul_scalar(scale), chunking, sum);
-        first
+    }
+
+    /// Runs the responses chunk by chunk, adds `Σ_j c_j ∇s_j` to `sum` and returns the scores.
+    fn in_chunks(
+        &self,
+        responses: &[&[u32]],
+        ranges: &[Range<usize>],
+        coefficients: Tensor<1>,
+        trunk: &mut Trunk,
+        sum: &mut GradientSum,
+    ) -> Tensor<1> {
+        let scores = ranges.iter().enumerate().map(|(chunk, range)| {
+            let tracked = self.forward(&responses[range.clone()], chunk, trunk);
+            let scores = tracked.clone().inner();
+            self.backward(tracked, coefficients.clone().slice([range.clone()]), sum);
+            scores
+        });
+        Tensor::cat(scores.collect(), 0)
+    }
+
+    /// Tracked scores of one chunk's responses.
+    fn forward(&self, responses: &[&[u32]], chunk: usize, trunk: &mut Trunk) -> Tensor<1> {
+        let device = self.policy.device().without_autodiff();
+        let packed = Packed::new(&self.group.prompt, responses, &device);
+        let entering = trunk.entering(self.policy, &packed, self.index, chunk);
+        packed.log_probs_from(self.policy, trunk.first(), entering, self.chunking.head_rows)
+    }
+
+    fn backward(&self, tracked: Tensor<1>, coefficients: Tensor<1>, sum: &mut GradientSum) {
+        let mut gradients = (tracked * coefficients).sum().backward();
+        sum.add_scaled(self.policy, GradientsParams::from_module(&mut gradients, self.policy), None);
     }
 }
 
-/// Runs the responses chunk by chunk, adds `Σ_j c_j ∇s_j` to `sum` and returns the scores.
-fn backward(
-    policy: &CausalLm,
-    group: &TrainingGroup,
-    responses: &[&[u32]],
-    coefficients: Tensor<1>,
-    chunking: Chunking,
-    sum: &mut GradientSum,
-) -> Tensor<1> {
-    let device = policy.device().without_autodiff();
-    let mut scores = Vec::new();
-    for range in chunk_ranges(group.prompt.len(), responses, chunking.tokens) {
-        let packed = Packed::new(&group.prompt, &responses[range.clone()], &device);
-        let tracked = packed.log_probs(policy, chunking.head_rows);
-        let coefficients = coefficients.clone().slice([range]);
-        scores.push(tracked.clone().inner());
-        let mut gradients = (tracked * coefficients).sum().backward();
-        sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);
-    }
-    Tensor::cat(scores, 0)
+/// `∂L/∂s` of each response, the anchors first, `[k + 1]`.
+fn slopes(objective: &ObjectiveConfig, group: &Group) -> Tensor<1> {
+    let slopes = objective.score_gradients(group);
+    let [_, anchors] = slopes.anchors.dims();
+    Tensor::cat(vec![slopes.anchors.reshape([anchors as i64]), slopes.rejected], 0)
 }
 
 fn coefficients(group: &TrainingGroup, device: &Device, of: impl Fn(usize, usize) -> f64) -> Tensor<1> {
