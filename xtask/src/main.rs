@@ -4,6 +4,7 @@
 mod arch;
 mod cargo;
 mod check;
+mod compare;
 mod run;
 mod test;
 
@@ -31,6 +32,8 @@ enum Command {
     D2o(Passed),
     /// Run all tests and say which were left out.
     Test(Passed),
+    /// Run the same work in PyTorch and here, in turn, and print ratios.
+    Compare(compare::CompareArgs),
     /// Everything a change has to pass: format, architecture, lints, tests, documentation.
     Check,
     /// The invariants of docs/architecture.md that the dependency table shows.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Fetch(passed) => run::command("fetch", &passed.args),
         Command::D2o(passed) => run::d2o(&passed.args),
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Check => check::check().map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),
     };

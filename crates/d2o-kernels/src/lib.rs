@@ -4,7 +4,8 @@
 //! instructions that the machine has and parallel over rows, with the same bits for any number of
 //! threads; elsewhere the same functions are compositions of Burn's operations.
 //!
-//! All `unsafe` code of the workspace is here, each block with its reason.
+//! All `unsafe` code of the workspace is here, each block with its reason, but for the call that sets up the
+//! allocator in `d2o-train`.
 
 #[cfg(all(test, feature = "flex"))]
 mod agreement;
@@ -34,3 +35,8 @@ pub use level::Level;
 pub use norm::{rms_norm, rms_norm_composed};
 pub use ragged::{CacheShape, Fresh, RaggedCache, Scoring};
 pub use turn::{Angles, rotate, rotate_composed};
+
+/// The README's example, compiled with the crate's tests.
+#[cfg(all(doctest, feature = "flex"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

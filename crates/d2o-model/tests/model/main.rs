@@ -11,6 +11,7 @@ mod gradients;
 mod lora;
 mod parity;
 mod placements;
+mod sampling;
 mod scalar;
 mod tiny;
 mod tracking;
