@@ -7,6 +7,7 @@
 //! All `unsafe` code of the workspace is here, each block with its reason, but for the call that sets up the
 //! allocator in `d2o-train`.
 
+mod adamw;
 #[cfg(all(test, feature = "flex"))]
 mod agreement;
 mod attention;
@@ -26,6 +27,7 @@ mod ragged;
 mod testing;
 mod turn;
 
+pub use adamw::{AdamWStep, adamw, adamw_composed};
 pub use attention::{Heads, Span, Spans, span_attention, span_attention_composed};
 pub use gated::{swiglu, swiglu_composed};
 pub use half_linear::HalfMatrix;

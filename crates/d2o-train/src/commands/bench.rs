@@ -4,7 +4,6 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use burn::optim::AdamWConfig;
 use burn::tensor::Tensor;
 use d2o_data::{Encoder, Prompt, load_prompts};
 use d2o_model::{CausalLm, Trainable};
@@ -20,6 +19,7 @@ use crate::base::Base;
 use crate::durable::at;
 use crate::meter::{Meter, resident_mib};
 use crate::stages::run::HEAD_ROWS;
+use crate::trainer::adamw::AdamW;
 use crate::trainer::gradients::{GradientSum, clip_global_norm};
 use crate::trainer::group::{Response, TrainingGroup};
 use crate::trainer::readings::{Readings, group_figures};
@@ -70,7 +70,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         let groups = &groups[..args.prompts.min(groups.len())];
         return check::check(&mut out, &model, &objective, groups, Chunking { tokens: args.tokens_per_chunk, head_rows: HEAD_ROWS });
     }
-    let mut optimizer = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.0).init();
+    let mut optimizer = AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }.optimizer();
     let mut trunk = Trunk::new(&model, TrunkType::F32, args.trunk_mib);
     let mut laps = Vec::new();
     let mut tokens_seen = 0;

@@ -1,5 +1,6 @@
 //! The training step and the loop around it.
 
+pub mod adamw;
 pub mod checkpoint;
 pub mod gradients;
 pub mod group;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use d2o_model::CausalLm;
 use d2o_objective::ObjectiveConfig;
 
+use super::adamw::AdamW;
 use super::checkpoint::{Checkpoint, CheckpointState};
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
@@ -22,19 +23,6 @@ use super::watch::WatchSet;
 use crate::error::TrainError;
 use crate::events::{Event, Observers};
 use crate::meter::{Meter, resident_mib};
-
-/// AdamW's knobs (arXiv 1711.05101).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamW {
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub epsilon: f64,
-    /// Decoupled weight decay; 0 switches it off.
-    pub weight_decay: f64,
-}
 
 /// Everything that decides what a run computes.
 pub struct Training<'a> {
@@ -115,7 +103,7 @@ impl Training<'_> {
     ) -> Result<Trained, TrainError> {
         let began = Instant::now();
         let trunk = Trunk::new(&model, self.trunk.0, self.trunk.1);
-        let mut state = State::new(model, self.optimizer());
+        let mut state = State::new(model, self.adamw.optimizer());
         if let Some(checkpoint) = checkpoint {
             state = state.resume(&checkpoint)?;
         }
@@ -148,15 +136,6 @@ impl Training<'_> {
         }
         observers.emit(&Event::Finished { steps: state.step, wall_s: began.elapsed().as_secs_f64() })?;
         Ok(Trained { steps: state.step, stopped: state.stop.stopped.clone(), model: state.into_model() })
-    }
-
-    fn optimizer(&self) -> ModuleOptimizer {
-        AdamWConfig::new()
-            .with_beta_1(self.adamw.beta1 as f32)
-            .with_beta_2(self.adamw.beta2 as f32)
-            .with_epsilon(self.adamw.epsilon as f32)
-            .with_weight_decay(self.adamw.weight_decay as f32)
-            .init()
     }
 
     /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L + ∇ retain))`.
