@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cargo::{describe, root, succeed};
+use crate::interop;
 use crate::run::built;
 
 mod cases;
@@ -45,18 +46,18 @@ struct Figures {
 
 /// Makes models, runs all cases and prints a table of ratios.
 pub(crate) fn compare(args: &CompareArgs) -> Result<()> {
-    let work = root().join("target").join("compare");
+    let work = interop::target()?.join("compare");
     fs::create_dir_all(&work)?;
     let python = match &args.python {
         Some(python) => python.clone(),
-        None => environment(&work)?,
+        None => interop::python()?,
     };
     let d2o = built(None)?;
     println!("| vocab | case | wall, s: theirs / ours = ratio | CPU, s | peak, MB |\n|---|---|---|---|---|");
     for &vocab in &args.vocab {
         let place = work.join(format!("v{vocab}"));
         if !place.join("long.jsonl").exists() {
-            let mut make = script(&python, "make.py");
+            let mut make = script(&python, "compare_model.py");
             succeed(make.arg("--out").arg(&place).args(["--vocab", &vocab.to_string()]))?;
         }
         let wanted = |case: &&Case| args.only.as_ref().is_none_or(|only| case.name.contains(only.as_str()));
@@ -142,22 +143,6 @@ fn script(python: &Path, name: &str) -> Command {
     let mut command = Command::new(python);
     command.arg(root().join("xtask").join("python").join(name));
     command
-}
-
-/// A virtual environment below `target/` with what the scripts need; made once for each list of needs.
-fn environment(work: &Path) -> Result<PathBuf> {
-    let venv = work.join("venv");
-    let python = if cfg!(windows) { venv.join("Scripts/python.exe") } else { venv.join("bin/python") };
-    let needs = root().join("xtask").join("python").join("requirements.txt");
-    let wanted = fs::read_to_string(&needs)?;
-    let mark = venv.join("installed.txt");
-    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
-    }
-    succeed(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&needs))?;
-    fs::write(mark, wanted)?;
-    Ok(python)
 }
 
 #[cfg(test)]

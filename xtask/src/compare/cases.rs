@@ -36,7 +36,7 @@ const STEP: &[&str] = &["bench", "step", "--k", "8", "--prompts", "4", "--steps"
 pub(super) const ALL: &[Case] = &[
     Case {
         name: "D²O step against naive layout, live reference",
-        script: "step.py",
+        script: "compare_step.py",
         theirs: &["--layout", "naive", "--reference", "live"],
         ours: STEP,
         rows: "rows.jsonl",
@@ -44,7 +44,7 @@ pub(super) const ALL: &[Case] = &[
     },
     Case {
         name: "D²O step against prefix layout by hand, stored reference",
-        script: "step.py",
+        script: "compare_step.py",
         theirs: &["--layout", "prefix", "--reference", "stored"],
         ours: STEP,
         rows: "rows.jsonl",
@@ -52,7 +52,7 @@ pub(super) const ALL: &[Case] = &[
     },
     Case {
         name: "DPO step against TRL, stored reference",
-        script: "trl_dpo.py",
+        script: "compare_trl_dpo.py",
         theirs: &["--batch", "8"],
         ours: &["bench", "step", "--pairs", "--prompts", "8", "--steps", "3", "--warmup", "1"],
         rows: "rows.jsonl",
@@ -60,7 +60,7 @@ pub(super) const ALL: &[Case] = &[
     },
     Case {
         name: "sampling 16 × 128 against transformers",
-        script: "generate.py",
+        script: "compare_generate.py",
         theirs: &["--how", "transformers", "--batch", "16", "--new", "128"],
         ours: &["bench", "generate", "--batch", "16", "--new", "128"],
         rows: "rows.jsonl",
@@ -68,7 +68,7 @@ pub(super) const ALL: &[Case] = &[
     },
     Case {
         name: "sampling 16 × 128 against a loop by hand",
-        script: "generate.py",
+        script: "compare_generate.py",
         theirs: &["--how", "loop", "--batch", "16", "--new", "128"],
         ours: &["bench", "generate", "--batch", "16", "--new", "128"],
         rows: "rows.jsonl",
@@ -76,7 +76,7 @@ pub(super) const ALL: &[Case] = &[
     },
     Case {
         name: "8 answers to each of 4 long prompts against transformers",
-        script: "generate.py",
+        script: "compare_generate.py",
         theirs: &["--how", "transformers", "--batch", "32", "--samples", "8", "--new", "128"],
         ours: &["bench", "generate", "--batch", "4", "--samples", "8", "--new", "128"],
         rows: "long.jsonl",

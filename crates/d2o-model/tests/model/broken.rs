@@ -178,7 +178,7 @@ fn options_that_are_not_computed_are_refused_by_name() {
         ("num_hidden_layers", json!(0), "`num_hidden_layers` is 0"),
         ("head_dim", json!(5), "`head_dim` is 5, an odd number"),
         ("head_dim", json!(u64::MAX / 2), "`head_dim` is 9223372036854775807, too wide for 4 heads"),
-        ("rope_theta", json!(-1.0), "`rope_theta` is -1"),
+        ("rope_parameters", json!({"rope_theta": -1.0}), "`rope_theta` is -1"),
     ];
     for (key, value, expected) in refused {
         let text = with_option(key, value);

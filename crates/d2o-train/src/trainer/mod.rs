@@ -2,6 +2,7 @@
 
 pub mod adamw;
 pub mod checkpoint;
+pub mod coupled;
 pub mod gradients;
 pub mod group;
 pub mod order;

@@ -129,19 +129,22 @@ impl Packed {
 
     /// Summed log-probability of each response, `s(y) = Σ_t log π(y_t | x, y_<t)`, nats, `[responses]`.
     pub fn log_probs(&self, model: &CausalLm, head_chunk: usize) -> Tensor<1> {
-        self.log_probs_from(model, 0, self.entering(model, 0), head_chunk)
+        self.summed(self.token_log_probs(model, head_chunk))
     }
 
-    /// The same from what enters layer `first`.
-    pub fn log_probs_from(
+    /// Per-token log-probabilities from what enters layer `first`, nats, `[targets]`.
+    pub fn token_log_probs_from(
         &self,
         model: &CausalLm,
         first: usize,
         entering: Tensor<3>,
         head_chunk: usize,
     ) -> Tensor<1> {
-        let hidden = self.predicting_hidden_from(model, first, entering);
-        let per_token = model.log_probs(hidden, self.targets(), head_chunk);
+        model.log_probs(self.predicting_hidden_from(model, first, entering), self.targets(), head_chunk)
+    }
+
+    /// Sums figures of single tokens, `[targets]`, over each response: `[responses]`.
+    pub fn summed(&self, per_token: Tensor<1>) -> Tensor<1> {
         self.membership.clone().matmul(per_token.unsqueeze_dim(1)).squeeze_dim(1)
     }
 }

@@ -10,6 +10,7 @@ use d2o_objective::ObjectiveConfig;
 
 use super::adamw::AdamW;
 use super::checkpoint::{Checkpoint, CheckpointState};
+use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
 use super::order::Order;
@@ -143,17 +144,20 @@ impl Training<'_> {
         let batch = self.order.step(state.step);
         let scale = 1.0 / batch.len() as f64;
         let mut sum = GradientSum::default();
-        let mut figures = Vec::with_capacity(batch.len());
-        let mut tokens = 0;
-        for &index in &batch {
-            let group = &self.groups[index];
-            let policy = state.model.as_ref().expect("the model is back after every update");
-            let (objective, chunking) = (&self.objective, self.chunking);
-            let pass = GroupPass { policy, objective, group, index, scale, chunking };
-            let scored = pass.accumulate(&mut state.trunk, &mut sum);
-            figures.push(group_figures(&self.objective, &scored));
-            tokens += group.naive_tokens();
-        }
+        let groups: Vec<&TrainingGroup> = batch.iter().map(|&index| &self.groups[index]).collect();
+        let tokens: usize = groups.iter().map(|group| group.naive_tokens()).sum();
+        let policy = state.model.as_ref().expect("the model is back after every update");
+        let (objective, chunking) = (&self.objective, self.chunking);
+        let figures = if objective.couples_groups() {
+            accumulate_coupled(policy, objective, &groups, scale, chunking, &mut sum)
+        } else {
+            let trunk = &mut state.trunk;
+            let mut one = |(&index, &group): (&usize, &&TrainingGroup)| {
+                let pass = GroupPass { policy, objective, group, index, scale, chunking };
+                group_figures(objective, &pass.accumulate(trunk, &mut sum))
+            };
+            batch.iter().zip(&groups).map(&mut one).collect()
+        };
         let retain = self.retain.as_ref();
         let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
         let gradients = sum.take().expect("every group has a gradient");

@@ -11,7 +11,7 @@ use std::ops::Range;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use d2o_model::CausalLm;
-use d2o_objective::{Group, ObjectiveConfig, Scored};
+use d2o_objective::{Group, ObjectiveConfig, Scored, log_one_minus_exp};
 
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
@@ -68,8 +68,7 @@ pub fn score_pairs(model: &CausalLm, pairs: &[(Vec<u32>, Vec<u32>)], chunking: C
     let first = &pairs[0].0;
     let common = |ids: &[u32]| ids.iter().zip(first).take_while(|(a, b)| a == b).count();
     let shared = pairs.iter().map(|(prompt, _)| common(prompt)).min().unwrap_or(0);
-    let rests: Vec<Vec<u32>> =
-        pairs.iter().map(|(prompt, response)| [&prompt[shared..], response].concat()).collect();
+    let rests: Vec<Vec<u32>> = pairs.iter().map(|(prompt, response)| [&prompt[shared..], response].concat()).collect();
     let rows: Vec<Continuation<'_>> = rests
         .iter()
         .zip(pairs)
@@ -100,75 +99,64 @@ impl GroupPass<'_> {
     /// Objectives without a streamed form (see [`ObjectiveConfig::streaming`]) take one more forward pass
     /// for the scores of a group in several chunks; their gradient is as exact.
     pub fn accumulate(&self, trunk: &mut Trunk, sum: &mut GradientSum) -> Group {
-        let responses = self.group.responses();
-        let ranges = chunk_ranges(self.group.prompt.len(), &responses, self.chunking.tokens);
-        if ranges.len() == 1 {
-            return self.at_once(&responses, trunk, sum);
+        let Self { policy, objective, group, index, scale, chunking } = *self;
+        let device = policy.device().without_autodiff();
+        let responses = group.responses();
+        let kept = (trunk, index);
+        if !objective.needs_avoidance() && chunk_ranges(group.prompt.len(), &responses, chunking.tokens).len() == 1 {
+            return self.at_once(&responses, kept, sum);
         }
-        let device = self.policy.device().without_autodiff();
-        let anchors = self.group.anchors.len();
-        if let Some(streaming) = self.objective.streaming(anchors) {
-            let coefficients = coefficients(self.group, &device, |index, tokens| {
+        let anchors = group.anchors.len();
+        if let Some(streaming) = objective.streaming(anchors) {
+            let coefficients = coefficients(group, &device, |index, tokens| {
                 let rule = if index < anchors { streaming.anchor } else { streaming.rejected };
                 rule.at(tokens)
             });
             let mut buffer = GradientSum::default();
-            let scores = self.in_chunks(&responses, &ranges, coefficients, trunk, &mut buffer);
-            let group = scored(self.group, scores, &device);
-            let weight = self.objective.weight(&group).expect("a streamed objective has a weight");
+            let through = if objective.needs_avoidance() { Through::Avoidance } else { Through::LogProb };
+            let weighed = (coefficients, through);
+            let (scores, avoidance) = backward(policy, group, &responses, weighed, chunking, kept, &mut buffer);
+            let rejected_avoidance = avoidance.map(|of_all| of_all.narrow(0, anchors, 1));
+            let group = Group { rejected_avoidance, ..scored(group, scores, &device) };
+            let weight = objective.weight(&group).expect("a streamed objective has a weight");
             if let Some(gradients) = buffer.take() {
-                sum.add_scaled(self.policy, gradients, Some(weight.mul_scalar(self.scale)));
+                sum.add_scaled(policy, gradients, Some(weight.mul_scalar(scale)));
             }
             group
         } else {
-            let scores = score(&self.policy.frozen(), &self.group.prompt, &responses, self.chunking);
-            let first = scored(self.group, scores, &device);
-            let coefficients = slopes(self.objective, &first).mul_scalar(self.scale);
-            self.in_chunks(&responses, &ranges, coefficients, trunk, sum);
+            let scores = score(&policy.frozen(), &group.prompt, &responses, chunking);
+            let first = scored(group, scores, &device);
+            let coefficients = slopes(objective, &first).mul_scalar(scale);
+            backward(policy, group, &responses, (coefficients, Through::LogProb), chunking, kept, sum);
             first
         }
     }
 
     /// All responses in one forward and one backward pass.
-    fn at_once(&self, responses: &[&[u32]], trunk: &mut Trunk, sum: &mut GradientSum) -> Group {
-        let device = self.policy.device().without_autodiff();
-        let tracked = self.forward(responses, 0, trunk);
-        let group = scored(self.group, tracked.clone().inner(), &device);
-        let coefficients = slopes(self.objective, &group).mul_scalar(self.scale);
-        self.backward(tracked, coefficients, sum);
-        group
-    }
-
-    /// Runs the responses chunk by chunk, adds `Σ_j c_j ∇s_j` to `sum` and returns the scores.
-    fn in_chunks(
-        &self,
-        responses: &[&[u32]],
-        ranges: &[Range<usize>],
-        coefficients: Tensor<1>,
-        trunk: &mut Trunk,
-        sum: &mut GradientSum,
-    ) -> Tensor<1> {
-        let scores = ranges.iter().enumerate().map(|(chunk, range)| {
-            let tracked = self.forward(&responses[range.clone()], chunk, trunk);
-            let scores = tracked.clone().inner();
-            self.backward(tracked, coefficients.clone().slice([range.clone()]), sum);
-            scores
-        });
-        Tensor::cat(scores.collect(), 0)
-    }
-
-    /// Tracked scores of one chunk's responses.
-    fn forward(&self, responses: &[&[u32]], chunk: usize, trunk: &mut Trunk) -> Tensor<1> {
+    fn at_once(&self, responses: &[&[u32]], (trunk, index): (&mut Trunk, usize), sum: &mut GradientSum) -> Group {
         let device = self.policy.device().without_autodiff();
         let packed = Packed::new(&self.group.prompt, responses, &device);
-        let entering = trunk.entering(self.policy, &packed, self.index, chunk);
-        packed.log_probs_from(self.policy, trunk.first(), entering, self.chunking.head_rows)
-    }
-
-    fn backward(&self, tracked: Tensor<1>, coefficients: Tensor<1>, sum: &mut GradientSum) {
+        let entering = trunk.entering(self.policy, &packed, index, 0);
+        let rows = self.chunking.head_rows;
+        let tracked = packed.summed(packed.token_log_probs_from(self.policy, trunk.first(), entering, rows));
+        let group = scored(self.group, tracked.clone().inner(), &device);
+        let coefficients = slopes(self.objective, &group).mul_scalar(self.scale);
         let mut gradients = (tracked * coefficients).sum().backward();
         sum.add_scaled(self.policy, GradientsParams::from_module(&mut gradients, self.policy), None);
+        group
     }
+}
+
+/// [`GroupPass::accumulate`] of a single group, with nothing kept.
+pub fn accumulate(
+    policy: &CausalLm,
+    objective: &ObjectiveConfig,
+    group: &TrainingGroup,
+    scale: f64,
+    chunking: Chunking,
+    sum: &mut GradientSum,
+) -> Group {
+    GroupPass { policy, objective, group, index: 0, scale, chunking }.accumulate(&mut Trunk::default(), sum)
 }
 
 /// `∂L/∂s` of each response, the anchors first, `[k + 1]`.
@@ -178,6 +166,53 @@ fn slopes(objective: &ObjectiveConfig, group: &Group) -> Tensor<1> {
     Tensor::cat(vec![slopes.anchors.reshape([anchors as i64]), slopes.rejected], 0)
 }
 
+/// Which sum over a response's tokens the coefficients multiply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Through {
+    /// `s = Σ_t log p_t`.
+    LogProb,
+    /// `u = Σ_t log(1 − p_t)`.
+    Avoidance,
+}
+
+/// Runs the responses chunk by chunk, adds `Σ_j c_j ∇s_j` (or `∇u_j`) to `sum` and returns the scores `s`,
+/// with `u` where the gradient goes through it.
+pub(super) fn backward(
+    policy: &CausalLm,
+    group: &TrainingGroup,
+    responses: &[&[u32]],
+    (coefficients, through): (Tensor<1>, Through),
+    chunking: Chunking,
+    (trunk, index): (&mut Trunk, usize),
+    sum: &mut GradientSum,
+) -> (Tensor<1>, Option<Tensor<1>>) {
+    let device = policy.device().without_autodiff();
+    let (mut scores, mut avoidance) = (Vec::new(), Vec::new());
+    for (chunk, range) in chunk_ranges(group.prompt.len(), responses, chunking.tokens).into_iter().enumerate() {
+        let packed = Packed::new(&group.prompt, &responses[range.clone()], &device);
+        let entering = trunk.entering(policy, &packed, index, chunk);
+        let per_token = packed.token_log_probs_from(policy, trunk.first(), entering, chunking.head_rows);
+        let tracked = match through {
+            Through::LogProb => {
+                let summed = packed.summed(per_token);
+                scores.push(summed.clone().inner());
+                summed
+            }
+            Through::Avoidance => {
+                let avoided = packed.summed(log_one_minus_exp(per_token.clone()));
+                scores.push(packed.summed(per_token.inner()));
+                avoidance.push(avoided.clone().inner());
+                avoided
+            }
+        };
+        let coefficients = coefficients.clone().slice([range]);
+        let mut gradients = (tracked * coefficients).sum().backward();
+        sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);
+    }
+    let avoidance = (!avoidance.is_empty()).then(|| Tensor::cat(avoidance, 0));
+    (Tensor::cat(scores, 0), avoidance)
+}
+
 fn coefficients(group: &TrainingGroup, device: &Device, of: impl Fn(usize, usize) -> f64) -> Tensor<1> {
     let values: Vec<f32> =
         group.responses().iter().enumerate().map(|(index, ids)| of(index, ids.len()) as f32).collect();
@@ -185,19 +220,19 @@ fn coefficients(group: &TrainingGroup, device: &Device, of: impl Fn(usize, usize
 }
 
 /// The operands of the objective, from the policy's scores `[k + 1]` and the stored reference's.
-fn scored(group: &TrainingGroup, scores: Tensor<1>, device: &Device) -> Group {
+pub(super) fn scored(group: &TrainingGroup, scores: Tensor<1>, device: &Device) -> Group {
     let k = group.anchors.len();
     let floats = |values: Vec<f32>| Tensor::<1>::from_data(TensorData::from(values.as_slice()), device);
-    Group {
-        anchors: Scored {
+    Group::new(
+        Scored {
             policy: scores.clone().narrow(0, 0, k).reshape([1, k as i64]),
             reference: floats(group.anchors.iter().map(|a| a.reference as f32).collect()).reshape([1, k as i64]),
             tokens: floats(group.anchors.iter().map(|a| a.ids.len() as f32).collect()).reshape([1, k as i64]),
         },
-        rejected: Scored {
+        Scored {
             policy: scores.narrow(0, k, 1),
             reference: floats(vec![group.rejected.reference as f32]),
             tokens: floats(vec![group.rejected.ids.len() as f32]),
         },
-    }
+    )
 }

@@ -4,7 +4,7 @@ import argparse
 import tempfile
 import warnings
 
-from shared import Laps, limit_threads, rows
+from compare_shared import Laps, limit_threads, rows
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--model", required=True)

@@ -7,7 +7,7 @@ against it, and projects response positions only. `--reference live` computes th
 
 import argparse
 
-from shared import Laps, limit_threads, rows
+from compare_shared import Laps, limit_threads, rows
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--model", required=True)

@@ -6,7 +6,7 @@ draw the same number of tokens.
 
 import argparse
 
-from shared import Laps, limit_threads, rows
+from compare_shared import Laps, limit_threads, rows
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--model", required=True)
