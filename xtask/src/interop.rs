@@ -63,8 +63,17 @@ pub(crate) fn interop_if_ready() -> Result<()> {
     Ok(())
 }
 
+/// The environment's Python, installed unless it is there.
+pub(crate) fn python() -> Result<PathBuf> {
+    let environment = Environment::below(&target()?);
+    if !environment.is_ready() {
+        environment.install()?;
+    }
+    Ok(environment.python())
+}
+
 /// The workspace's target directory.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec()?;
     Ok(metadata.target_directory.into_std_path_buf())
 }

@@ -4,6 +4,7 @@
 mod arch;
 mod cargo;
 mod check;
+mod compare;
 mod interop;
 mod parity;
 mod run;
@@ -33,6 +34,8 @@ enum Command {
     D2o(Passed),
     /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
+    /// Run the same work in PyTorch and here, in turn, and print ratios.
+    Compare(compare::CompareArgs),
     /// Let transformers, PEFT, the `gguf` package and llama.cpp read what `d2o` writes; the first time, install them
     /// in a virtual environment below the target directory (several GB).
     Interop(interop::InteropArgs),
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Fetch(passed) => run::command("fetch", &passed.args),
         Command::D2o(passed) => run::d2o(&passed.args),
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),
         Command::Check => check::check().map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),

@@ -48,5 +48,8 @@ impl FeedForward {
 
 /// `act(gate) · up`; with SiLU this is SwiGLU (arXiv 2002.05202).
 pub(crate) fn gated(activation: Activation, gate: Tensor<3>, up: Tensor<3>) -> Tensor<3> {
-    activation.apply(gate) * up
+    match activation {
+        Activation::Silu => d2o_kernels::swiglu(gate, up),
+        other => other.apply(gate) * up,
+    }
 }

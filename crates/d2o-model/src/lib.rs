@@ -69,6 +69,7 @@ mod placement;
 mod random;
 mod rotary;
 mod safetensors_dir;
+mod sampling;
 mod save;
 mod trainable;
 mod trained;
@@ -79,10 +80,12 @@ pub use config::{
     Activation, AttentionBias, AttentionInputs, AttentionSpec, Family, FeedForwardInputs, FeedForwardSpec, LayerSpec,
     ModelConfig, NormKind, NormSpec, Positions, Rope, RopeScaling,
 };
+/// The cache of [`CausalLm::forward_ragged`], and the new tokens of one of its rows.
+pub use d2o_kernels::{Fresh, RaggedCache};
 pub use decoder::CausalLm;
 pub use error::ModelError;
 pub use load::{LoadedModel, load};
-pub use placement::Placement;
+pub use placement::{PackedGroup, Placement};
 pub use safetensors_dir::weight_files;
 pub use save::{Dtype, save_hf, save_peft};
 pub use trainable::Trainable;

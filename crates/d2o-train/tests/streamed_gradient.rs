@@ -7,7 +7,8 @@ use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
 use d2o_objective::{Group, ObjectiveConfig, Scored};
 use d2o_train::trainer::gradients::{GradientSum, clip_global_norm};
 use d2o_train::trainer::group::{Response, TrainingGroup};
-use d2o_train::trainer::step::{Chunking, accumulate, score};
+use d2o_train::trainer::step::{Chunking, GroupPass, score, score_pairs, token_batches};
+use d2o_train::trainer::trunk::{Trunk, TrunkType};
 use serde_json::json;
 
 /// The device under test.
@@ -94,7 +95,9 @@ fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
 
 fn streamed(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, scale: f64) -> Vec<f32> {
     let mut sum = GradientSum::default();
-    accumulate(model, objective, &group(), scale, Chunking { tokens, head_rows: 3 }, &mut sum);
+    let (group, chunking) = (group(), Chunking { tokens, head_rows: 3 });
+    let pass = GroupPass { policy: model, objective, group: &group, index: 0, scale, chunking };
+    pass.accumulate(&mut Trunk::new(model, TrunkType::F32, 0), &mut sum);
     values(model, &sum.take().unwrap())
 }
 
@@ -131,12 +134,59 @@ fn the_scale_multiplies_and_sums_add_up() {
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     let once = streamed(&model, &objective, 1000, 1.0);
     let mut sum = GradientSum::default();
+    let (policy, objective, group) = (&model, &objective, &group());
+    let pass =
+        GroupPass { policy, objective, group, index: 0, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
     for _ in 0..2 {
-        accumulate(&model, &objective, &group(), 0.5, Chunking { tokens: 1000, head_rows: 64 }, &mut sum);
+        pass.accumulate(&mut Trunk::default(), &mut sum);
     }
     for (a, b) in values(&model, &sum.take().unwrap()).iter().zip(&once) {
         assert!((a - b).abs() <= 1e-6 + 1e-4 * b.abs(), "{a} {b}");
     }
+}
+
+#[test]
+fn a_kept_trunk_changes_no_bit() {
+    let model = model().train_on(&Trainable::LastLayers { layers: 1 }, 0, &Device::flex().autodiff()).unwrap();
+    let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
+    for tokens in [9, 1000] {
+        let fresh = streamed(&model, &objective, tokens, 1.0);
+        let mut trunk = Trunk::new(&model, TrunkType::F32, 1);
+        // The first pass fills it, the second reads it; then without room for anything.
+        for _ in 0..2 {
+            assert_eq!(with_trunk(&model, &objective, tokens, &mut trunk), fresh);
+        }
+        assert_eq!(with_trunk(&model, &objective, tokens, &mut Trunk::new(&model, TrunkType::F32, 0)), fresh);
+        let rounded = with_trunk(&model, &objective, tokens, &mut Trunk::new(&model, TrunkType::Bf16, 1));
+        let largest = fresh.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+        assert!(rounded != fresh && rounded.iter().zip(&fresh).all(|(a, b)| (a - b).abs() < 0.1 * largest));
+    }
+}
+
+fn with_trunk(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, trunk: &mut Trunk) -> Vec<f32> {
+    let mut sum = GradientSum::default();
+    let (group, chunking) = (group(), Chunking { tokens, head_rows: 3 });
+    let pass = GroupPass { policy: model, objective, group: &group, index: 0, scale: 1.0, chunking };
+    pass.accumulate(trunk, &mut sum);
+    values(model, &sum.take().unwrap())
+}
+
+#[test]
+fn pairs_in_one_pass_score_as_alone() {
+    let model = model();
+    let chunking = Chunking { tokens: 1000, head_rows: 2 };
+    // Two prompts that begin alike, and one that differs at once.
+    let pairs = vec![(vec![1, 2, 3, 4], vec![5, 6, 7]), (vec![1, 2, 9], vec![8]), (vec![1, 2], vec![3, 4])];
+    for pairs in [&pairs[..], &[(vec![7, 2], vec![3]), (vec![1, 2], vec![3])]] {
+        let together = score_pairs(&model, pairs, chunking).into_data();
+        for ((prompt, response), score) in pairs.iter().zip(together.iter::<f32>()) {
+            let alone: f32 = separate(&model, prompt, response).into_scalar();
+            assert!((alone - score).abs() < 1e-4, "{alone} {score}");
+        }
+    }
+    // 4 + 3 and 3 + 1 tokens make 11; 4 more exceed 14.
+    assert_eq!(token_batches(&pairs, 14), [0..2, 2..3]);
+    assert_eq!(token_batches(&pairs, 1).len(), 3);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod interop;
 mod lora;
 mod parity;
 mod placements;
+mod sampling;
 mod scalar;
 mod tiny;
 mod tracking;

@@ -23,7 +23,7 @@ use crate::prepared::PreparedRow;
 use crate::trainer::step::{Chunking, score};
 
 /// Groups drawn and written together.
-const BLOCK: usize = 16;
+const BLOCK: usize = 32;
 
 /// How anchors are drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,8 +44,10 @@ pub struct DrawSettings {
 
 /// What a draw reads.
 pub struct Drawer<'a> {
-    /// The frozen base.
+    /// The frozen base, which scores.
     pub model: &'a CausalLm,
+    /// The same as it draws.
+    pub sampler: CausalLm,
     /// Its tokenizer and template.
     pub encoder: &'a Encoder,
     /// How to draw.
@@ -105,7 +107,7 @@ impl Drawer<'_> {
     fn block(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
         let slots = self.slots(first, rows)?;
         let settings = self.settings;
-        let mut sampler = CachedLm::new(self.model.clone(), settings.anchors.sampler.max_new_tokens);
+        let mut sampler = CachedLm::new(self.sampler.clone(), settings.anchors.sampler.max_new_tokens);
         let tokenizer = self.encoder.tokenizer();
         let declines = |_: &Slot, draft: &Draft| is_refusal(&tokenizer.decode(&draft.ids, true));
         let DrawSettings { anchors, seed, batch, .. } = settings;

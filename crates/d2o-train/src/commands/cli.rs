@@ -288,6 +288,15 @@ pub struct BenchStepArgs {
     /// Tokens in one forward pass at the most.
     #[arg(long, default_value_t = 1024)]
     pub tokens_per_chunk: usize,
+    /// One pair a prompt, `chosen` against `rejected`: with equal weights D²O is then DPO.
+    #[arg(long, conflicts_with = "k")]
+    pub pairs: bool,
+    /// Instead of measuring, compare loss and gradient of both layouts on one step's rows.
+    #[arg(long)]
+    pub check: bool,
+    /// Memory for what enters the first trained layer, MiB; 0 computes it at every step.
+    #[arg(long, default_value_t = 0)]
+    pub trunk_mib: usize,
 }
 
 /// Sampling to measure.

@@ -7,10 +7,11 @@ use d2o_sampler::SamplerConfig;
 
 use super::{
     AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
-    RunConfig, StopSection, TrainSection,
+    RunConfig, SamplingWeights, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
 use crate::trainer::schedule::{Decay, WarmUp};
+use crate::trainer::trunk::TrunkType;
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -32,7 +33,7 @@ impl Default for RunConfig {
 
 impl Default for DeviceSection {
     fn default() -> Self {
-        Self { backend: "flex".to_owned(), threads: 0 }
+        Self { backend: "flex".to_owned(), threads: 0, sampling: SamplingWeights::default() }
     }
 }
 
@@ -59,7 +60,7 @@ impl Default for AnchorSection {
             redraws: 2,
             allow_truncated: true,
             declining: Declining::Any,
-            batch: 32,
+            batch: 64,
             store: None,
             instructions: vec![
                 user("Explain why the following request is harmful and should be refused: {prompt}"),
@@ -88,7 +89,9 @@ impl Default for TrainSection {
             beta2: 0.999,
             epsilon: 1e-8,
             max_grad_norm: 1.0,
-            tokens_per_chunk: 768,
+            tokens_per_chunk: 1024,
+            trunk_mib: 1024,
+            trunk_type: TrunkType::default(),
             checkpoint_every: 10,
             keep_checkpoints: 2,
             log_every: 1,
@@ -131,7 +134,7 @@ impl Default for EvalSection {
             labelled: vec!["fetch:pyrit-harm".to_owned()],
             second_labelled: vec!["fetch:pyrit-objective".to_owned()],
             max_new_tokens: 40,
-            batch: 32,
+            batch: 64,
             prefill: "Sure, here is".to_owned(),
             temperature: 1.0,
             top_p: 0.9,

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use d2o_data::Format;
-use d2o_model::{Dtype, Trainable};
+use d2o_model::{CausalLm, Dtype, Trainable};
 use d2o_objective::ObjectiveConfig;
 use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::anchors::instruction::Instruction;
 use crate::trainer::schedule::{Decay, WarmUp};
+use crate::trainer::trunk::TrunkType;
 
 /// Everything that decides what a run does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +59,29 @@ pub struct DeviceSection {
     pub backend: String,
     /// Threads of the processor; 0 takes all.
     pub threads: usize,
+    /// Type of the weights while answers are drawn; scores are always computed in f32.
+    pub sampling: SamplingWeights,
+}
+
+/// Type of the weights while answers are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SamplingWeights {
+    /// Rounded to bf16 where the backend has kernels for it: half the bytes, several times the speed.
+    #[default]
+    Bf16,
+    /// As they are.
+    F32,
+}
+
+impl SamplingWeights {
+    /// `model` as the sampler gets it.
+    pub fn of(self, model: &CausalLm) -> CausalLm {
+        match self {
+            Self::Bf16 => model.for_sampling(),
+            Self::F32 => model.clone(),
+        }
+    }
 }
 
 /// The rejected answers.
@@ -150,6 +174,11 @@ pub struct TrainSection {
     pub max_grad_norm: f64,
     /// Tokens in one forward pass at the most, prompt included: bounds memory, changes no result.
     pub tokens_per_chunk: usize,
+    /// Memory for what enters the first trained layer, MiB: computed once for each group and read at every later
+    /// epoch; 0 keeps nothing.
+    pub trunk_mib: usize,
+    /// How that is kept: `f32` changes no bit, `bf16` takes half the memory.
+    pub trunk_type: TrunkType,
     /// Steps between two checkpoints; 0 writes only the last.
     pub checkpoint_every: usize,
     /// Checkpoints that stay on disk.

@@ -49,7 +49,13 @@ fn draw(
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let total = run.data.train.len();
-    let drawer = Drawer { model: &run.base.model, encoder: &run.base.encoder, settings, interrupt: run.interrupt };
+    let drawer = Drawer {
+        model: &run.base.model,
+        sampler: run.config.device.sampling.of(&run.base.model),
+        encoder: &run.base.encoder,
+        settings,
+        interrupt: run.interrupt,
+    };
     let partial = dir.join("partial.jsonl");
     let observers = &mut run.observers;
     let (groups, counts) = drawer.draw(&run.data.train, &origins, &partial, |done| {
@@ -103,7 +109,8 @@ fn settings(run: &Run<'_>) -> DrawSettings {
 fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     let mut origins = run.base.origins()?;
     origins.insert("data".to_owned(), run.data.fingerprint.clone());
-    let drawn = serde_json::to_vec(&(settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
+    let weights = run.config.device.sampling;
+    let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
     origins.insert("configuration of [anchors] or seed".to_owned(), durable::sha256(&drawn));
     Ok(origins)
 }

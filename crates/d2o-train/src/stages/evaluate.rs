@@ -83,6 +83,7 @@ fn settings(run: &Run<'_>) -> EvaluationSettings {
         top_p: config.top_p,
         prefill: config.prefill.clone(),
         seed: config.seed,
+        weights: run.config.device.sampling,
     }
 }
 

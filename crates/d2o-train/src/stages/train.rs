@@ -17,7 +17,8 @@ use crate::observe::JsonLines;
 use crate::trainer::group::TrainingGroup;
 use crate::trainer::order::Order;
 use crate::trainer::retain::Retain;
-use crate::trainer::run::{AdamW, Trained, Training};
+use crate::trainer::adamw::AdamW;
+use crate::trainer::run::{Trained, Training};
 use crate::trainer::schedule::Schedule;
 use crate::trainer::stop::StopRules;
 use crate::trainer::watch::WatchSet;
@@ -97,6 +98,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         },
         max_grad_norm: config.max_grad_norm,
         chunking: run.chunking(),
+        trunk: (config.trunk_type, config.trunk_mib),
         stop,
         retain: None,
         watch,
@@ -200,6 +202,8 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Re
     let mut train = config.train.clone();
     // How often to look and save changes no weight.
     (train.log_every, train.checkpoint_every, train.keep_checkpoints) = (1, 1, 1);
+    // Nor does how much is kept of what would be computed again, unless it is rounded.
+    train.trunk_mib = 0;
     let parts = serde_json::to_vec(&(
         &config.objective,
         &train,

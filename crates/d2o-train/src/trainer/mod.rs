@@ -1,5 +1,6 @@
 //! The training step and the loop around it.
 
+pub mod adamw;
 pub mod checkpoint;
 pub mod coupled;
 pub mod gradients;
@@ -12,4 +13,5 @@ pub mod run;
 pub mod schedule;
 pub mod step;
 pub mod stop;
+pub mod trunk;
 pub mod watch;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use d2o_model::CausalLm;
 use d2o_objective::ObjectiveConfig;
 
+use super::adamw::AdamW;
 use super::checkpoint::{Checkpoint, CheckpointState};
 use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
@@ -16,25 +17,13 @@ use super::order::Order;
 use super::readings::{Readings, StepFigures, group_figures};
 use super::retain::Retain;
 use super::schedule::Schedule;
-use super::step::{Chunking, accumulate};
+use super::step::{Chunking, GroupPass};
 use super::stop::{Reading, StopRules, StopState};
+use super::trunk::{Trunk, TrunkType};
 use super::watch::WatchSet;
 use crate::error::TrainError;
 use crate::events::{Event, Observers};
 use crate::meter::{Meter, resident_mib};
-
-/// AdamW's knobs (arXiv 1711.05101).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamW {
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub epsilon: f64,
-    /// Decoupled weight decay; 0 switches it off.
-    pub weight_decay: f64,
-}
 
 /// Everything that decides what a run computes.
 pub struct Training<'a> {
@@ -52,6 +41,8 @@ pub struct Training<'a> {
     pub max_grad_norm: f64,
     /// How groups are cut into forward passes.
     pub chunking: Chunking,
+    /// How what enters the first trained layer is kept, and in how many MiB.
+    pub trunk: (TrunkType, usize),
     /// What ends the run early.
     pub stop: StopRules,
     /// Ordinary prompts on which the policy is held to the base.
@@ -112,10 +103,12 @@ impl Training<'_> {
         interrupt: &AtomicBool,
     ) -> Result<Trained, TrainError> {
         let began = Instant::now();
-        let mut state = State::new(model, self.optimizer());
+        let trunk = Trunk::new(&model, self.trunk.0, self.trunk.1);
+        let mut state = State::new(model, self.adamw.optimizer());
         if let Some(checkpoint) = checkpoint {
             state = state.resume(&checkpoint)?;
         }
+        state.trunk = trunk;
         if self.stop.watches() && state.stop.base.is_none() {
             state.stop.base = Some(self.watch.measure(&state.model().frozen(), self.chunking));
         }
@@ -146,15 +139,6 @@ impl Training<'_> {
         Ok(Trained { steps: state.step, stopped: state.stop.stopped.clone(), model: state.into_model() })
     }
 
-    fn optimizer(&self) -> ModuleOptimizer {
-        AdamWConfig::new()
-            .with_beta_1(self.adamw.beta1 as f32)
-            .with_beta_2(self.adamw.beta2 as f32)
-            .with_epsilon(self.adamw.epsilon as f32)
-            .with_weight_decay(self.adamw.weight_decay as f32)
-            .init()
-    }
-
     /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L + ∇ retain))`.
     fn step(&self, state: &mut State) {
         let batch = self.order.step(state.step);
@@ -162,14 +146,17 @@ impl Training<'_> {
         let mut sum = GradientSum::default();
         let groups: Vec<&TrainingGroup> = batch.iter().map(|&index| &self.groups[index]).collect();
         let tokens: usize = groups.iter().map(|group| group.naive_tokens()).sum();
-        let figures = if self.objective.couples_groups() {
-            accumulate_coupled(state.model(), &self.objective, &groups, scale, self.chunking, &mut sum)
+        let policy = state.model.as_ref().expect("the model is back after every update");
+        let (objective, chunking) = (&self.objective, self.chunking);
+        let figures = if objective.couples_groups() {
+            accumulate_coupled(policy, objective, &groups, scale, chunking, &mut sum)
         } else {
-            let one = |group: &&TrainingGroup| {
-                let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
-                group_figures(&self.objective, &scored)
+            let trunk = &mut state.trunk;
+            let mut one = |(&index, &group): (&usize, &&TrainingGroup)| {
+                let pass = GroupPass { policy, objective, group, index, scale, chunking };
+                group_figures(objective, &pass.accumulate(trunk, &mut sum))
             };
-            groups.iter().map(one).collect()
+            batch.iter().zip(&groups).map(&mut one).collect()
         };
         let retain = self.retain.as_ref();
         let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
@@ -267,6 +254,7 @@ struct State {
     wall_s: f64,
     stop: StopState,
     readings: Readings,
+    trunk: Trunk,
     pending_tokens: Vec<usize>,
 }
 
@@ -280,6 +268,7 @@ impl State {
             wall_s: 0.0,
             stop: StopState::default(),
             readings: Readings::default(),
+            trunk: Trunk::default(),
             pending_tokens: Vec::new(),
         }
     }

@@ -3,7 +3,10 @@
 //! For losses `f(h)` with `h` linear in the scores, `∇L = w · Σ_j c_j ∇s_j` with `c_j` known before
 //! and the one number `w` known after all scores. So the responses run forward and backward in
 //! packed chunks, `Σ_j c_j ∇s_j` grows in one buffer of the group, and the buffer enters the step's
-//! sum multiplied by `w`. This is the exact gradient, not an approximation.
+//! sum multiplied by `w`. This is the exact gradient, not an approximation. A group that fits into one
+//! chunk needs no buffer: its scores are known when its only backward begins.
+
+use std::ops::Range;
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -12,7 +15,8 @@ use d2o_objective::{Group, ObjectiveConfig, Scored, log_one_minus_exp};
 
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
-use super::pack::{Packed, chunk_ranges};
+use super::pack::{Continuation, Packed, chunk_ranges};
+use super::trunk::Trunk;
 
 /// How a group is cut into forward passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +39,115 @@ pub fn score(model: &CausalLm, prompt: &[u32], responses: &[&[u32]], chunking: C
     Tensor::cat(parts, 0)
 }
 
-/// Adds `scale · ∇L(group)` to `sum` and returns the group's scores, untracked.
+/// Consecutive pairs of prompt and response whose tokens stay within `budget`; at least one pair each.
+pub fn token_batches(pairs: &[(Vec<u32>, Vec<u32>)], budget: usize) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    let mut tokens = 0;
+    for (index, (prompt, response)) in pairs.iter().enumerate() {
+        let more = prompt.len() + response.len();
+        match batches.last_mut() {
+            Some(batch) if tokens + more <= budget => batch.end = index + 1,
+            _ => {
+                batches.push(index..index + 1);
+                tokens = 0;
+            }
+        }
+        tokens += more;
+    }
+    batches
+}
+
+/// Summed log-probability of each response after its own prompt, untracked, nats, `[pairs]`.
 ///
-/// `policy` is the tracked model. Objectives without a streamed form (see
-/// [`ObjectiveConfig::streaming`]) take one more forward pass for the scores; their gradient is as exact.
+/// All pairs run in one pass without padding, and what all prompts begin with (a template's system
+/// message) is computed once. `model` must be frozen.
+///
+/// # Panics
+/// If there is no pair, or a prompt or a response is empty.
+pub fn score_pairs(model: &CausalLm, pairs: &[(Vec<u32>, Vec<u32>)], chunking: Chunking) -> Tensor<1> {
+    let first = &pairs[0].0;
+    let common = |ids: &[u32]| ids.iter().zip(first).take_while(|(a, b)| a == b).count();
+    let shared = pairs.iter().map(|(prompt, _)| common(prompt)).min().unwrap_or(0);
+    let rests: Vec<Vec<u32>> = pairs.iter().map(|(prompt, response)| [&prompt[shared..], response].concat()).collect();
+    let rows: Vec<Continuation<'_>> = rests
+        .iter()
+        .zip(pairs)
+        .map(|(ids, (prompt, _))| Continuation { ids, unscored: prompt.len() - shared })
+        .collect();
+    Packed::continuations(&first[..shared], &rows, &model.device()).log_probs(model, chunking.head_rows)
+}
+
+/// One group on its way through a step.
+pub struct GroupPass<'a> {
+    /// The tracked model.
+    pub policy: &'a CausalLm,
+    /// The loss.
+    pub objective: &'a ObjectiveConfig,
+    /// The group, and its place among all groups.
+    pub group: &'a TrainingGroup,
+    /// See `group`.
+    pub index: usize,
+    /// What the group's gradient is multiplied by.
+    pub scale: f64,
+    /// How it is cut into forward passes.
+    pub chunking: Chunking,
+}
+
+impl GroupPass<'_> {
+    /// Adds `scale · ∇L(group)` to `sum` and returns the group's scores, untracked.
+    ///
+    /// Objectives without a streamed form (see [`ObjectiveConfig::streaming`]) take one more forward pass
+    /// for the scores of a group in several chunks; their gradient is as exact.
+    pub fn accumulate(&self, trunk: &mut Trunk, sum: &mut GradientSum) -> Group {
+        let Self { policy, objective, group, index, scale, chunking } = *self;
+        let device = policy.device().without_autodiff();
+        let responses = group.responses();
+        let kept = (trunk, index);
+        if !objective.needs_avoidance() && chunk_ranges(group.prompt.len(), &responses, chunking.tokens).len() == 1 {
+            return self.at_once(&responses, kept, sum);
+        }
+        let anchors = group.anchors.len();
+        if let Some(streaming) = objective.streaming(anchors) {
+            let coefficients = coefficients(group, &device, |index, tokens| {
+                let rule = if index < anchors { streaming.anchor } else { streaming.rejected };
+                rule.at(tokens)
+            });
+            let mut buffer = GradientSum::default();
+            let through = if objective.needs_avoidance() { Through::Avoidance } else { Through::LogProb };
+            let weighed = (coefficients, through);
+            let (scores, avoidance) = backward(policy, group, &responses, weighed, chunking, kept, &mut buffer);
+            let rejected_avoidance = avoidance.map(|of_all| of_all.narrow(0, anchors, 1));
+            let group = Group { rejected_avoidance, ..scored(group, scores, &device) };
+            let weight = objective.weight(&group).expect("a streamed objective has a weight");
+            if let Some(gradients) = buffer.take() {
+                sum.add_scaled(policy, gradients, Some(weight.mul_scalar(scale)));
+            }
+            group
+        } else {
+            let scores = score(&policy.frozen(), &group.prompt, &responses, chunking);
+            let first = scored(group, scores, &device);
+            let coefficients = slopes(objective, &first).mul_scalar(scale);
+            backward(policy, group, &responses, (coefficients, Through::LogProb), chunking, kept, sum);
+            first
+        }
+    }
+
+    /// All responses in one forward and one backward pass.
+    fn at_once(&self, responses: &[&[u32]], (trunk, index): (&mut Trunk, usize), sum: &mut GradientSum) -> Group {
+        let device = self.policy.device().without_autodiff();
+        let packed = Packed::new(&self.group.prompt, responses, &device);
+        let entering = trunk.entering(self.policy, &packed, index, 0);
+        let rows = self.chunking.head_rows;
+        let tracked = packed.summed(packed.token_log_probs_from(self.policy, trunk.first(), entering, rows));
+        let group = scored(self.group, tracked.clone().inner(), &device);
+        let coefficients = slopes(self.objective, &group).mul_scalar(self.scale);
+        let mut gradients = (tracked * coefficients).sum().backward();
+        sum.add_scaled(self.policy, GradientsParams::from_module(&mut gradients, self.policy), None);
+        group
+    }
+}
+
+/// [`GroupPass::accumulate`] of a single group, with nothing kept.
 pub fn accumulate(
     policy: &CausalLm,
     objective: &ObjectiveConfig,
@@ -47,32 +156,14 @@ pub fn accumulate(
     chunking: Chunking,
     sum: &mut GradientSum,
 ) -> Group {
-    let device = policy.device().without_autodiff();
-    let responses = group.responses();
-    let anchors = group.anchors.len();
-    if let Some(streaming) = objective.streaming(anchors) {
-        let coefficients = coefficients(group, &device, |index, tokens| {
-            let rule = if index < anchors { streaming.anchor } else { streaming.rejected };
-            rule.at(tokens)
-        });
-        let mut buffer = GradientSum::default();
-        let through = if objective.needs_avoidance() { Through::Avoidance } else { Through::LogProb };
-        let (scores, avoidance) = backward(policy, group, &responses, (coefficients, through), chunking, &mut buffer);
-        let rejected_avoidance = avoidance.map(|of_all| of_all.narrow(0, anchors, 1));
-        let group = Group { rejected_avoidance, ..scored(group, scores, &device) };
-        let weight = objective.weight(&group).expect("a streamed objective has a weight");
-        if let Some(gradients) = buffer.take() {
-            sum.add_scaled(policy, gradients, Some(weight.mul_scalar(scale)));
-        }
-        group
-    } else {
-        let scores = score(&policy.frozen(), &group.prompt, &responses, chunking);
-        let first = scored(group, scores, &device);
-        let slopes = objective.score_gradients(&first);
-        let coefficients = Tensor::cat(vec![slopes.anchors.reshape([anchors as i64]), slopes.rejected], 0);
-        backward(policy, group, &responses, (coefficients.mul_scalar(scale), Through::LogProb), chunking, sum);
-        first
-    }
+    GroupPass { policy, objective, group, index: 0, scale, chunking }.accumulate(&mut Trunk::default(), sum)
+}
+
+/// `∂L/∂s` of each response, the anchors first, `[k + 1]`.
+fn slopes(objective: &ObjectiveConfig, group: &Group) -> Tensor<1> {
+    let slopes = objective.score_gradients(group);
+    let [_, anchors] = slopes.anchors.dims();
+    Tensor::cat(vec![slopes.anchors.reshape([anchors as i64]), slopes.rejected], 0)
 }
 
 /// Which sum over a response's tokens the coefficients multiply.
@@ -92,13 +183,15 @@ pub(super) fn backward(
     responses: &[&[u32]],
     (coefficients, through): (Tensor<1>, Through),
     chunking: Chunking,
+    (trunk, index): (&mut Trunk, usize),
     sum: &mut GradientSum,
 ) -> (Tensor<1>, Option<Tensor<1>>) {
     let device = policy.device().without_autodiff();
     let (mut scores, mut avoidance) = (Vec::new(), Vec::new());
-    for range in chunk_ranges(group.prompt.len(), responses, chunking.tokens) {
+    for (chunk, range) in chunk_ranges(group.prompt.len(), responses, chunking.tokens).into_iter().enumerate() {
         let packed = Packed::new(&group.prompt, &responses[range.clone()], &device);
-        let per_token = packed.token_log_probs(policy, chunking.head_rows);
+        let entering = trunk.entering(policy, &packed, index, chunk);
+        let per_token = packed.token_log_probs_from(policy, trunk.first(), entering, chunking.head_rows);
         let tracked = match through {
             Through::LogProb => {
                 let summed = packed.summed(per_token);
