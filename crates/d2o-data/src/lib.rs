@@ -39,6 +39,7 @@ mod export;
 mod fingerprint;
 mod format;
 mod gguf_vocabulary;
+pub mod hearth;
 mod hh;
 mod lines;
 mod lint;
