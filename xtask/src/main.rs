@@ -23,7 +23,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build `d2o` with the backend that is asked for and run `d2o train` (without a configuration, a
-    /// model or data of your own: the preset `smollm2-quick`).
+    /// model or data of your own: the preset `hearth`).
     Train(Passed),
     /// Build `d2o` and run `d2o fetch`.
     Fetch(Passed),

@@ -57,6 +57,7 @@ mod scored_csv;
 mod split;
 mod template;
 mod tokenizer;
+mod tokenizer_training;
 
 pub use encode::{Encoder, Limits, Sequence};
 pub use error::{Cause, DataError};

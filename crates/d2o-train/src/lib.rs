@@ -22,6 +22,7 @@ pub mod measured;
 pub mod meter;
 pub mod observe;
 pub mod prepared;
+pub mod pretrain;
 pub mod report;
 pub mod stages;
 pub mod trainer;

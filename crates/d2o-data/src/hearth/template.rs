@@ -44,14 +44,6 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// Slots that the template mentions.
-    pub(super) fn slots(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().filter_map(|piece| match piece {
-            Piece::Slot { slot, .. } => Some(*slot),
-            Piece::Text(_) => None,
-        })
-    }
-
     /// The text with the words `values` (one index for each slot of the kind).
     pub(super) fn fill(&self, slots: &[Slot], values: &[usize]) -> String {
         self.0
@@ -124,6 +116,17 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
         rest = behind.trim_start();
     }
     found
+}
+
+#[cfg(test)]
+impl Template {
+    /// Slots that the template mentions.
+    pub(super) fn slots(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Slot { slot, .. } => Some(*slot),
+            Piece::Text(_) => None,
+        })
+    }
 }
 
 #[cfg(test)]

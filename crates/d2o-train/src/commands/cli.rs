@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use d2o_model::Dtype;
+
+use super::hearth::HearthCommand;
+use super::pretrain::PretrainArgs;
 
 /// Align a language model with nothing but its rejected answers.
 #[derive(Debug, Parser)]
@@ -34,6 +38,11 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Score answers; one JSON object a line.
     Score(ScoreArgs),
+    /// Make a language model from texts, or go on with one.
+    Pretrain(PretrainArgs),
+    /// The small world: its texts and its judge.
+    #[command(subcommand)]
+    Hearth(HearthCommand),
     /// Write a model in another form.
     Export(ExportArgs),
     /// Measure speed and memory; one JSON object a line.
@@ -186,6 +195,17 @@ pub enum DtypeArg {
     Bf16,
     /// IEEE half precision.
     F16,
+}
+
+impl DtypeArg {
+    /// The type that the argument names.
+    pub fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::Bf16 => Dtype::Bf16,
+            Self::F16 => Dtype::F16,
+        }
+    }
 }
 
 /// What to measure.

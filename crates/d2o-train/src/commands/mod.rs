@@ -4,6 +4,8 @@ pub mod bench;
 pub mod cli;
 pub mod export;
 pub mod generate;
+pub mod hearth;
+pub mod pretrain;
 pub mod runs;
 pub mod score;
 
