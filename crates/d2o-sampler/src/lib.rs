@@ -54,7 +54,7 @@ mod uniforms;
 pub use anchors::{AnchorConfig, AnchorDraft, AnchorDraws, DropCounts, Slot, anchor_seed, draw_anchors};
 pub use config::SamplerConfig;
 pub use distribution::{Distribution, Drawn};
-pub use drafts::{DraftCheck, Truncated, Verdict};
+pub use drafts::{DraftCheck, Fallback, Verdict};
 pub use error::SamplerError;
 pub use generate::{Draft, Finish, Request, generate};
 pub use next_logits::{NextLogits, Row};

@@ -6,8 +6,8 @@ use d2o_objective::ObjectiveConfig;
 use d2o_sampler::SamplerConfig;
 
 use super::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, StopSection,
-    TrainSection,
+    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
+    RunConfig, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
 
@@ -21,6 +21,7 @@ impl Default for RunConfig {
             anchors: AnchorSection::default(),
             objective: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.02 },
             train: TrainSection::default(),
+            retain: RetainSection::default(),
             stop: StopSection::default(),
             eval: EvalSection::default(),
             export: ExportSection::default(),
@@ -56,6 +57,7 @@ impl Default for AnchorSection {
             k: 4,
             redraws: 2,
             allow_truncated: true,
+            declining: Declining::Any,
             batch: 32,
             store: None,
             instructions: vec![
@@ -89,6 +91,12 @@ impl Default for TrainSection {
             log_every: 1,
             parameters: Trainable::LastLayers { layers: 8 },
         }
+    }
+}
+
+impl Default for RetainSection {
+    fn default() -> Self {
+        Self { prompts: "builtin:retain".to_owned(), weight: 0.0, per_step: 2, max_tokens: 48 }
     }
 }
 

@@ -14,8 +14,8 @@ use std::path::Path;
 
 pub use error::ConfigError;
 pub use schema::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, StopSection,
-    TrainSection,
+    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
+    RunConfig, StopSection, TrainSection,
 };
 use serde::Deserialize;
 use toml::Table;

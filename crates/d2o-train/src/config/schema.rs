@@ -3,7 +3,7 @@
 use d2o_data::Format;
 use d2o_model::{Dtype, Trainable};
 use d2o_objective::ObjectiveConfig;
-use d2o_sampler::{DraftCheck, SamplerConfig, Truncated};
+use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::anchors::instruction::Instruction;
@@ -26,6 +26,8 @@ pub struct RunConfig {
     pub objective: ObjectiveConfig,
     /// The optimizer's loop.
     pub train: TrainSection,
+    /// What holds the model to itself on ordinary prompts.
+    pub retain: RetainSection,
     /// What ends a run early; 0 switches a rule off.
     pub stop: StopSection,
     /// What is measured before and after.
@@ -74,6 +76,19 @@ pub struct DataSection {
     pub max_response_tokens: usize,
 }
 
+/// Whether anchors have to decline what was asked; see [`crate::evaluate::refusal`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Declining {
+    /// Every answer counts.
+    #[default]
+    Any,
+    /// Answers that do not decline are drawn again, and kept where no redraw does.
+    Preferred,
+    /// Answers that do not decline are never kept.
+    Required,
+}
+
 /// The model's own answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -84,6 +99,8 @@ pub struct AnchorSection {
     pub redraws: usize,
     /// Whether an answer that was cut at the length limit counts.
     pub allow_truncated: bool,
+    /// What becomes of answers that do not decline, judged by their beginning.
+    pub declining: Declining,
     /// Rows decoded together.
     pub batch: usize,
     /// Another run's `anchors` directory to take over instead of drawing.
@@ -131,6 +148,20 @@ pub struct TrainSection {
     pub log_every: usize,
     /// Which weights train.
     pub parameters: Trainable,
+}
+
+/// What holds the model to itself on ordinary prompts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetainSection {
+    /// Everyday prompts: a file, `fetch:NAME` or `builtin:retain`; answers in it are not used.
+    pub prompts: String,
+    /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
+    pub weight: f64,
+    /// Prompts beside the groups in one optimizer step.
+    pub per_step: usize,
+    /// Length limit of the base's own answers, tokens.
+    pub max_tokens: usize,
 }
 
 /// What ends a run early.
@@ -194,8 +225,13 @@ pub struct ExportSection {
 impl AnchorSection {
     /// Which drafts are kept.
     pub fn check(&self) -> DraftCheck {
-        let truncated = if self.allow_truncated { Truncated::Keep } else { Truncated::Reject };
-        DraftCheck { min_tokens: 4, truncated, ..DraftCheck::default() }
+        let truncated = if self.allow_truncated { Fallback::Keep } else { Fallback::Reject };
+        let unsuited = match self.declining {
+            Declining::Any => Fallback::Keep,
+            Declining::Preferred => Fallback::LastResort,
+            Declining::Required => Fallback::Reject,
+        };
+        DraftCheck { min_tokens: 4, truncated, unsuited, ..DraftCheck::default() }
     }
 }
 

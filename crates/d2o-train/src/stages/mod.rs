@@ -7,5 +7,6 @@ pub mod anchors;
 pub mod evaluate;
 pub mod hearth;
 pub mod ledger;
+pub mod retain;
 pub mod run;
 pub mod train;

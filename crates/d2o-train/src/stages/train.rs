@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use d2o_data::{Encoder, Limits};
+use d2o_data::{Encoder, Limits, Sequence};
 use d2o_model::{CausalLm, Trainable};
 
+use super::retain::retain_rows;
 use super::run::Run;
 use crate::anchors::store::AnchorStore;
 use crate::config::builtin;
@@ -15,6 +16,7 @@ use crate::events::Event;
 use crate::observe::JsonLines;
 use crate::trainer::group::TrainingGroup;
 use crate::trainer::order::Order;
+use crate::trainer::retain::Retain;
 use crate::trainer::run::{AdamW, Trained, Training};
 use crate::trainer::schedule::Schedule;
 use crate::trainer::stop::StopRules;
@@ -29,7 +31,9 @@ const STAGE: &str = "train";
 /// # Errors
 /// Non-finite figures, failed writes, a checkpoint of another run, an interruption.
 pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Result<PathBuf> {
-    let fingerprint = fingerprint(run, store)?;
+    let retained = (run.config.retain.weight > 0.0).then(|| retain_rows(run)).transpose()?;
+    let (rows, print) = retained.unwrap_or_default();
+    let fingerprint = fingerprint(run, store, &print)?;
     let out = output(run);
     if fresh {
         discard(&run.dir.join("checkpoints"))?;
@@ -41,7 +45,8 @@ pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Res
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
-    let training = training(run, &groups, fingerprint.clone())?;
+    let base = run.base.model.clone();
+    let training = Training { retain: retain(run, &base, rows), ..training(run, &groups, fingerprint.clone())? };
     let checkpoint = training.checkpoint(&mut run.observers)?;
     let resumed_from = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
     let events = JsonLines::resume(&run.dir.join("events.jsonl"), resumed_from.unwrap_or(0))?;
@@ -91,6 +96,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         max_grad_norm: config.max_grad_norm,
         chunking: run.chunking(),
         stop,
+        retain: None,
         watch,
         watch_every: run.config.stop.check_every,
         log_every: config.log_every,
@@ -98,6 +104,16 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         keep_checkpoints: config.keep_checkpoints,
         checkpoints: run.dir.join("checkpoints"),
         fingerprint,
+    })
+}
+
+fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<Retain<'b>> {
+    let config = &run.config.retain;
+    (!rows.is_empty()).then(|| Retain {
+        base,
+        order: Order::new(rows.len(), config.per_step, run.config.seed),
+        rows,
+        weight: config.weight,
     })
 }
 
@@ -166,7 +182,7 @@ fn export(run: &Run<'_>, trained: &Trained, out: &Path) -> anyhow::Result<()> {
 }
 
 /// Everything that decides the trained weights.
-fn fingerprint(run: &Run<'_>, store: &AnchorStore) -> anyhow::Result<String> {
+fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Result<String> {
     let config = &run.config;
     let mut train = config.train.clone();
     // How often to look and save changes no weight.
@@ -175,6 +191,7 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore) -> anyhow::Result<String> {
         &config.objective,
         &train,
         &config.stop,
+        (&config.retain, retained),
         config.seed,
         store.fingerprint(),
         run.base.origins()?,

@@ -6,6 +6,7 @@ pub mod group;
 pub mod order;
 pub mod pack;
 pub mod readings;
+pub mod retain;
 pub mod run;
 pub mod schedule;
 pub mod step;

@@ -13,6 +13,7 @@ use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
 use super::order::Order;
 use super::readings::{Readings, StepFigures, group_figures};
+use super::retain::Retain;
 use super::schedule::Schedule;
 use super::step::{Chunking, accumulate};
 use super::stop::{Reading, StopRules, StopState};
@@ -52,6 +53,8 @@ pub struct Training<'a> {
     pub chunking: Chunking,
     /// What ends the run early.
     pub stop: StopRules,
+    /// Ordinary prompts on which the policy is held to the base.
+    pub retain: Option<Retain<'a>>,
     /// Ordinary prompts with good answers that the stop rules look at.
     pub watch: WatchSet,
     /// Steps between two looks at the watch set.
@@ -151,7 +154,7 @@ impl Training<'_> {
             .init()
     }
 
-    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L))`.
+    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L + ∇ retain))`.
     fn step(&self, state: &mut State) {
         let batch = self.order.step(state.step);
         let scale = 1.0 / batch.len() as f64;
@@ -163,9 +166,11 @@ impl Training<'_> {
             figures.push(group_figures(&self.objective, &scored));
             tokens += group.naive_tokens();
         }
+        let retain = self.retain.as_ref();
+        let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
         let gradients = sum.take().expect("every group has a gradient");
         let (gradients, norm) = clip_global_norm(state.model(), gradients, self.max_grad_norm);
-        state.readings.push(figures, norm);
+        state.readings.push(figures, norm, retain_kl);
         state.update(self.schedule.at(state.step), gradients);
         state.step += 1;
         state.pending_tokens.push(tokens);
@@ -236,6 +241,7 @@ impl Training<'_> {
             anchor_nll: figures.anchor_nll,
             rejected_nll: figures.rejected_nll,
             grad_norm: figures.grad_norm,
+            retain_kl: self.retain.as_ref().map(|_| figures.retain_kl),
             clipped: self.max_grad_norm > 0.0 && figures.grad_norm > self.max_grad_norm,
             learning_rate: self.schedule.at(step - 1),
             tokens,
