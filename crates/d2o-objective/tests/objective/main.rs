@@ -3,6 +3,7 @@
 mod config;
 mod equations;
 mod gradients;
+mod guards;
 mod identities;
 mod limits;
 mod sample;

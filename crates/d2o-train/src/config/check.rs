@@ -91,7 +91,10 @@ impl RunConfig {
     fn check_objective(&self, at: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
         self.objective
             .validate()
-            .map_err(|error| ConfigError::Objective { at: at("objective"), reason: error.to_string() })
+            .map_err(|error| ConfigError::Objective { at: at("objective"), reason: error.to_string() })?;
+        self.guards
+            .validate()
+            .map_err(|error| ConfigError::Objective { at: at("guards"), reason: error.to_string() })
     }
 
     fn check_train(&self, check: &Check<'_>) -> Result<(), ConfigError> {

@@ -2,7 +2,7 @@
 
 use d2o_data::Format;
 use d2o_model::Trainable;
-use d2o_objective::ObjectiveConfig;
+use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::SamplerConfig;
 
 use super::{
@@ -20,6 +20,7 @@ impl Default for RunConfig {
             data: DataSection::default(),
             anchors: AnchorSection::default(),
             objective: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.02 },
+            guards: Guards::default(),
             train: TrainSection::default(),
             retain: RetainSection::default(),
             stop: StopSection::default(),

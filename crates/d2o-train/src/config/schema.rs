@@ -2,7 +2,7 @@
 
 use d2o_data::Format;
 use d2o_model::{Dtype, Trainable};
-use d2o_objective::ObjectiveConfig;
+use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ pub struct RunConfig {
     pub anchors: AnchorSection,
     /// The loss; `kind` names it, and only its own knobs may stand beside.
     pub objective: ObjectiveConfig,
+    /// What holds a long run, around any objective; all off by default.
+    pub guards: Guards,
     /// The optimizer's loop.
     pub train: TrainSection,
     /// What holds the model to itself on ordinary prompts.

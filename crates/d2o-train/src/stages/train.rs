@@ -15,6 +15,7 @@ use crate::error::TrainError;
 use crate::events::Event;
 use crate::observe::JsonLines;
 use crate::trainer::group::TrainingGroup;
+use crate::trainer::guarded::Guarded;
 use crate::trainer::order::Order;
 use crate::trainer::retain::Retain;
 use crate::trainer::run::{AdamW, Trained, Training};
@@ -78,7 +79,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
     };
     let watch = if stop.watches() { watch_set(&run.base.encoder)? } else { WatchSet::default() };
     Ok(Training {
-        objective: run.config.objective,
+        loss: Guarded { objective: run.config.objective, guards: run.config.guards },
         groups,
         order,
         schedule: Schedule {
@@ -188,7 +189,7 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Re
     // How often to look and save changes no weight.
     (train.log_every, train.checkpoint_every, train.keep_checkpoints) = (1, 1, 1);
     let parts = serde_json::to_vec(&(
-        &config.objective,
+        (&config.objective, &config.guards),
         &train,
         &config.stop,
         (&config.retain, retained),

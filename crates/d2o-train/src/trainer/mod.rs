@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod gradients;
 pub mod group;
+pub mod guarded;
 pub mod order;
 pub mod pack;
 pub mod readings;

@@ -6,16 +6,16 @@ use std::time::Instant;
 
 use burn::optim::{AdamWConfig, ModuleOptimizer};
 use d2o_model::CausalLm;
-use d2o_objective::ObjectiveConfig;
 
 use super::checkpoint::{Checkpoint, CheckpointState};
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
+use super::guarded::Guarded;
 use super::order::Order;
 use super::readings::{Readings, StepFigures, group_figures};
 use super::retain::Retain;
 use super::schedule::Schedule;
-use super::step::{Chunking, accumulate};
+use super::step::Chunking;
 use super::stop::{Reading, StopRules, StopState};
 use super::watch::WatchSet;
 use crate::error::TrainError;
@@ -37,8 +37,8 @@ pub struct AdamW {
 
 /// Everything that decides what a run computes.
 pub struct Training<'a> {
-    /// The loss.
-    pub objective: ObjectiveConfig,
+    /// The loss, with its guards.
+    pub loss: Guarded,
     /// The groups, with stored reference scores.
     pub groups: &'a [TrainingGroup],
     /// Which groups each step sees.
@@ -162,8 +162,8 @@ impl Training<'_> {
         let mut figures = Vec::with_capacity(batch.len());
         let mut tokens = 0;
         for group in batch.iter().map(|&index| &self.groups[index]) {
-            let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
-            figures.push(group_figures(&self.objective, &scored));
+            let scored = self.loss.accumulate(state.model(), group, scale, self.chunking, &mut sum);
+            figures.push(group_figures(&self.loss.objective, &scored));
             tokens += group.naive_tokens();
         }
         let retain = self.retain.as_ref();

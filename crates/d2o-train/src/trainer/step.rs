@@ -74,7 +74,7 @@ pub fn accumulate(
 }
 
 /// Runs the responses chunk by chunk, adds `Σ_j c_j ∇s_j` to `sum` and returns the scores.
-fn backward(
+pub(super) fn backward(
     policy: &CausalLm,
     group: &TrainingGroup,
     responses: &[&[u32]],
@@ -102,7 +102,7 @@ fn coefficients(group: &TrainingGroup, device: &Device, of: impl Fn(usize, usize
 }
 
 /// The operands of the objective, from the policy's scores `[k + 1]` and the stored reference's.
-fn scored(group: &TrainingGroup, scores: Tensor<1>, device: &Device) -> Group {
+pub(super) fn scored(group: &TrainingGroup, scores: Tensor<1>, device: &Device) -> Group {
     let k = group.anchors.len();
     let floats = |values: Vec<f32>| Tensor::<1>::from_data(TensorData::from(values.as_slice()), device);
     Group {
