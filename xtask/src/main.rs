@@ -29,6 +29,8 @@ enum Command {
     Fetch(Passed),
     /// Build `d2o` and run any of its commands.
     D2o(Passed),
+    /// Build `d2o` and compare methods in the small world: `d2o reproduce`.
+    Reproduce(Passed),
     /// Run all tests and say which were left out.
     Test(Passed),
     /// Everything a change has to pass: format, architecture, lints, tests, documentation.
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Train(passed) => run::train(&passed.args),
         Command::Fetch(passed) => run::command("fetch", &passed.args),
         Command::D2o(passed) => run::d2o(&passed.args),
+        Command::Reproduce(passed) => run::command("reproduce", &passed.args),
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
         Command::Check => check::check().map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),

@@ -24,5 +24,6 @@ pub mod observe;
 pub mod prepared;
 pub mod pretrain;
 pub mod report;
+pub mod reproduce;
 pub mod stages;
 pub mod trainer;

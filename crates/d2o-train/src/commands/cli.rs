@@ -7,6 +7,7 @@ use d2o_model::Dtype;
 
 use super::hearth::HearthCommand;
 use super::pretrain::PretrainArgs;
+use super::reproduce::ReproduceArgs;
 
 /// Align a language model with nothing but its rejected answers.
 #[derive(Debug, Parser)]
@@ -43,6 +44,8 @@ pub enum Command {
     /// The small world: its texts and its judge.
     #[command(subcommand)]
     Hearth(HearthCommand),
+    /// Compare methods in the small world, and write the page about it.
+    Reproduce(ReproduceArgs),
     /// Write a model in another form.
     Export(ExportArgs),
     /// Measure speed and memory; one JSON object a line.

@@ -6,6 +6,7 @@ pub mod export;
 pub mod generate;
 pub mod hearth;
 pub mod pretrain;
+pub mod reproduce;
 pub mod runs;
 pub mod score;
 

@@ -6,7 +6,7 @@ use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::SamplerConfig;
 
 use super::{
-    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
+    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
     RunConfig, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
@@ -56,6 +56,7 @@ impl Default for AnchorSection {
         let user = |text: &str| Instruction::User { user: text.to_owned() };
         Self {
             k: 4,
+            source: AnchorSource::Drawn,
             redraws: 2,
             allow_truncated: true,
             declining: Declining::Any,

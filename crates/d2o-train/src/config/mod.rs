@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub use error::ConfigError;
 pub use schema::{
-    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
+    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
     RunConfig, StopSection, TrainSection,
 };
 use serde::Deserialize;

@@ -91,12 +91,25 @@ pub enum Declining {
     Required,
 }
 
+/// Where anchors come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnchorSource {
+    /// From the model itself, `k` for each prompt.
+    #[default]
+    Drawn,
+    /// The rows' preferred answers, one for each prompt: DPO and its kin in their published, paired form.
+    Chosen,
+}
+
 /// The model's own answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnchorSection {
     /// Answers per prompt, the K of the loss.
     pub k: usize,
+    /// Where anchors come from.
+    pub source: AnchorSource,
     /// Drafts of a slot that may be thrown away before it stays empty.
     pub redraws: usize,
     /// Whether an answer that was cut at the length limit counts.
