@@ -4,9 +4,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
-use d2o_objective::{Group, ObjectiveConfig, Scored};
+use d2o_objective::{Group, Guards, ObjectiveConfig, Scored};
 use d2o_train::trainer::gradients::{GradientSum, clip_global_norm};
 use d2o_train::trainer::group::{Response, TrainingGroup};
+use d2o_train::trainer::guarded::Guarded;
 use d2o_train::trainer::step::{Chunking, accumulate, score};
 use serde_json::json;
 
@@ -45,7 +46,7 @@ fn separate(model: &CausalLm, prompt: &[u32], response: &[u32]) -> Tensor<1> {
     model.log_probs(rows, targets, 64).sum()
 }
 
-fn direct(model: &CausalLm, objective: &ObjectiveConfig, group: &TrainingGroup) -> GradientsParams {
+fn direct(model: &CausalLm, loss: impl Fn(&Group) -> Tensor<1>, group: &TrainingGroup) -> GradientsParams {
     let device = model.device().without_autodiff();
     let floats = |values: Vec<f64>| {
         let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
@@ -63,7 +64,7 @@ fn direct(model: &CausalLm, objective: &ObjectiveConfig, group: &TrainingGroup) 
         reference: floats(vec![group.rejected.reference]),
         tokens: floats(vec![group.rejected.ids.len() as f64]),
     };
-    let loss = objective.forward(&Group { anchors, rejected }).per_example.sum();
+    let loss = loss(&Group { anchors, rejected }).sum();
     GradientsParams::from_grads(loss.backward(), model)
 }
 
@@ -105,7 +106,7 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
     for trainable in [Trainable::All {}, Trainable::LastLayers { layers: 1 }] {
         let model = model().train_on(&trainable, 0, &autodiff).unwrap();
         for objective in objectives {
-            let expected = values(&model, &direct(&model, &objective, &group()));
+            let expected = values(&model, &direct(&model, |group| objective.forward(group).per_example, &group()));
             let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
             assert!(largest > 1e-4, "the gradient of {objective:?} is not zero");
             for tokens in [1, 9, 1000] {
@@ -115,6 +116,31 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
                     assert!((a - b).abs() <= 1e-4 * largest, "{objective:?}, {tokens} tokens: {a} {b}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn guarded_it_is_the_gradient_of_the_guarded_loss() {
+    let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.1 };
+    let all = Guards {
+        rejected_floor: 9.0,
+        rejected_tokens: 6.0,
+        anchor_nll: 0.4,
+        anchor_hinge: 0.2,
+        anchor_slack: 0.1,
+    };
+    let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
+    for guards in [Guards::default(), Guards { rejected_floor: 0.5, ..Guards::default() }, all] {
+        let expected = values(&model, &direct(&model, |group| guards.loss(&objective, group), &group()));
+        let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+        let mut sum = GradientSum::default();
+        let chunking = Chunking { tokens: 9, head_rows: 3 };
+        Guarded { objective, guards }.accumulate(&model, &group(), 1.0, chunking, &mut sum);
+        let found = values(&model, &sum.take().unwrap());
+        assert!(largest > 1e-4 && found.len() == expected.len());
+        for (a, b) in found.iter().zip(&expected) {
+            assert!((a - b).abs() <= 1e-4 * largest, "{guards:?}: {a} {b}");
         }
     }
 }
@@ -150,7 +176,7 @@ fn packed_scores_are_those_of_separate_rows() {
 fn clipping_scales_all_parameters_by_one_factor() {
     let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.3 };
-    let gradients = direct(&model, &objective, &group());
+    let gradients = direct(&model, |group| objective.forward(group).per_example, &group());
     let before = values(&model, &gradients);
     let norm = before.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     let limit = norm / 4.0;
@@ -160,8 +186,8 @@ fn clipping_scales_all_parameters_by_one_factor() {
     for (a, b) in values(&model, &clipped).iter().zip(&before) {
         assert!((a - b / 4.0).abs() <= 1e-4 * (b / 4.0).abs() + 1e-9, "{a} {b}");
     }
-    let (kept, _) = clip_global_norm(&model, direct(&model, &objective, &group()), 2.0 * norm);
+    let (kept, _) = clip_global_norm(&model, direct(&model, |group| objective.forward(group).per_example, &group()), 2.0 * norm);
     assert_eq!(values(&model, &kept), before);
-    let (kept, _) = clip_global_norm(&model, direct(&model, &objective, &group()), 0.0);
+    let (kept, _) = clip_global_norm(&model, direct(&model, |group| objective.forward(group).per_example, &group()), 0.0);
     assert_eq!(values(&model, &kept), before);
 }
