@@ -50,6 +50,22 @@ pub fn complain(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
     ExitCode::from(if user { 2 } else { 1 })
 }
 
+/// Refuses a flag's value that cannot be used.
+///
+/// # Errors
+/// [`ConfigError::Value`] unless it `holds`.
+pub(crate) fn demand(
+    flag: &'static str,
+    holds: bool,
+    expected: &'static str,
+    got: impl ToString,
+) -> Result<(), ConfigError> {
+    if holds {
+        return Ok(());
+    }
+    Err(ConfigError::Value { at: "command line".to_owned(), field: flag, expected, got: got.to_string() })
+}
+
 struct Judgement {
     user: bool,
     hint: Option<String>,

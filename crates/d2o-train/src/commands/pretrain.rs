@@ -9,7 +9,7 @@ use d2o_model::{Trainable, save_hf};
 use serde::Serialize;
 
 use super::cli::DtypeArg;
-use super::interrupt;
+use super::{demand, interrupt};
 use crate::durable::{self, at};
 use crate::events::{Event, Observers};
 use crate::observe::{JsonLines, Progress};
@@ -117,8 +117,11 @@ pub enum LossArg {
 /// # Errors
 /// Data or a model that cannot be read, sizes that no model can have, an interruption.
 pub fn pretrain(args: &PretrainArgs) -> anyhow::Result<()> {
-    anyhow::ensure!(args.steps > 0 && args.rows_per_step > 0, "--steps and --rows-per-step: expected at least 1");
-    anyhow::ensure!(args.log_every > 0, "--log-every: expected at least 1");
+    for (flag, value) in
+        [("--steps", args.steps), ("--rows-per-step", args.rows_per_step), ("--log-every", args.log_every)]
+    {
+        demand(flag, value > 0, "at least 1", value)?;
+    }
     at(&args.out, fs::create_dir_all(&args.out))?;
     durable::write(&args.out.join("pretrain.toml"), toml::to_string_pretty(args)?.as_bytes())?;
     device::limit_threads(args.threads);
@@ -140,7 +143,7 @@ pub fn pretrain(args: &PretrainArgs) -> anyhow::Result<()> {
     for row in &raw {
         rows.extend(row.encode(&start.encoder, predicted, args.max_tokens)?);
     }
-    anyhow::ensure!(!rows.is_empty(), "--max-tokens {}: no row has a token to predict", args.max_tokens);
+    demand("--max-tokens", !rows.is_empty(), "a length that leaves tokens to predict", args.max_tokens)?;
     let model = start.model.train_on(&Trainable::All {}, args.seed, &device.autodiff())?;
     let pretraining = pretraining(args, &rows)?;
     let events = JsonLines::resume(&args.out.join("events.jsonl"), pretraining.resumes_at()?)?;

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 
-use super::interrupt;
+use super::{demand, interrupt};
 use crate::reproduce::{cells, outcome, page, run};
 
 /// How much to compare, and where.
@@ -39,7 +39,8 @@ pub struct ReproduceArgs {
 pub fn reproduce(args: &ReproduceArgs) -> anyhow::Result<()> {
     let mut cells = if args.reduced { cells::reduced() } else { cells::all() };
     cells.retain(|cell| args.only.is_empty() || args.only.contains(&cell.name));
-    anyhow::ensure!(!cells.is_empty(), "--only: no cell has one of these names");
+    demand("--only", !cells.is_empty(), "names of cells", args.only.join(", "))?;
+    demand("--seeds", args.seeds > 0, "at least 1", args.seeds)?;
     let seeds: Vec<u64> = (1..=args.seeds).collect();
     let jobs = match args.jobs {
         0 => available_parallelism().map_or(1, usize::from),

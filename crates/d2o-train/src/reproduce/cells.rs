@@ -14,6 +14,9 @@ pub struct Cell {
 /// The name of the cell that everything is compared with: the preset as it is.
 pub const MAIN: &str = "d2o";
 
+/// The preset's guard off: the objective as it was published.
+const PURE: &str = "guards.rejected_floor=0.0";
+
 impl Cell {
     fn new(group: &'static str, name: impl Into<String>, set: &[&str]) -> Self {
         Self { group, name: name.into(), set: set.iter().map(|&key| key.to_owned()).collect() }
@@ -56,18 +59,18 @@ pub fn reduced() -> Vec<Cell> {
 fn baselines() -> Vec<Cell> {
     let group = "without pairs";
     vec![
-        Cell::new(group, "gradient_ascent", &["objective.kind=gradient_ascent"]),
-        Cell::new(group, "npo", &["objective.kind=npo"]),
-        Cell::new(group, "simnpo", &["objective.kind=simnpo"]),
-        Cell::new(group, "kto", &["objective.kind=kto", "objective.desirable=0.0"]),
-        Cell::new(group, "sft", &["objective.kind=sft"]),
+        Cell::new(group, "gradient_ascent", &["objective.kind=gradient_ascent", PURE]),
+        Cell::new(group, "npo", &["objective.kind=npo", PURE]),
+        Cell::new(group, "simnpo", &["objective.kind=simnpo", PURE]),
+        Cell::new(group, "kto", &["objective.kind=kto", "objective.desirable=0.0", PURE]),
+        Cell::new(group, "sft", &["objective.kind=sft", PURE]),
     ]
 }
 
 fn pairs() -> Vec<Cell> {
     let paired = |name: &str, kind: &str, percent: &str| {
         let data = format!("data.negatives=[\"builtin:hearth/pairs-{percent}\"]");
-        Cell::new("with pairs", name, &[&format!("objective.kind={kind}"), "anchors.source=chosen", &data])
+        Cell::new("with pairs", name, &[&format!("objective.kind={kind}"), "anchors.source=chosen", &data, PURE])
     };
     vec![
         paired("simpo", "simpo", "00"),
@@ -83,7 +86,7 @@ fn pairs() -> Vec<Cell> {
 fn guards() -> Vec<Cell> {
     let guard = |name: &str, set: &[&str]| Cell::new("guards", format!("d2o-{name}"), set);
     vec![
-        guard("no-floor", &["guards.rejected_floor=0.0"]),
+        guard("no-floor", &[PURE]),
         guard("per-token", &["guards.rejected_tokens=16.0"]),
         guard("nll", &["guards.anchor_nll=0.5"]),
         guard("hinge", &["guards.anchor_hinge=0.1", "guards.anchor_slack=1.0"]),

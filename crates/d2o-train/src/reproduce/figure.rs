@@ -44,6 +44,11 @@ pub(super) fn dots(title: &str, outcomes: &[Outcome], of: fn(&Outcome) -> Spread
         );
     }
     let _ = write!(svg, "<text x=\"{LEFT:.0}\" y=\"{:.1}\">{low:.2}</text>", bottom + 14.0);
-    let _ = write!(svg, "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{high:.2}</text></svg>\n", LEFT + WIDTH, bottom + 14.0);
+    let _ = writeln!(
+        svg,
+        "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{high:.2}</text></svg>",
+        LEFT + WIDTH,
+        bottom + 14.0
+    );
     svg
 }
