@@ -52,7 +52,8 @@ pub fn reduced() -> Vec<Cell> {
     let kept = [MAIN, "gradient_ascent", "sft", "dpo-34"];
     let mut cells = all();
     cells.retain(|cell| kept.contains(&cell.name.as_str()));
-    cells.iter_mut().for_each(|cell| cell.set.push("data.max_groups=64".to_owned()));
+    let small = ["data.max_groups=32", "anchors.k=3", "eval.harmful_limit=102", "eval.bootstrap=200"];
+    cells.iter_mut().for_each(|cell| cell.set.extend(small.map(str::to_owned)));
     cells
 }
 

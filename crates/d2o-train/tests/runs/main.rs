@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod hearth;
+mod reproduce;
 mod survival;
 mod tiny;
