@@ -4,6 +4,8 @@
 mod arch;
 mod cargo;
 mod check;
+mod interop;
+mod parity;
 mod run;
 mod test;
 
@@ -31,8 +33,11 @@ enum Command {
     D2o(Passed),
     /// Build `d2o` and compare methods in the small world: `d2o reproduce`.
     Reproduce(Passed),
-    /// Run all tests and say which were left out.
+    /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
+    /// Let transformers, PEFT, the `gguf` package and llama.cpp read what `d2o` writes; the first time, install them
+    /// in a virtual environment below the target directory (several GB).
+    Interop(interop::InteropArgs),
     /// Everything a change has to pass: format, architecture, lints, tests, documentation.
     Check,
     /// The invariants of docs/architecture.md that the dependency table shows.
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
         Command::D2o(passed) => run::d2o(&passed.args),
         Command::Reproduce(passed) => run::command("reproduce", &passed.args),
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
+        Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),
         Command::Check => check::check().map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),
     };

@@ -26,7 +26,7 @@ impl KvCache {
         let shape = [batch, config.kv_heads, capacity, config.head_dim];
         let layer =
             || LayerCache { buffers: Some((Tensor::zeros(shape, device), Tensor::zeros(shape, device))), len: 0 };
-        Self { layers: (0..config.layers).map(|_| layer()).collect(), rows: batch, len: 0, capacity }
+        Self { layers: config.layers.iter().map(|_| layer()).collect(), rows: batch, len: 0, capacity }
     }
 
     /// Rows of the batch.

@@ -1,6 +1,12 @@
-//! Architecture, as `config.json` describes it.
+//! Architecture, as `config.json` describes it, with every difference between families resolved.
 
+mod check;
+mod family;
 mod json;
+mod layers;
+mod parts;
+mod resolve;
+mod rope;
 
 use std::path::Path;
 
@@ -9,30 +15,48 @@ use serde_json::Value;
 use crate::error::ModelError;
 use json::Fields;
 
-/// Architecture of a Llama-family decoder.
+pub use family::Family;
+pub use parts::{
+    Activation, AttentionBias, AttentionInputs, AttentionSpec, FeedForwardInputs, FeedForwardSpec, LayerSpec, NormKind,
+    NormSpec, Positions,
+};
+pub use rope::{Rope, RopeScaling};
+
+/// Architecture of a decoder: what the families differ in stands here as data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
+    /// Where the weights' names come from.
+    pub family: Family,
     /// Rows of the embedding.
     pub vocab_size: usize,
     /// Width of the hidden states.
     pub hidden_size: usize,
     /// Width inside the feed-forward block.
     pub intermediate_size: usize,
-    /// Decoder layers.
-    pub layers: usize,
+    /// The decoder layers, first to last.
+    pub layers: Vec<LayerSpec>,
     /// Query heads.
     pub heads: usize,
     /// Key and value heads; divides `heads`.
     pub kv_heads: usize,
-    /// Width of one head; even.
+    /// Width of one head.
     pub head_dim: usize,
-    /// Base of the rotary frequencies.
-    pub rope_theta: f64,
-    /// Inside the root of RMSNorm.
-    pub rms_norm_eps: f64,
+    /// Attention, the same in all layers but for [`LayerSpec`].
+    pub attention: AttentionSpec,
+    /// The block behind attention.
+    pub feed_forward: FeedForwardSpec,
+    /// Normalisation.
+    pub norm: NormSpec,
+    /// How a token learns where it stands.
+    pub positions: Positions,
+    /// Factor on the embeddings that enter the first layer.
+    pub embedding_scale: Option<f64>,
+    /// Logits are squashed to ±cap by `cap · tanh(logit / cap)`.
+    pub logit_cap: Option<f64>,
     /// Whether the head is the embedding's transpose.
     pub tie_word_embeddings: bool,
-    /// Context length the model was built for, tokens.
+    /// Context length, tokens. Of a model with `longrope` the length up to which the short factors hold, which is
+    /// as far as it is computed here.
     pub max_position_embeddings: usize,
     /// Standard deviation of random weights; see [`CausalLm::init`](crate::CausalLm::init).
     pub initializer_range: f64,
@@ -66,8 +90,9 @@ impl ModelConfig {
         let wrong = |error: serde_json::Error| ModelError::json(path, &error);
         let raw: Value = serde_json::from_str(text).map_err(wrong)?;
         let fields: Fields = serde_json::from_str(text).map_err(wrong)?;
-        fields.refuse_unsupported(path)?;
-        let config = fields.resolve(raw);
+        let family = fields.family(path)?;
+        fields.refuse_unsupported(path, family)?;
+        let config = fields.resolve(path, family, raw)?;
         config.refuse_impossible(path)?;
         Ok(config)
     }
@@ -87,36 +112,11 @@ impl ModelConfig {
         &self.raw
     }
 
-    fn refuse_impossible(&self, path: &Path) -> Result<(), ModelError> {
-        let sizes = [
-            ("vocab_size", self.vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.layers),
-            ("num_attention_heads", self.heads),
-            ("num_key_value_heads", self.kv_heads),
-            ("head_dim", self.head_dim),
-            ("max_position_embeddings", self.max_position_embeddings),
-        ];
-        if let Some((field, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(ModelError::unsupported(path, field, "0"));
-        }
-        if !self.heads.is_multiple_of(self.kv_heads) {
-            let value = format!("{}, no divisor of {} heads", self.kv_heads, self.heads);
-            return Err(ModelError::unsupported(path, "num_key_value_heads", &value));
-        }
-        if self.heads.checked_mul(self.head_dim).is_none() {
-            let value = format!("{}, too wide for {} heads", self.head_dim, self.heads);
-            return Err(ModelError::unsupported(path, "head_dim", &value));
-        }
-        if !self.head_dim.is_multiple_of(2) {
-            let value = format!("{}, an odd number", self.head_dim);
-            return Err(ModelError::unsupported(path, "head_dim", &value));
-        }
-        let positive = [("rope_theta", self.rope_theta), ("rms_norm_eps", self.rms_norm_eps)];
-        match positive.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
-            Some((field, value)) => Err(ModelError::unsupported(path, field, &value.to_string())),
-            None => Ok(()),
+    /// The rotary embeddings that layers refer to; none where positions are learned.
+    pub fn ropes(&self) -> &[Rope] {
+        match &self.positions {
+            Positions::Rotary(ropes) => ropes,
+            Positions::Learned => &[],
         }
     }
 }

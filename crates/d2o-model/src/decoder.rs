@@ -1,14 +1,15 @@
-//! The decoder: embedding, layers, final norm, head.
+//! The decoder: embedding, layers, final norm.
 
 use std::ops::Range;
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::config::ModelConfig;
-use crate::layer::{Heads, Layer, RmsNorm};
+use crate::attention::Sight;
+use crate::config::{LayerSpec, ModelConfig};
+use crate::layer::Layer;
 use crate::linear::Linear;
+use crate::norm::Norm;
 use crate::placement::Placement;
 use crate::rotary::Rotary;
 
@@ -17,8 +18,10 @@ use crate::rotary::Rotary;
 pub struct CausalLm {
     /// `[vocab, width]`.
     pub(crate) embedding: Param<Tensor<2>>,
+    /// `[max_position_embeddings, width]`, where positions are learned.
+    pub(crate) positions: Option<Param<Tensor<2>>>,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) norm: RmsNorm,
+    pub(crate) norm: Norm,
     /// Absent where the head is the embedding's transpose.
     pub(crate) head: Option<Linear>,
     #[module(skip)]
@@ -41,16 +44,26 @@ impl CausalLm {
         self.layers.len()
     }
 
-    /// Token embeddings.
+    /// What enters the first layer: token embeddings, with what the family adds to them.
     ///
     /// # Shapes
     /// - `ids`: `[batch, len]`; output: `[batch, len, width]`
-    pub fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
+    ///
+    /// # Panics
+    /// If positions are learned and one of `at` lies beyond them.
+    pub fn embed(&self, ids: Tensor<2, Int>, at: &Placement) -> Tensor<3> {
         let [batch, len] = ids.dims();
         // Plain ids keep a frozen embedding's output out of any graph.
         let ids = ids.without_autodiff().reshape([batch * len]);
-        let rows = self.embedding.val().select(0, ids);
-        rows.reshape([batch, len, self.config.hidden_size])
+        let device = ids.device();
+        let mut x = self.embedding.val().select(0, ids).reshape([batch, len, self.config.hidden_size]);
+        if let Some(scale) = self.config.embedding_scale {
+            x = x.mul_scalar(scale);
+        }
+        match &self.positions {
+            Some(positions) => x + learned(positions.val(), at.positions(), &device),
+            None => x,
+        }
     }
 
     /// Runs the layers of `range`.
@@ -61,9 +74,9 @@ impl CausalLm {
     /// # Panics
     /// If `range` goes beyond the layers or `at` was made for other tokens.
     pub fn run_layers(&self, hidden: Tensor<3>, range: Range<usize>, at: &Placement) -> Tensor<3> {
-        let rotary = self.rotary(at.positions(), &hidden.device());
-        let heads = Heads::of(&self.config);
-        self.layers[range].iter().fold(hidden, |hidden, layer| layer.forward(hidden, heads, &rotary, at.mask(), None))
+        let surroundings = self.surroundings(at, &hidden.device());
+        let layers = self.layers[range.clone()].iter().zip(&self.config.layers[range]);
+        layers.fold(hidden, |hidden, (layer, spec)| layer.forward(hidden, surroundings.sight(spec), None))
     }
 
     /// The normalisation before the head.
@@ -79,64 +92,45 @@ impl CausalLm {
     /// # Shapes
     /// - `ids`: `[batch, len]`; output: `[batch, len, width]`
     pub fn hidden(&self, ids: Tensor<2, Int>, at: &Placement) -> Tensor<3> {
-        let hidden = self.run_layers(self.embed(ids), 0..self.layers.len(), at);
+        let hidden = self.run_layers(self.embed(ids, at), 0..self.layers.len(), at);
         self.final_norm(hidden)
     }
 
-    /// Next-token logits after each row of final hidden states.
-    ///
-    /// # Shapes
-    /// - `hidden`: `[rows, width]`; output: `[rows, vocab]`
-    pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
-        match &self.head {
-            Some(head) => head.forward(hidden.unsqueeze_dim(0)).squeeze_dim(0),
-            None => tied_logits(hidden, self.embedding.val()),
-        }
-    }
-
-    /// Log-probability of each row's target, `log softmax(logits)[target]`, nats.
-    ///
-    /// The head runs on `chunk` rows at a time. A tracked forward keeps the chunks' logits for its
-    /// backward; an untracked one holds one chunk.
-    ///
-    /// # Shapes
-    /// - `hidden`: `[rows, width]`; `targets`: `[rows]`; output: `[rows]`
-    ///
-    /// # Panics
-    /// If `chunk` is zero or the shapes disagree.
-    pub fn log_probs(&self, hidden: Tensor<2>, targets: Tensor<1, Int>, chunk: usize) -> Tensor<1> {
-        let [rows, _] = hidden.dims();
-        assert_eq!(targets.dims(), [rows], "one target for each row");
-        assert!(chunk > 0, "a chunk holds at least one row");
-        let targets = targets.without_autodiff();
-        let parts = hidden
-            .split(chunk, 0)
-            .into_iter()
-            .zip(targets.split(chunk, 0))
-            .map(|(hidden, targets)| {
-                let log_probs = log_softmax(self.logits(hidden), 1);
-                log_probs.gather(1, targets.unsqueeze_dim(1)).squeeze_dim(1)
-            })
-            .collect();
-        Tensor::cat(parts, 0)
-    }
-
-    pub(crate) fn rotary(&self, positions: &[Vec<u32>], device: &Device) -> Rotary {
+    /// What the layers share in one pass.
+    pub(crate) fn surroundings(&self, at: &Placement, device: &Device) -> Surroundings {
         let device = device.clone().without_autodiff();
-        Rotary::new(positions, self.config.head_dim, self.config.rope_theta, &device)
+        let rotaries = self.config.ropes().iter().map(|rope| Rotary::new(at.positions(), rope, &device)).collect();
+        let mut masks: Vec<(Option<usize>, Option<Tensor<5>>)> = Vec::new();
+        for spec in &self.config.layers {
+            if !masks.iter().any(|(window, _)| *window == spec.window) {
+                masks.push((spec.window, at.mask(spec.window)));
+            }
+        }
+        Surroundings { rotaries, masks }
     }
 }
 
-/// `h Eᵀ` of the embedding `E`, `[vocab, width]`.
-///
-/// A product with a transposed right side packs all of it anew, which outweighs the arithmetic of a
-/// decoding step; `(E hᵀ)ᵀ` reads it as it lies, and pays while the result is small.
-fn tied_logits(hidden: Tensor<2>, embedding: Tensor<2>) -> Tensor<2> {
-    const FEW_ROWS: usize = 32;
-    let [rows, _] = hidden.dims();
-    if rows <= FEW_ROWS {
-        embedding.matmul(hidden.transpose()).transpose()
-    } else {
-        hidden.matmul(embedding.transpose())
+/// Rotary angles and masks of one pass: one for each kind of layer.
+pub(crate) struct Surroundings {
+    rotaries: Vec<Rotary>,
+    /// By the width of the window.
+    masks: Vec<(Option<usize>, Option<Tensor<5>>)>,
+}
+
+impl Surroundings {
+    pub(crate) fn sight(&self, spec: &LayerSpec) -> Sight<'_> {
+        let mask = self.masks.iter().find(|(window, _)| *window == spec.window);
+        Sight { rotary: spec.rope.map(|index| &self.rotaries[index]), mask: mask.and_then(|(_, mask)| mask.as_ref()) }
     }
+}
+
+/// `[rows, len, width]`: the learned vector of every position.
+fn learned(vectors: Tensor<2>, positions: &[Vec<u32>], device: &Device) -> Tensor<3> {
+    let [count, width] = vectors.dims();
+    let flat: Vec<i64> = positions.iter().flatten().map(|&position| i64::from(position)).collect();
+    assert!(flat.iter().all(|&position| position < count as i64), "a position beyond the {count} that are learned");
+    let (rows, len) = (positions.len(), positions.first().map_or(0, Vec::len));
+    let plain = device.clone().without_autodiff();
+    let indices = Tensor::<1, Int>::from_data(TensorData::from(flat.as_slice()), &plain);
+    vectors.select(0, indices).reshape([rows, len, width])
 }

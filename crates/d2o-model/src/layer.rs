@@ -1,105 +1,78 @@
-//! One decoder layer: attention and feed-forward, each behind an RMSNorm and around a residual.
+//! One decoder layer: attention and feed-forward, each behind a normalisation and around a residual.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::{silu, softmax};
 
+use crate::attention::{self, Attention, Separate, Sight};
 use crate::cache::LayerCache;
-use crate::config::ModelConfig;
+use crate::feed_forward::{self, FeedForward, GateAndUp};
 use crate::linear::Linear;
-use crate::rotary::Rotary;
-
-/// Root-mean-square normalisation, `x / √(mean(x²) + ε) · w` (arXiv 1910.07467).
-#[derive(Module, Debug)]
-pub(crate) struct RmsNorm {
-    pub(crate) weight: Param<Tensor<1>>,
-    pub(crate) epsilon: f64,
-}
-
-impl RmsNorm {
-    pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let inverse = (x.clone() * x.clone()).mean_dim(2).add_scalar(self.epsilon).sqrt().recip();
-        x * inverse * self.weight.val().unsqueeze()
-    }
-}
-
-/// Heads and their width.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Heads {
-    pub(crate) kv: usize,
-    /// Query heads that share one key and value head.
-    pub(crate) group: usize,
-    pub(crate) dim: usize,
-}
-
-impl Heads {
-    pub(crate) fn of(config: &ModelConfig) -> Self {
-        Self { kv: config.kv_heads, group: config.heads / config.kv_heads, dim: config.head_dim }
-    }
-}
+use crate::norm::Norm;
 
 /// One decoder layer.
 #[derive(Module, Debug)]
 pub(crate) struct Layer {
-    pub(crate) attention_norm: RmsNorm,
-    pub(crate) query: Linear,
-    pub(crate) key: Linear,
-    pub(crate) value: Linear,
-    pub(crate) output: Linear,
-    pub(crate) mlp_norm: RmsNorm,
-    pub(crate) gate: Linear,
-    pub(crate) up: Linear,
-    pub(crate) down: Linear,
+    pub(crate) attention_norm: Norm,
+    pub(crate) attention: Attention,
+    /// Behind attention, before the residual is added.
+    pub(crate) attended_norm: Option<Norm>,
+    pub(crate) mlp_norm: Norm,
+    pub(crate) mlp: FeedForward,
+    /// Behind the feed-forward block, before the residual is added.
+    pub(crate) fed_norm: Option<Norm>,
 }
 
 impl Layer {
-    /// `x: [batch, len, width]`; `mask: [batch or 1, 1, 1, len, keys]`.
-    pub(crate) fn forward(
-        &self,
-        x: Tensor<3>,
-        heads: Heads,
-        rotary: &Rotary,
-        mask: Option<&Tensor<5>>,
-        cache: Option<&mut LayerCache>,
-    ) -> Tensor<3> {
-        let attended = self.attend(self.attention_norm.forward(x.clone()), heads, rotary, mask, cache);
-        let x = x + attended;
-        let normed = self.mlp_norm.forward(x.clone());
-        let gated = silu(self.gate.forward(normed.clone())) * self.up.forward(normed);
-        x + self.down.forward(gated)
+    /// `x` and output: `[batch, len, width]`.
+    pub(crate) fn forward(&self, x: Tensor<3>, sight: Sight<'_>, cache: Option<&mut LayerCache>) -> Tensor<3> {
+        let attended = self.attention.forward(self.attention_norm.forward(x.clone()), sight, cache);
+        let x = x + normed(self.attended_norm.as_ref(), attended);
+        let fed = self.mlp.forward(self.mlp_norm.forward(x.clone()));
+        x + normed(self.fed_norm.as_ref(), fed)
     }
 
-    /// Grouped-query attention: the query heads of one key head are folded into the row dimension, so
-    /// keys and values are never repeated.
-    fn attend(
-        &self,
-        x: Tensor<3>,
-        heads: Heads,
-        rotary: &Rotary,
-        mask: Option<&Tensor<5>>,
-        cache: Option<&mut LayerCache>,
-    ) -> Tensor<3> {
-        let [batch, len, _] = x.dims();
-        let Heads { kv, group, dim } = heads;
-        let split = |x: Tensor<3>, heads: usize| x.reshape([batch, len, heads, dim]).swap_dims(1, 2);
-        let queries = rotary.apply(split(self.query.forward(x.clone()), kv * group));
-        let keys = rotary.apply(split(self.key.forward(x.clone()), kv));
-        let values = split(self.value.forward(x), kv);
-        let (keys, values) = match cache {
-            Some(cache) => cache.append(keys, values),
-            None => (keys, values),
+    /// The linear maps, in the order of [`names::maps`](crate::names::maps).
+    pub(crate) fn linears(&self) -> Vec<&Linear> {
+        let mut linears = match &self.attention.inputs {
+            attention::Inputs::Separate(Separate { query, key, value }) => vec![query, key, value],
+            attention::Inputs::Fused(map) => vec![map],
         };
-        let rows = queries.mul_scalar((dim as f64).powf(-0.5)).reshape([batch, kv, group * len, dim]);
-        let scores = rows.matmul(keys.transpose());
-        let [_, _, _, seen] = scores.dims();
-        let weights = match mask {
-            Some(mask) => {
-                let scores = scores.reshape([batch, kv, group, len, seen]) + mask.clone();
-                softmax(scores, 4).reshape([batch, kv, group * len, seen])
-            }
-            None => softmax(scores, 3),
+        linears.push(&self.attention.output);
+        match &self.mlp.inputs {
+            feed_forward::Inputs::GateAndUp(GateAndUp { gate, up }) => linears.extend([gate, up]),
+            feed_forward::Inputs::GateUpFused(map) | feed_forward::Inputs::Up(map) => linears.push(map),
+        }
+        linears.push(&self.mlp.down);
+        linears
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn linears_mut(&mut self) -> Vec<&mut Linear> {
+        let mut linears = match &mut self.attention.inputs {
+            attention::Inputs::Separate(Separate { query, key, value }) => vec![query, key, value],
+            attention::Inputs::Fused(map) => vec![map],
         };
-        let mixed = weights.matmul(values).reshape([batch, kv * group, len, dim]);
-        self.output.forward(mixed.swap_dims(1, 2).reshape([batch, len, kv * group * dim]))
+        linears.push(&mut self.attention.output);
+        match &mut self.mlp.inputs {
+            feed_forward::Inputs::GateAndUp(GateAndUp { gate, up }) => linears.extend([gate, up]),
+            feed_forward::Inputs::GateUpFused(map) | feed_forward::Inputs::Up(map) => linears.push(map),
+        }
+        linears.push(&mut self.mlp.down);
+        linears
+    }
+
+    /// The normalisations, in the order of [`names::norms`](crate::names::norms).
+    pub(crate) fn norms(&self) -> Vec<&Norm> {
+        let always = [&self.attention_norm, &self.mlp_norm];
+        let Attention { query_norm, key_norm, .. } = &self.attention;
+        let sometimes = [&self.attended_norm, &self.fed_norm, query_norm, key_norm];
+        always.into_iter().chain(sometimes.into_iter().flatten()).collect()
+    }
+}
+
+fn normed(norm: Option<&Norm>, x: Tensor<3>) -> Tensor<3> {
+    match norm {
+        Some(norm) => norm.forward(x),
+        None => x,
     }
 }

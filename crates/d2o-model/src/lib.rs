@@ -45,19 +45,25 @@
 //! # Ok::<(), d2o_model::ModelError>(())
 //! ```
 
+mod activation;
+mod adapter;
+mod attention;
 mod build;
 mod cache;
 mod cached;
 mod config;
 mod decoder;
 mod error;
+mod feed_forward;
 pub mod gguf;
+mod head;
 mod layer;
 mod layout;
 mod linear;
 mod load;
 mod lora;
 mod names;
+mod norm;
 mod numbers;
 mod placement;
 mod random;
@@ -67,12 +73,17 @@ mod save;
 mod trainable;
 mod trained;
 
+pub use adapter::{LoadedAdapter, is_adapter, load_adapter};
 pub use cache::KvCache;
-pub use config::ModelConfig;
+pub use config::{
+    Activation, AttentionBias, AttentionInputs, AttentionSpec, Family, FeedForwardInputs, FeedForwardSpec, LayerSpec,
+    ModelConfig, NormKind, NormSpec, Positions, Rope, RopeScaling,
+};
 pub use decoder::CausalLm;
 pub use error::ModelError;
 pub use load::{LoadedModel, load};
 pub use placement::Placement;
+pub use safetensors_dir::weight_files;
 pub use save::{Dtype, save_hf, save_peft};
 pub use trainable::Trainable;
 

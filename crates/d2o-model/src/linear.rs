@@ -1,13 +1,15 @@
-//! A linear map without bias, with an optional low-rank adapter beside it.
+//! A linear map, with an optional bias and an optional low-rank adapter beside it.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-/// `y = x W`, plus `(x A) B · scale` where an adapter is attached.
+/// `y = x W + b`, plus `(x A) B · scale` where an adapter is attached.
 #[derive(Module, Debug)]
 pub(crate) struct Linear {
     /// `[in, out]`: the transpose of Hugging Face's layout, so that gradients come out contiguous.
     pub(crate) weight: Param<Tensor<2>>,
+    /// `[out]`.
+    pub(crate) bias: Option<Param<Tensor<1>>>,
     pub(crate) adapter: Option<Adapter>,
 }
 
@@ -28,14 +30,14 @@ impl Adapter {
         rank
     }
 
-    fn scale(&self) -> f64 {
+    pub(crate) fn scale(&self) -> f64 {
         self.alpha / self.rank() as f64
     }
 }
 
 impl Linear {
-    pub(crate) fn new(weight: Param<Tensor<2>>) -> Self {
-        Self { weight, adapter: None }
+    pub(crate) fn new(weight: Param<Tensor<2>>, bias: Option<Param<Tensor<1>>>) -> Self {
+        Self { weight, bias, adapter: None }
     }
 
     pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
@@ -43,6 +45,9 @@ impl Linear {
         // One large matrix product instead of one for each row of the batch.
         let rows = x.reshape([batch * len, width]);
         let mut y = rows.clone().matmul(self.weight.val());
+        if let Some(bias) = &self.bias {
+            y = y + bias.val().unsqueeze();
+        }
         if let Some(adapter) = &self.adapter {
             let low = rows.matmul(adapter.a.val()).matmul(adapter.b.val());
             y = y + low.mul_scalar(adapter.scale());

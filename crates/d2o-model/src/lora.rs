@@ -3,10 +3,11 @@
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::config::ModelConfig;
+use crate::decoder::CausalLm;
 use crate::error::ModelError;
-use crate::layer::Layer;
 use crate::linear::{Adapter, Linear};
-use crate::names;
+use crate::names::{self, Names};
 use crate::random::Random;
 
 /// Adapters to attach, checked.
@@ -18,7 +19,13 @@ pub(crate) struct LoraPlan<'a> {
 }
 
 impl<'a> LoraPlan<'a> {
-    pub(crate) fn new(rank: usize, alpha: f64, targets: &'a [String], seed: u64) -> Result<Self, ModelError> {
+    pub(crate) fn new(
+        config: &ModelConfig,
+        rank: usize,
+        alpha: f64,
+        targets: &'a [String],
+        seed: u64,
+    ) -> Result<Self, ModelError> {
         let wrong = |reason: String| Err(ModelError::Trainable { reason });
         if rank == 0 {
             return wrong("field `rank`: expected at least 1, got 0".to_owned());
@@ -26,7 +33,15 @@ impl<'a> LoraPlan<'a> {
         if !alpha.is_finite() || alpha == 0.0 {
             return wrong(format!("field `alpha`: expected a finite number other than 0, got {alpha}"));
         }
-        let known = names::LINEARS.map(names::short);
+        let mut known: Vec<&str> = names::maps(config).iter().map(|map| names::short(map.module)).collect();
+        // GPT-2 calls two maps `c_proj`: a target names both, as in PEFT.
+        let mut seen = Vec::new();
+        known.retain(|name| {
+            !seen.contains(name) && {
+                seen.push(*name);
+                true
+            }
+        });
         if let Some(unknown) = targets.iter().find(|target| !known.contains(&target.as_str())) {
             let known = known.join(", ");
             return wrong(format!("field `targets`: `{unknown}` is none of {known}"));
@@ -35,13 +50,12 @@ impl<'a> LoraPlan<'a> {
     }
 
     /// Attaches fresh adapters in the layers from `first` on.
-    pub(crate) fn attach(&self, layers: &mut [Layer], first: usize, autodiff: &Device) {
-        for (index, layer) in layers.iter_mut().enumerate().skip(first) {
-            for (module, linear) in names::LINEARS.iter().zip(names::linears_mut(layer)) {
-                if self.takes(module) {
-                    let name = names::in_layer(index, module);
-                    linear.adapter = Some(self.adapter(&name, linear, autodiff));
-                }
+    pub(crate) fn attach(&self, model: &mut CausalLm, first: usize, autodiff: &Device) {
+        let names = Names::of(model.config.family);
+        for (index, module, linear) in model.linears_mut().filter(|(index, ..)| *index >= first) {
+            if self.takes(module) {
+                let name = names.in_layer(index, module);
+                linear.adapter = Some(self.adapter(&name, linear, autodiff));
             }
         }
     }

@@ -2,37 +2,60 @@
 
 use burn::module::ParamId;
 
-use crate::config::ModelConfig;
-use crate::layer::Layer;
+use crate::config::{AttentionBias, AttentionInputs, Family, FeedForwardInputs, ModelConfig, NormKind, Positions};
+use crate::decoder::CausalLm;
 use crate::linear::Linear;
 
-/// Name of the embedding.
+/// Name of the embedding, in all families but GPT-2.
 pub(crate) const EMBEDDING: &str = "model.embed_tokens.weight";
-/// Name of the final normalisation.
+/// Name of the final normalisation, in all families but GPT-2.
 pub(crate) const FINAL_NORM: &str = "model.norm.weight";
 /// Name of an untied head.
 pub(crate) const HEAD: &str = "lm_head.weight";
 
-/// The linear maps of a layer, by Hugging Face's module names.
-pub(crate) const LINEARS: [&str; 7] = [
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
-];
-
-/// The normalisations of a layer.
-pub(crate) const NORMS: [&str; 2] = ["input_layernorm", "post_attention_layernorm"];
-
 /// The two factors of an adapter.
 pub(crate) const FACTORS: [&str; 2] = ["lora_A", "lora_B"];
 
-/// Name of a layer's module or tensor.
-pub(crate) fn in_layer(layer: usize, rest: &str) -> String {
-    format!("model.layers.{layer}.{rest}")
+/// Names of what is there once.
+pub(crate) struct Names {
+    /// What stands before all names but the head's, and is left out in files of the model without its head.
+    pub(crate) base: &'static str,
+    pub(crate) embedding: &'static str,
+    /// Learned positions.
+    pub(crate) positions: &'static str,
+    layers: &'static str,
+    /// The module of the final normalisation.
+    pub(crate) final_norm: &'static str,
+}
+
+const COMMON: Names = Names {
+    base: "model.",
+    embedding: EMBEDDING,
+    positions: "model.embed_positions.weight",
+    layers: "model.layers",
+    final_norm: "model.norm",
+};
+
+const GPT2: Names = Names {
+    base: "transformer.",
+    embedding: "transformer.wte.weight",
+    positions: "transformer.wpe.weight",
+    layers: "transformer.h",
+    final_norm: "transformer.ln_f",
+};
+
+impl Names {
+    pub(crate) fn of(family: Family) -> &'static Self {
+        match family {
+            Family::Gpt2 => &GPT2,
+            _ => &COMMON,
+        }
+    }
+
+    /// Name of a layer's module or tensor.
+    pub(crate) fn in_layer(&self, layer: usize, rest: &str) -> String {
+        format!("{}.{layer}.{rest}", self.layers)
+    }
 }
 
 /// `q_proj` of `self_attn.q_proj`.
@@ -40,41 +63,145 @@ pub(crate) fn short(module: &'static str) -> &'static str {
     module.rsplit('.').next().unwrap_or(module)
 }
 
-/// The linear maps of a layer, in the order of [`LINEARS`].
-pub(crate) fn linears(layer: &Layer) -> [&Linear; 7] {
-    [&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down]
+/// A linear map of a layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MapSpec {
+    /// Hugging Face's name of the module, inside the layer.
+    pub(crate) module: &'static str,
+    pub(crate) out: usize,
+    pub(crate) input: usize,
+    pub(crate) bias: bool,
 }
 
-/// The same, to be changed.
-pub(crate) fn linears_mut(layer: &mut Layer) -> [&mut Linear; 7] {
-    let Layer { query, key, value, output, gate, up, down, .. } = layer;
-    [query, key, value, output, gate, up, down]
+/// The linear maps of a layer, in the order of [`Layer::linears`](crate::layer::Layer::linears).
+pub(crate) fn maps(config: &ModelConfig) -> Vec<MapSpec> {
+    let (width, inner) = (config.hidden_size, config.intermediate_size);
+    let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
+    let name = |common, gpt2| if config.family == Family::Gpt2 { gpt2 } else { common };
+    let map = |module, out, input, bias| MapSpec { module, out, input, bias };
+    let bias = config.attention.bias != AttentionBias::None;
+    let mut maps = match config.attention.inputs {
+        AttentionInputs::Separate => vec![
+            map("self_attn.q_proj", queries, width, bias),
+            map("self_attn.k_proj", keys, width, bias),
+            map("self_attn.v_proj", keys, width, bias),
+        ],
+        AttentionInputs::Fused => {
+            vec![map(name("self_attn.qkv_proj", "attn.c_attn"), queries + 2 * keys, width, bias)]
+        }
+    };
+    let bias = config.attention.bias == AttentionBias::All;
+    maps.push(map(name("self_attn.o_proj", "attn.c_proj"), width, queries, bias));
+    let bias = config.feed_forward.bias;
+    match config.feed_forward.inputs {
+        FeedForwardInputs::GateAndUp => {
+            maps.extend([map("mlp.gate_proj", inner, width, bias), map("mlp.up_proj", inner, width, bias)]);
+        }
+        FeedForwardInputs::GateUpFused => maps.push(map("mlp.gate_up_proj", 2 * inner, width, bias)),
+        FeedForwardInputs::Up => maps.push(map(name("mlp.up_proj", "mlp.c_fc"), inner, width, bias)),
+    }
+    maps.push(map(name("mlp.down_proj", "mlp.c_proj"), width, inner, bias));
+    maps
 }
 
-/// Every tensor of the architecture with its shape in Hugging Face's layout, `[out, in]`.
-pub(crate) fn tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
-    let width = config.hidden_size;
-    let mut all = vec![(EMBEDDING.to_owned(), vec![config.vocab_size, width])];
-    for layer in 0..config.layers {
-        for (module, [out, input]) in LINEARS.iter().zip(linear_shapes(config)) {
-            all.push((in_layer(layer, &format!("{module}.weight")), vec![out, input]));
+/// Name and width of a layer's normalisations, in the order of [`Layer::norms`](crate::layer::Layer::norms).
+pub(crate) fn norms(config: &ModelConfig) -> Vec<(&'static str, usize)> {
+    let (width, head) = (config.hidden_size, config.head_dim);
+    let mut norms = match (config.family, config.norm.behind) {
+        (Family::Gpt2, _) => vec![("ln_1", width), ("ln_2", width)],
+        (_, false) => vec![("input_layernorm", width), ("post_attention_layernorm", width)],
+        (_, true) => vec![
+            ("input_layernorm", width),
+            ("pre_feedforward_layernorm", width),
+            ("post_attention_layernorm", width),
+            ("post_feedforward_layernorm", width),
+        ],
+    };
+    if config.attention.head_norms {
+        norms.extend([("self_attn.q_norm", head), ("self_attn.k_norm", head)]);
+    }
+    norms
+}
+
+/// What a tensor is made of before any training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    Normal,
+    Zero,
+    One,
+}
+
+/// A tensor as the file has it.
+#[derive(Clone, Debug)]
+pub(crate) struct TensorSpec {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) start: Start,
+}
+
+/// Every tensor of the architecture in Hugging Face's layout.
+pub(crate) fn tensors(config: &ModelConfig) -> Vec<TensorSpec> {
+    let names = Names::of(config.family);
+    let spec = |name: String, shape: &[usize], start| TensorSpec { name, shape: shape.to_vec(), start };
+    let norm_start = if config.norm.kind == NormKind::RmsPlusOne { Start::Zero } else { Start::One };
+    let norm = |module: String, width: usize| {
+        let bias = (config.norm.kind == NormKind::Layer).then(|| spec(format!("{module}.bias"), &[width], Start::Zero));
+        [spec(format!("{module}.weight"), &[width], norm_start)].into_iter().chain(bias)
+    };
+    let embedding = [config.vocab_size, config.hidden_size];
+    let mut all = vec![spec(names.embedding.to_owned(), &embedding, Start::Normal)];
+    if config.positions == Positions::Learned {
+        let shape = [config.max_position_embeddings, config.hidden_size];
+        all.push(spec(names.positions.to_owned(), &shape, Start::Normal));
+    }
+    for layer in 0..config.layers.len() {
+        for map in maps(config) {
+            let module = names.in_layer(layer, map.module);
+            all.push(spec(format!("{module}.weight"), &in_file(config, &map), Start::Normal));
+            all.extend(map.bias.then(|| spec(format!("{module}.bias"), &[map.out], Start::Zero)));
         }
-        for module in NORMS {
-            all.push((in_layer(layer, &format!("{module}.weight")), vec![width]));
+        for (module, width) in norms(config) {
+            all.extend(norm(names.in_layer(layer, module), width));
         }
     }
-    all.push((FINAL_NORM.to_owned(), vec![width]));
-    if !config.tie_word_embeddings {
-        all.push((HEAD.to_owned(), vec![config.vocab_size, width]));
-    }
+    all.extend(norm(names.final_norm.to_owned(), config.hidden_size));
+    all.extend((!config.tie_word_embeddings).then(|| spec(HEAD.to_owned(), &embedding, Start::Normal)));
     all
 }
 
-/// Shapes `[out, in]` of a layer's linear maps, in the order of [`LINEARS`].
-pub(crate) fn linear_shapes(config: &ModelConfig) -> [[usize; 2]; 7] {
-    let (width, inner) = (config.hidden_size, config.intermediate_size);
-    let (queries, keys) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-    [[queries, width], [keys, width], [keys, width], [width, queries], [inner, width], [inner, width], [width, inner]]
+/// Shape of a map's weight in the file.
+fn in_file(config: &ModelConfig, map: &MapSpec) -> [usize; 2] {
+    if stored_as_here(config.family) { [map.input, map.out] } else { [map.out, map.input] }
+}
+
+/// Whether files of the family hold the layers' maps as `[in, out]`, as they are here.
+pub(crate) fn stored_as_here(family: Family) -> bool {
+    family == Family::Gpt2
+}
+
+impl CausalLm {
+    /// The linear maps of all layers, each with its layer and the name of its module there.
+    pub(crate) fn linears(&self) -> impl Iterator<Item = (usize, &'static str, &Linear)> {
+        let maps = maps(&self.config);
+        self.layers.iter().enumerate().flat_map(move |(index, layer)| {
+            let modules: Vec<_> = maps.iter().map(|map| map.module).collect();
+            modules.into_iter().zip(layer.linears()).map(move |(module, linear)| (index, module, linear))
+        })
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn linears_mut(&mut self) -> impl Iterator<Item = (usize, &'static str, &mut Linear)> {
+        let maps = maps(&self.config);
+        self.layers.iter_mut().enumerate().flat_map(move |(index, layer)| {
+            let modules: Vec<_> = maps.iter().map(|map| map.module).collect();
+            modules.into_iter().zip(layer.linears_mut()).map(move |(module, linear)| (index, module, linear))
+        })
+    }
+
+    /// Hugging Face's full name of a layer's module.
+    pub(crate) fn module_name(&self, layer: usize, module: &str) -> String {
+        Names::of(self.config.family).in_layer(layer, module)
+    }
 }
 
 /// An id that depends on the name alone (FNV-1a), so that optimizer state finds its parameter again

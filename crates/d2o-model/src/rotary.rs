@@ -2,44 +2,60 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Cosines and sines of a batch's positions, shared by all layers.
+use crate::config::Rope;
+
+/// Cosines and sines of a batch's positions, shared by all layers that turn alike.
 #[derive(Clone, Debug)]
 pub(crate) struct Rotary {
-    /// `[batch, 1, len, head_dim]`; both halves hold the same angles.
+    /// `[batch, 1, len, dim]`; both halves hold the same angles.
     cos: Tensor<4>,
     /// The same shape, the first half negated: `rotate_half` without a copy.
     sin: Tensor<4>,
-    half: usize,
+    /// How many of a head's dimensions are turned.
+    dim: usize,
 }
 
 impl Rotary {
-    /// Angles `position · θ^(−2i/d)`, computed in f64.
-    pub(crate) fn new(positions: &[Vec<u32>], head_dim: usize, theta: f64, device: &Device) -> Self {
-        let half = head_dim / 2;
-        let frequencies: Vec<f64> = (0..half).map(|i| theta.powf(-2.0 * i as f64 / head_dim as f64)).collect();
+    /// Angles `position · frequency`, computed in f64.
+    ///
+    /// # Panics
+    /// If a position lies beyond what the rotary embedding is computed for.
+    pub(crate) fn new(positions: &[Vec<u32>], rope: &Rope, device: &Device) -> Self {
+        if let (Some(limit), Some(&last)) = (rope.limit(), positions.iter().flatten().max()) {
+            assert!((last as usize) < limit, "position {last} where longrope is computed for {limit} tokens");
+        }
+        let (frequencies, amplitude) = (rope.frequencies(), rope.amplitude());
         let rows = positions.len();
         let len = positions.first().map_or(0, Vec::len);
-        let mut cos = Vec::with_capacity(rows * len * head_dim);
-        let mut sin = Vec::with_capacity(rows * len * head_dim);
+        let mut cos = Vec::with_capacity(rows * len * rope.dim);
+        let mut sin = Vec::with_capacity(rows * len * rope.dim);
         for &position in positions.iter().flatten() {
             let angles: Vec<f64> = frequencies.iter().map(|frequency| f64::from(position) * frequency).collect();
-            cos.extend(angles.iter().chain(&angles).map(|angle| angle.cos() as f32));
-            sin.extend(angles.iter().map(|angle| -angle.sin() as f32));
-            sin.extend(angles.iter().map(|angle| angle.sin() as f32));
+            cos.extend(angles.iter().chain(&angles).map(|angle| (amplitude * angle.cos()) as f32));
+            sin.extend(angles.iter().map(|angle| (-amplitude * angle.sin()) as f32));
+            sin.extend(angles.iter().map(|angle| (amplitude * angle.sin()) as f32));
         }
-        let shape = [rows, 1, len, head_dim];
+        let shape = [rows, 1, len, rope.dim];
         Self {
             cos: Tensor::from_data(TensorData::new(cos, shape), device),
             sin: Tensor::from_data(TensorData::new(sin, shape), device),
-            half,
+            dim: rope.dim,
         }
     }
 
-    /// `x · cos + rotate_half(x) · sin`, `x: [batch, heads, len, head_dim]`.
+    /// `x · cos + rotate_half(x) · sin` on the dimensions that are turned, `x: [batch, heads, len, head_dim]`.
     pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let dim = 2 * self.half;
-        let halves_swapped =
-            Tensor::cat(vec![x.clone().narrow(3, self.half, dim - self.half), x.clone().narrow(3, 0, self.half)], 3);
+        let [_, _, _, head_dim] = x.dims();
+        if head_dim == self.dim {
+            return self.turn(x);
+        }
+        let turned = self.turn(x.clone().narrow(3, 0, self.dim));
+        Tensor::cat(vec![turned, x.narrow(3, self.dim, head_dim - self.dim)], 3)
+    }
+
+    fn turn(&self, x: Tensor<4>) -> Tensor<4> {
+        let half = self.dim / 2;
+        let halves_swapped = Tensor::cat(vec![x.clone().narrow(3, half, half), x.clone().narrow(3, 0, half)], 3);
         x * self.cos.clone() + halves_swapped * self.sin.clone()
     }
 }

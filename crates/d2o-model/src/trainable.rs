@@ -8,7 +8,6 @@ use crate::decoder::CausalLm;
 use crate::error::ModelError;
 use crate::linear::Linear;
 use crate::lora::LoraPlan;
-use crate::names;
 
 /// Which parameters train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +28,8 @@ pub enum Trainable {
         rank: usize,
         /// The adapters' output is scaled by `alpha / rank`; finite and not zero.
         alpha: f64,
-        /// Module names such as `q_proj`; empty takes all linear maps of a layer.
+        /// Module names such as `q_proj` (fused families: `qkv_proj`, `c_attn`); empty takes all linear maps of
+        /// a layer.
         #[serde(default)]
         targets: Vec<String>,
         /// Only in the last layers, at least 1; absent takes all.
@@ -66,8 +66,8 @@ impl CausalLm {
             }
             Trainable::Lora { rank, alpha, targets, last_layers } => {
                 let first = first_of(count, "last_layers", last_layers.unwrap_or(count))?;
-                let plan = LoraPlan::new(*rank, *alpha, targets, seed)?;
-                plan.attach(&mut model.layers, first, autodiff);
+                let plan = LoraPlan::new(&model.config, *rank, *alpha, targets, seed)?;
+                plan.attach(&mut model, first, autodiff);
                 Ok(model)
             }
         }
@@ -81,7 +81,7 @@ impl CausalLm {
     /// The weights without adapters, untracked: the reference of an adapter run.
     pub fn base(&self) -> Self {
         let mut model = self.frozen();
-        for linear in model.layers.iter_mut().flat_map(names::linears_mut) {
+        for (_, _, linear) in model.linears_mut() {
             linear.adapter = None;
         }
         model
@@ -90,9 +90,9 @@ impl CausalLm {
     /// The weights with adapters folded in, untracked.
     pub fn merge_adapters(&self) -> Self {
         let mut model = self.frozen();
-        for linear in model.layers.iter_mut().flat_map(names::linears_mut) {
+        for (_, _, linear) in model.linears_mut() {
             if linear.adapter.is_some() {
-                *linear = Linear::new(Param::initialized(linear.weight.id, linear.merged()));
+                *linear = Linear::new(Param::initialized(linear.weight.id, linear.merged()), linear.bias.take());
             }
         }
         model
@@ -100,7 +100,7 @@ impl CausalLm {
 
     /// Whether any linear map has an adapter.
     pub fn has_adapters(&self) -> bool {
-        self.layers.iter().flat_map(names::linears).any(|linear| linear.adapter.is_some())
+        self.linears().any(|(_, _, linear)| linear.adapter.is_some())
     }
 }
 

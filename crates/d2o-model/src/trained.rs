@@ -104,11 +104,9 @@ impl CausalLm {
 
     /// Name of every parameter by its id.
     fn names(&self) -> HashMap<u64, String> {
-        let weights = names::tensors(&self.config).into_iter().map(|(name, _)| name);
-        let factors = (0..self.layers.len()).flat_map(|layer| {
-            names::LINEARS.into_iter().flat_map(move |module| {
-                names::FACTORS.map(|factor| names::in_layer(layer, &format!("{module}.{factor}.weight")))
-            })
+        let weights = names::tensors(&self.config).into_iter().map(|spec| spec.name);
+        let factors = self.linears().flat_map(|(layer, module, _)| {
+            names::FACTORS.map(|factor| self.module_name(layer, &format!("{module}.{factor}.weight")))
         });
         weights.chain(factors).map(|name| (names::param_id(&name).val(), name)).collect()
     }

@@ -18,7 +18,7 @@
 //! use d2o_sampler::{Finish, Request, Row, SamplerConfig, generate};
 //! use std::convert::Infallible;
 //!
-//! let device = Device::default();
+//! let device = Device::flex();
 //! let mut model = |rows: &[Row<'_>]| -> Result<Tensor<2>, Infallible> {
 //!     let mut logits = vec![0.0_f32; rows.len() * 4];
 //!     for (row, logits) in rows.iter().zip(logits.chunks_exact_mut(4)) {

@@ -27,3 +27,4 @@ pub mod report;
 pub mod reproduce;
 pub mod stages;
 pub mod trainer;
+pub(crate) mod vocabulary;

@@ -11,6 +11,12 @@ use d2o_train::trainer::guarded::Guarded;
 use d2o_train::trainer::step::{Chunking, accumulate, score};
 use serde_json::json;
 
+/// The device under test.
+fn device() -> Device {
+    let backend = std::env::var("D2O_TEST_BACKEND").unwrap_or_else(|_| "flex".to_owned());
+    d2o_train::device::open(&backend).unwrap()
+}
+
 fn model() -> CausalLm {
     let config = json!({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "vocab_size": 40,
@@ -19,7 +25,7 @@ fn model() -> CausalLm {
         "max_position_embeddings": 64, "tie_word_embeddings": true,
     });
     let config = ModelConfig::from_json("config.json".as_ref(), config).unwrap();
-    CausalLm::init(&config, 5, &Device::flex())
+    CausalLm::init(&config, 5, &device())
 }
 
 /// A prompt with three anchors and a rejected answer; the references are off, so that `h` is not zero.
@@ -64,7 +70,7 @@ fn direct(model: &CausalLm, loss: impl Fn(&Group) -> Tensor<1>, group: &Training
         reference: floats(vec![group.rejected.reference]),
         tokens: floats(vec![group.rejected.ids.len() as f64]),
     };
-    let loss = loss(&Group { anchors, rejected }).sum();
+    let loss = loss(&Group::new(anchors, rejected)).sum();
     GradientsParams::from_grads(loss.backward(), model)
 }
 
@@ -102,7 +108,7 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
         ObjectiveConfig::Sft {},
         ObjectiveConfig::Npo { beta: 0.2 },
     ];
-    let autodiff = Device::flex().autodiff();
+    let autodiff = device().autodiff();
     for trainable in [Trainable::All {}, Trainable::LastLayers { layers: 1 }] {
         let model = model().train_on(&trainable, 0, &autodiff).unwrap();
         for objective in objectives {
@@ -123,13 +129,8 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
 #[test]
 fn guarded_it_is_the_gradient_of_the_guarded_loss() {
     let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.1 };
-    let all = Guards {
-        rejected_floor: 9.0,
-        rejected_tokens: 6.0,
-        anchor_nll: 0.4,
-        anchor_hinge: 0.2,
-        anchor_slack: 0.1,
-    };
+    let all =
+        Guards { rejected_floor: 9.0, rejected_tokens: 6.0, anchor_nll: 0.4, anchor_hinge: 0.2, anchor_slack: 0.1 };
     let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
     for guards in [Guards::default(), Guards { rejected_floor: 0.5, ..Guards::default() }, all] {
         let expected = values(&model, &direct(&model, |group| guards.loss(&objective, group), &group()));
@@ -147,7 +148,7 @@ fn guarded_it_is_the_gradient_of_the_guarded_loss() {
 
 #[test]
 fn the_scale_multiplies_and_sums_add_up() {
-    let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
+    let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     let once = streamed(&model, &objective, 1000, 1.0);
     let mut sum = GradientSum::default();
@@ -174,7 +175,7 @@ fn packed_scores_are_those_of_separate_rows() {
 
 #[test]
 fn clipping_scales_all_parameters_by_one_factor() {
-    let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
+    let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.3 };
     let gradients = direct(&model, |group| objective.forward(group).per_example, &group());
     let before = values(&model, &gradients);
@@ -186,8 +187,10 @@ fn clipping_scales_all_parameters_by_one_factor() {
     for (a, b) in values(&model, &clipped).iter().zip(&before) {
         assert!((a - b / 4.0).abs() <= 1e-4 * (b / 4.0).abs() + 1e-9, "{a} {b}");
     }
-    let (kept, _) = clip_global_norm(&model, direct(&model, |group| objective.forward(group).per_example, &group()), 2.0 * norm);
+    let (kept, _) =
+        clip_global_norm(&model, direct(&model, |group| objective.forward(group).per_example, &group()), 2.0 * norm);
     assert_eq!(values(&model, &kept), before);
-    let (kept, _) = clip_global_norm(&model, direct(&model, |group| objective.forward(group).per_example, &group()), 0.0);
+    let (kept, _) =
+        clip_global_norm(&model, direct(&model, |group| objective.forward(group).per_example, &group()), 0.0);
     assert_eq!(values(&model, &kept), before);
 }

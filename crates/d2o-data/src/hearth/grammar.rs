@@ -157,7 +157,8 @@ struct Instructions {
 impl RawKind {
     fn compile(self) -> Result<Kind, String> {
         let slots: Vec<Slot> = self.slots.into_iter().collect();
-        let whole = |texts: &[String]| texts.iter().map(|text| Template::parse(text, &slots)).collect::<Result<Vec<_>, _>>();
+        let whole =
+            |texts: &[String]| texts.iter().map(|text| Template::parse(text, &slots)).collect::<Result<Vec<_>, _>>();
         let split = |texts: &[String]| {
             let answer = |text: &String| sentences(text).iter().map(|part| Template::parse(part, &slots)).collect();
             texts.iter().map(answer).collect::<Result<Vec<Vec<Template>>, String>>()

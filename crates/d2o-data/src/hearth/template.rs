@@ -11,7 +11,10 @@ pub(super) type Binding = Vec<Option<usize>>;
 enum Piece {
     Text(String),
     /// A slot by index. Behind an indefinite article its word decides between `a` and `an`.
-    Slot { slot: usize, article: bool },
+    Slot {
+        slot: usize,
+        article: bool,
+    },
 }
 
 /// A text with places for the words of slots, such as `Rinse the {grain} first.`

@@ -164,10 +164,10 @@ fn options_that_are_not_computed_are_refused_by_name() {
     let refused = [
         ("architectures", json!(["MambaForCausalLM"]), "`architectures` is MambaForCausalLM"),
         ("hidden_act", json!("gelu"), "`hidden_act` is gelu"),
-        ("attention_bias", json!(true), "`attention_bias` is true"),
-        ("mlp_bias", json!(true), "`mlp_bias` is true"),
-        ("rope_scaling", json!({"rope_type": "llama3", "factor": 8.0}), "`rope_scaling` is llama3"),
-        ("rope_scaling", json!({"type": "linear", "factor": 2.0}), "`rope_scaling` is linear"),
+        ("rope_scaling", json!({"rope_type": "llama3", "factor": 8.0}), "`rope_scaling.low_freq_factor` is absent"),
+        ("rope_scaling", json!({"type": "linear", "factor": 0.0}), "`rope_scaling.factor` is 0"),
+        ("rope_scaling", json!({"type": "dynamic", "factor": 2.0}), "`rope_scaling` is dynamic"),
+        ("rope_scaling", json!({"type": "linear", "factor": 2, "mscale": 1}), "`rope_scaling.mscale` is 1"),
         ("rope_parameters", json!({"rope_type": "yarn"}), "`rope_parameters` is yarn"),
         ("rope_interleaved", json!(true), "`rope_interleaved` is true"),
         ("partial_rotary_factor", json!(0.5), "`partial_rotary_factor` is 0.5"),
@@ -178,7 +178,7 @@ fn options_that_are_not_computed_are_refused_by_name() {
         ("num_hidden_layers", json!(0), "`num_hidden_layers` is 0"),
         ("head_dim", json!(5), "`head_dim` is 5, an odd number"),
         ("head_dim", json!(u64::MAX / 2), "`head_dim` is 9223372036854775807, too wide for 4 heads"),
-        ("rope_theta", json!(-1.0), "`rope_theta` is -1"),
+        ("rope_parameters", json!({"rope_theta": -1.0}), "`rope_theta` is -1"),
     ];
     for (key, value, expected) in refused {
         let text = with_option(key, value);

@@ -40,7 +40,7 @@ fn the_configuration_is_kept_but_for_the_type() {
     assert_eq!(written, config_json(false));
     let config = load(dir.path(), &device()).unwrap().config;
     assert_eq!(config.eos_token_ids(), [2, 3]);
-    assert_eq!((config.bos_token_id(), config.rope_theta), (Some(1), 500.0));
+    assert_eq!((config.bos_token_id(), config.ropes()[0].theta), (Some(1), 500.0));
 }
 
 #[test]

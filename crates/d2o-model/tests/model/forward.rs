@@ -80,7 +80,7 @@ fn shared_key_heads_equal_a_model_that_repeats_them() {
 fn the_layers_can_be_run_in_two_parts() {
     let model = model(false);
     let at = Placement::causal(1, 6, &device());
-    let entering = model.run_layers(model.embed(batch(&[ids(5, 6)])), 0..1, &at);
+    let entering = model.run_layers(model.embed(batch(&[ids(5, 6)]), &at), 0..1, &at);
     let parted = model.final_norm(model.run_layers(entering, 1..model.layers_len(), &at));
     assert_eq!(floats(parted), floats(model.hidden(batch(&[ids(5, 6)]), &at)));
 }

@@ -1,12 +1,20 @@
-//! The decoder against a scalar model written from the definition, against itself in other layouts,
-//! and against files that are wrong.
+//! The decoder against transformers and against a scalar model written from the definition, against itself
+//! in other layouts, and against files that are wrong.
 
+mod adapters;
 mod broken;
 mod cached;
+mod config;
+#[path = "../../../../xtask/testing/device.rs"]
+mod device;
 mod export;
+mod families;
 mod forward;
+mod golden;
 mod gradients;
+mod interop;
 mod lora;
+mod parity;
 mod placements;
 mod scalar;
 mod tiny;

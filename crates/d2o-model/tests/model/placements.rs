@@ -8,9 +8,10 @@ use crate::tiny::{batch, device, floats, ids, model, row, slopes, targets, worst
 const PROMPT: usize = 5;
 const RESPONSES: [usize; 3] = [3, 1, 4];
 
-struct Case {
-    prompt: Vec<u32>,
-    responses: Vec<Vec<u32>>,
+/// A prompt and answers to it.
+pub(crate) struct Case {
+    pub(crate) prompt: Vec<u32>,
+    pub(crate) responses: Vec<Vec<u32>>,
 }
 
 fn case() -> Case {
@@ -19,26 +20,28 @@ fn case() -> Case {
 }
 
 /// Log-probabilities of all response tokens, each response in a row of its own.
-fn separately(model: &CausalLm, case: &Case) -> Tensor<1> {
+pub(crate) fn separately(model: &CausalLm, case: &Case) -> Tensor<1> {
     let parts = case.responses.iter().map(|response| {
         let whole = [case.prompt.clone(), response.clone()].concat();
         let at = Placement::causal(1, whole.len(), &device());
         let hidden = row(&model.hidden(batch(&[whole]), &at), 0);
-        let predicting = hidden.narrow(0, PROMPT - 1, response.len());
+        let predicting = hidden.narrow(0, case.prompt.len() - 1, response.len());
         model.log_probs(predicting, targets(response), 2)
     });
     Tensor::cat(parts.collect(), 0)
 }
 
 /// The same from one packed row.
-fn packed(model: &CausalLm, case: &Case) -> Tensor<1> {
+pub(crate) fn packed(model: &CausalLm, case: &Case) -> Tensor<1> {
     let whole = [case.prompt.clone(), case.responses.concat()].concat();
-    let at = Placement::packed(PROMPT, &RESPONSES, &device());
+    let prompt = case.prompt.len();
+    let lens: Vec<usize> = case.responses.iter().map(Vec::len).collect();
+    let at = Placement::packed(prompt, &lens, &device());
     let hidden = row(&model.hidden(batch(&[whole]), &at), 0);
     let mut predictors = Vec::new();
-    let mut start = PROMPT;
-    for len in RESPONSES {
-        predictors.push(PROMPT as i64 - 1);
+    let mut start = prompt;
+    for len in lens {
+        predictors.push(prompt as i64 - 1);
         predictors.extend((start..start + len - 1).map(|place| place as i64));
         start += len;
     }
@@ -78,7 +81,7 @@ fn packed_gradients_are_those_of_separate_rows() {
 fn a_placement_of_ones_own_equals_the_causal_one() {
     let model = model(false);
     let positions = vec![(0..7).collect::<Vec<u32>>(); 2];
-    let own = Placement::from_fn(2, 7, 7, &positions, |_, query, key| key <= query, &device());
+    let own = Placement::from_fn(&positions, &positions, |_, query, key| key <= query, &device());
     let rows = [ids(1, 7), ids(2, 7)];
     let left = floats(model.hidden(batch(&rows), &own));
     let right = floats(model.hidden(batch(&rows), &Placement::causal(2, 7, &device())));
@@ -86,7 +89,8 @@ fn a_placement_of_ones_own_equals_the_causal_one() {
 }
 
 #[test]
-#[should_panic(expected = "one position for each query token")]
-fn positions_must_be_as_many_as_queries() {
-    Placement::from_fn(1, 3, 3, &[vec![0, 1]], |_, _, _| true, &device());
+#[should_panic(expected = "rows of one length")]
+fn rows_must_be_of_one_length() {
+    let rows = [vec![0, 1], vec![0]];
+    Placement::from_fn(&rows, &rows, |_, _, _| true, &device());
 }

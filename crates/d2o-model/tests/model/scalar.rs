@@ -17,7 +17,7 @@ impl Scalar<'_> {
         let (_, embedding) = &self.weights["model.embed_tokens.weight"];
         let mut hidden: Vec<Vec<f64>> =
             ids.iter().map(|&id| widened(&embedding[id as usize * width..(id as usize + 1) * width])).collect();
-        for layer in 0..self.config.layers {
+        for layer in 0..self.config.layers.len() {
             hidden = self.layer(&format!("model.layers.{layer}"), &hidden);
         }
         let head = if self.config.tie_word_embeddings { "model.embed_tokens" } else { "lm_head" };
@@ -82,7 +82,7 @@ impl Scalar<'_> {
         let half = x.len() / 2;
         let mut turned = x.to_vec();
         for i in 0..half {
-            let angle = position as f64 * self.config.rope_theta.powf(-(i as f64) / half as f64);
+            let angle = position as f64 * self.config.ropes()[0].theta.powf(-(i as f64) / half as f64);
             turned[i] = x[i] * angle.cos() - x[i + half] * angle.sin();
             turned[i + half] = x[i + half] * angle.cos() + x[i] * angle.sin();
         }
@@ -91,7 +91,7 @@ impl Scalar<'_> {
 
     fn norm(&self, name: &str, x: &[f64]) -> Vec<f64> {
         let (_, weight) = &self.weights[&format!("{name}.weight")];
-        let root = (dot(x, x) / x.len() as f64 + self.config.rms_norm_eps).sqrt();
+        let root = (dot(x, x) / x.len() as f64 + self.config.norm.epsilon).sqrt();
         x.iter().zip(weight).map(|(x, &weight)| x / root * f64::from(weight)).collect()
     }
 

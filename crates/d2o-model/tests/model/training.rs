@@ -27,7 +27,7 @@ fn the_last_layers_leave_the_trunk_without_a_graph() {
     let at = Placement::causal(1, 6, &device());
     for ids_device in [device(), device().autodiff()] {
         let ids = batch(&[ids(1, 6)]).to_device(&ids_device);
-        let entering = model.run_layers(model.embed(ids), 0..1, &at);
+        let entering = model.run_layers(model.embed(ids, &at), 0..1, &at);
         assert!(!entering.is_autodiff(), "below the first trained layer nothing is tracked");
         assert!(model.run_layers(entering, 1..2, &at).is_tracked());
     }

@@ -32,13 +32,8 @@ fn guards_that_are_off_change_nothing() {
 
 #[test]
 fn slopes_agree_with_finite_differences() {
-    let guards = Guards {
-        rejected_floor: 3.0,
-        rejected_tokens: 12.0,
-        anchor_nll: 0.7,
-        anchor_hinge: 0.3,
-        anchor_slack: 0.5,
-    };
+    let guards =
+        Guards { rejected_floor: 3.0, rejected_tokens: 12.0, anchor_nll: 0.7, anchor_hinge: 0.3, anchor_slack: 0.5 };
     let step = 1e-5;
     for seed in 0..6 {
         let sample = Sample::new(1, 3, seed);

@@ -5,10 +5,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use d2o_model::{Trainable, save_hf};
+use d2o_model::{Dtype, Trainable, save_hf};
 use serde::Serialize;
 
-use super::cli::DtypeArg;
 use super::{demand, interrupt};
 use crate::durable::{self, at};
 use crate::events::{Event, Observers};
@@ -17,7 +16,7 @@ use crate::pretrain::rows::{Predicted, PretrainRow, read};
 use crate::pretrain::run::Pretraining;
 use crate::pretrain::start::{NewModel, Start};
 use crate::trainer::run::AdamW;
-use crate::trainer::schedule::Schedule;
+use crate::trainer::schedule::{Decay, Schedule, WarmUp};
 use crate::{device, fetch};
 
 /// Positions whose logits are held at once.
@@ -92,7 +91,7 @@ pub struct PretrainArgs {
     /// Type of the written weights.
     #[arg(long, value_enum, default_value = "f32")]
     #[serde(skip)]
-    pub dtype: DtypeArg,
+    pub dtype: WeightsArg,
     /// The backend.
     #[arg(long, default_value = "flex")]
     pub backend: String,
@@ -110,6 +109,27 @@ pub enum LossArg {
     All,
     /// The tokens of the answers only.
     Response,
+}
+
+/// Types of written weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightsArg {
+    /// 32-bit floats.
+    F32,
+    /// bfloat16.
+    Bf16,
+    /// IEEE half precision.
+    F16,
+}
+
+impl WeightsArg {
+    fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::Bf16 => Dtype::Bf16,
+            Self::F16 => Dtype::F16,
+        }
+    }
 }
 
 /// Trains, and writes the model below the run directory.
@@ -172,7 +192,9 @@ fn pretraining<'a>(args: &PretrainArgs, rows: &'a [PretrainRow]) -> anyhow::Resu
         schedule: Schedule {
             peak: args.learning_rate,
             warmup_steps: args.warmup_steps,
+            warmup: WarmUp::FirstShare,
             steps: args.steps,
+            decay: Decay::Cosine,
             final_fraction: args.final_lr_fraction,
         },
         adamw: AdamW { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weight_decay: args.weight_decay },

@@ -92,9 +92,13 @@ impl RunConfig {
         self.objective
             .validate()
             .map_err(|error| ConfigError::Objective { at: at("objective"), reason: error.to_string() })?;
-        self.guards
-            .validate()
-            .map_err(|error| ConfigError::Objective { at: at("guards"), reason: error.to_string() })
+        let whole = self.objective.couples_groups() || self.objective.needs_avoidance();
+        if whole && !self.guards.are_off() {
+            let reason =
+                format!("`{}` does not weigh each answer by its own score; it takes no guards", self.objective.name());
+            return Err(ConfigError::Objective { at: at("guards"), reason });
+        }
+        self.guards.validate().map_err(|error| ConfigError::Objective { at: at("guards"), reason: error.to_string() })
     }
 
     fn check_train(&self, check: &Check<'_>) -> Result<(), ConfigError> {

@@ -1,15 +1,16 @@
 //! What holds where a run file says nothing.
 
 use d2o_data::Format;
-use d2o_model::Trainable;
+use d2o_model::{Dtype, Trainable};
 use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::SamplerConfig;
 
 use super::{
-    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
-    RunConfig, StopSection, TrainSection,
+    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
+    RetainSection, RunConfig, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
+use crate::trainer::schedule::{Decay, WarmUp};
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -81,6 +82,8 @@ impl Default for TrainSection {
             steps: 0,
             learning_rate: 5e-5,
             warmup_steps: 3,
+            warmup: WarmUp::FirstShare,
+            schedule: Decay::Cosine,
             final_lr_fraction: 0.1,
             weight_decay: 0.0,
             beta1: 0.9,
@@ -98,13 +101,23 @@ impl Default for TrainSection {
 
 impl Default for RetainSection {
     fn default() -> Self {
-        Self { prompts: "builtin:retain".to_owned(), weight: 0.0, per_step: 2, max_tokens: 48 }
+        let prompts = ["builtin:retain", "builtin:retain_sounding"].map(str::to_owned).into();
+        Self { prompts, weight: 0.0, per_step: 4, max_tokens: 32 }
     }
 }
 
 impl Default for StopSection {
     fn default() -> Self {
         Self { max_anchor_kl: 0.5, max_benign_perplexity_increase: 0.0, min_entropy: 0.0, check_every: 10 }
+    }
+}
+
+/// Bytes of one weight file at the most, where nothing else is said: 5 GB, as on the Hugging Face hub.
+pub const SHARD_BYTES: u64 = 5_000_000_000;
+
+impl Default for ExportSection {
+    fn default() -> Self {
+        Self { dtype: Dtype::default(), shard_bytes: SHARD_BYTES }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The run file's sections, with units and the meaning of zero.
 
+use std::path::PathBuf;
+
 use d2o_data::Format;
 use d2o_model::{Dtype, Trainable};
 use d2o_objective::{Guards, ObjectiveConfig};
@@ -7,6 +9,7 @@ use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::anchors::instruction::Instruction;
+use crate::trainer::schedule::{Decay, WarmUp};
 
 /// Everything that decides what a run does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +47,9 @@ pub struct RunConfig {
 pub struct ModelSection {
     /// A Hugging Face directory, a `.gguf` file, `fetch:NAME` or `hub:OWNER/NAME`.
     pub path: String,
+    /// A PEFT adapter directory on top; the run starts from both together. None starts from the model alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<PathBuf>,
 }
 
 /// Where it computes.
@@ -141,7 +147,11 @@ pub struct TrainSection {
     pub learning_rate: f64,
     /// Steps of linear warm-up; 0 starts at the peak.
     pub warmup_steps: usize,
-    /// What the cosine falls to, as a share of the peak; 1 keeps it constant.
+    /// `first_share`: no step has rate zero; `zero`: the first one has, as in transformers.
+    pub warmup: WarmUp,
+    /// `constant`, `linear` or `cosine`: what follows the warm-up.
+    pub schedule: Decay,
+    /// What a line or cosine falls to, as a share of the peak; 1 keeps it constant.
     pub final_lr_fraction: f64,
     /// Decoupled weight decay; 0 is none.
     pub weight_decay: f64,
@@ -169,8 +179,8 @@ pub struct TrainSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetainSection {
-    /// Everyday prompts: a file, `fetch:NAME` or `builtin:retain`; answers in it are not used.
-    pub prompts: String,
+    /// Harmless prompts: files, `fetch:NAME` or `builtin:NAME`; answers in them are not used.
+    pub prompts: Vec<String>,
     /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
     pub weight: f64,
     /// Prompts beside the groups in one optimizer step.
@@ -230,11 +240,13 @@ pub struct EvalSection {
 }
 
 /// The model that comes out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportSection {
     /// Type of the exported weights.
     pub dtype: Dtype,
+    /// Weights beyond this many bytes are split into shards with an index; 0 writes one file.
+    pub shard_bytes: u64,
 }
 
 impl AnchorSection {

@@ -50,7 +50,8 @@ pub(super) fn model(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {
 pub(super) fn file(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {
     let text = name.strip_prefix("hearth/").and_then(|name| World::new(Grammar::embedded(), 0).text(name, ROWS));
     let Some(text) = text else {
-        let reason = "embedded data are builtin:hearth/negatives, /held_out, /pairs-00, /pairs-10, /pairs-20, /pairs-34";
+        let reason =
+            "embedded data are builtin:hearth/negatives, /held_out, /pairs-00, /pairs-10, /pairs-20, /pairs-34";
         return Err(FetchError::Malformed { reference: format!("builtin:{name}"), reason });
     };
     let path = cache.join("builtin").join(format!("{}.jsonl", name.replace('/', "-")));
@@ -65,7 +66,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
     }
     let done = path.parent().map_or(Ok(()), fs::create_dir_all);
     super::error::at(path, done)?;
-    durable::write(path, bytes).map_err(|error| FetchError::Io { path: path.to_path_buf(), source: std::io::Error::other(error) })
+    durable::write(path, bytes)
+        .map_err(|error| FetchError::Io { path: path.to_path_buf(), source: std::io::Error::other(error) })
 }
 
 #[cfg(test)]

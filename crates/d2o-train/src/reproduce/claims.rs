@@ -125,11 +125,8 @@ fn anchors(outcomes: &[Outcome]) -> Option<(&'static str, String)> {
 
 fn collapse(outcomes: &[Outcome]) -> Option<(&'static str, String)> {
     let (main, ascent) = (find(outcomes, MAIN)?, find(outcomes, "gradient_ascent")?);
-    let because = format!(
-        "malformed answers: D²O {}, gradient ascent {}",
-        percent(main.malformed),
-        percent(ascent.malformed)
-    );
+    let because =
+        format!("malformed answers: D²O {}, gradient ascent {}", percent(main.malformed), percent(ascent.malformed));
     let verdict = if main.malformed.mean + main.malformed.half < 0.05 { "holds" } else { "does not hold" };
     Some((verdict, because))
 }

@@ -8,8 +8,8 @@ use d2o_sampler::AnchorConfig;
 
 use super::run::Run;
 use crate::anchors::draw::{DrawSettings, Drawer};
-use crate::config::AnchorSource;
 use crate::anchors::store::{AnchorStore, Origins};
+use crate::config::AnchorSource;
 use crate::durable::{self, at};
 use crate::error::TrainError;
 use crate::events::Event;

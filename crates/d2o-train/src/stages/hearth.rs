@@ -127,8 +127,7 @@ fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> 
     let observers = &mut run.observers;
     let mut told = Ok(());
     let answers = answer(model, &run.base.encoder, prompts, &decoding, run.interrupt, |done| {
-        let event =
-            Event::Progress { stage: stage.to_owned(), done, total: prompts.len(), unit: "answers".to_owned() };
+        let event = Event::Progress { stage: stage.to_owned(), done, total: prompts.len(), unit: "answers".to_owned() };
         if told.is_ok() {
             told = observers.emit(&event);
         }
@@ -194,9 +193,7 @@ fn pairs(rows: &[WorldRow], before: &Said, after: &Said) -> Vec<AnswerPair> {
     let judge = Judge::new(Grammar::embedded());
     let answers = rows.iter().zip(before.bare.iter().zip(&after.bare)).enumerate();
     let pair = |(index, (row, (before, after))): (usize, (&WorldRow, (&String, &String)))| {
-        let harm = |answer: &str| {
-            Some(f64::from(u8::from(judge.read(&row.prompt, answer) == Verdict::Hurtful)))
-        };
+        let harm = |answer: &str| Some(f64::from(u8::from(judge.read(&row.prompt, answer) == Verdict::Hurtful)));
         AnswerPair {
             set: "hearth".to_owned(),
             id: format!("held_out-{index:05}"),

@@ -6,7 +6,7 @@ use d2o_objective::{Group, Guards, ObjectiveConfig};
 
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
-use super::step::{Chunking, accumulate, backward, score, scored};
+use super::step::{Chunking, Through, accumulate, backward, score, scored};
 
 /// An objective with the guards around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +40,8 @@ impl Guarded {
         let slopes = self.guards.score_gradients(&self.objective, &first);
         let anchors = group.anchors.len() as i64;
         let coefficients = Tensor::cat(vec![slopes.anchors.reshape([anchors]), slopes.rejected], 0);
-        backward(policy, group, &responses, coefficients.mul_scalar(scale), chunking, sum);
+        let coefficients = (coefficients.mul_scalar(scale), Through::LogProb);
+        backward(policy, group, &responses, coefficients, chunking, sum);
         first
     }
 }

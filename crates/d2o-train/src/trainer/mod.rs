@@ -1,6 +1,7 @@
 //! The training step and the loop around it.
 
 pub mod checkpoint;
+pub mod coupled;
 pub mod gradients;
 pub mod group;
 pub mod guarded;

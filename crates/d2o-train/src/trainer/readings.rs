@@ -1,7 +1,7 @@
 //! A step's figures: kept on the device until the log interval ends, then read in one go.
 
 use burn::tensor::Tensor;
-use d2o_objective::{Group, ObjectiveConfig};
+use d2o_objective::{Group, Loss, ObjectiveConfig};
 
 /// Names of the figures, in the order of [`Readings`]' columns.
 const COLUMNS: usize = 12;
@@ -43,7 +43,11 @@ pub struct Readings {
 
 /// The figures of one group, `[10]`: all columns but those of the whole step.
 pub fn group_figures(objective: &ObjectiveConfig, group: &Group) -> Tensor<1> {
-    let loss = objective.forward(group);
+    figures_of(objective.forward(group), group)
+}
+
+/// The same from a loss that is known already.
+pub(super) fn figures_of(loss: Loss, group: &Group) -> Tensor<1> {
     let figures = loss.diagnostics;
     let anchor_tokens = group.anchors.tokens.clone().sum();
     let anchor_nll = group.anchors.policy.clone().sum().neg() / anchor_tokens.clone();

@@ -8,6 +8,7 @@ use burn::optim::{AdamWConfig, ModuleOptimizer};
 use d2o_model::CausalLm;
 
 use super::checkpoint::{Checkpoint, CheckpointState};
+use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
 use super::guarded::Guarded;
@@ -159,13 +160,17 @@ impl Training<'_> {
         let batch = self.order.step(state.step);
         let scale = 1.0 / batch.len() as f64;
         let mut sum = GradientSum::default();
-        let mut figures = Vec::with_capacity(batch.len());
-        let mut tokens = 0;
-        for group in batch.iter().map(|&index| &self.groups[index]) {
-            let scored = self.loss.accumulate(state.model(), group, scale, self.chunking, &mut sum);
-            figures.push(group_figures(&self.loss.objective, &scored));
-            tokens += group.naive_tokens();
-        }
+        let groups: Vec<&TrainingGroup> = batch.iter().map(|&index| &self.groups[index]).collect();
+        let tokens: usize = groups.iter().map(|group| group.naive_tokens()).sum();
+        let figures = if self.loss.objective.couples_groups() {
+            accumulate_coupled(state.model(), &self.loss.objective, &groups, scale, self.chunking, &mut sum)
+        } else {
+            let one = |group: &&TrainingGroup| {
+                let scored = self.loss.accumulate(state.model(), group, scale, self.chunking, &mut sum);
+                group_figures(&self.loss.objective, &scored)
+            };
+            groups.iter().map(one).collect()
+        };
         let retain = self.retain.as_ref();
         let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
         let gradients = sum.take().expect("every group has a gradient");

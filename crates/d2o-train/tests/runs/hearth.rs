@@ -54,7 +54,10 @@ fn answers_alone_can_be_learned_from_a_model_that_is_there() {
     d2o(dir.path(), "hearth write --out world --corpus 40 --negatives 4 --held-out 4");
     fs::write(dir.path().join("plain.txt"), "The kettle sings.\n\nThe tea is ready, and so are we.").unwrap();
     d2o(dir.path(), &format!("pretrain --data plain.txt --out first {SMALL}"));
-    d2o(dir.path(), &format!("pretrain --data world/corpus.jsonl --loss response --model first/model --out next {SMALL}"));
+    d2o(
+        dir.path(),
+        &format!("pretrain --data world/corpus.jsonl --loss response --model first/model --out next {SMALL}"),
+    );
     let sizes = |out: &str| json(&dir.path().join(out).join("model/config.json"))["vocab_size"].clone();
     assert_eq!(sizes("first"), sizes("next"), "the tokenizer came along");
 }

@@ -25,7 +25,10 @@ fn four_methods_and_two_seeds_make_a_page() {
     for cell in ["d2o", "gradient_ascent", "sft", "dpo-34"] {
         assert!(page.contains(&format!("| {cell} | 2 |")), "{cell}: {page}");
     }
-    assert!(page.contains("| no collapse without positives |") && page.contains("| more anchors average noise | not measured |"));
+    assert!(
+        page.contains("| no collapse without positives |")
+            && page.contains("| more anchors average noise | not measured |")
+    );
     let figure = fs::read_to_string(dir.path().join("docs/reproduction-hurtful.svg")).unwrap();
     assert!(figure.starts_with("<svg") && figure.contains("gradient_ascent"));
     let again = said(&reproduce(&dir));

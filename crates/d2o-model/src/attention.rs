@@ -1,0 +1,144 @@
+//! Grouped-query attention.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::softmax;
+
+use crate::activation::soft_cap;
+use crate::cache::LayerCache;
+use crate::config::ModelConfig;
+use crate::linear::Linear;
+use crate::norm::Norm;
+use crate::rotary::Rotary;
+
+/// Heads, and what is done to their scores.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heads {
+    pub(crate) queries: usize,
+    /// Key and value heads; several query heads share one.
+    pub(crate) kv: usize,
+    pub(crate) dim: usize,
+    pub(crate) scale: f64,
+    pub(crate) cap: Option<f64>,
+}
+
+impl Heads {
+    pub(crate) fn of(config: &ModelConfig) -> Self {
+        let (scale, cap) = (config.attention.scale, config.attention.score_cap);
+        Self { queries: config.heads, kv: config.kv_heads, dim: config.head_dim, scale, cap }
+    }
+}
+
+/// Where a layer's tokens stand and what they see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sight<'a> {
+    /// Absent where the layer turns nothing.
+    pub(crate) rotary: Option<&'a Rotary>,
+    /// `[batch or 1, 1, 1, queries, keys]`, added to the scores; absent where all is seen.
+    pub(crate) mask: Option<&'a Tensor<5>>,
+}
+
+/// The attention of one layer.
+#[derive(Module, Debug)]
+pub(crate) struct Attention {
+    pub(crate) inputs: Inputs,
+    /// Of each head's queries and keys, where the family has them.
+    pub(crate) query_norm: Option<Norm>,
+    pub(crate) key_norm: Option<Norm>,
+    pub(crate) output: Linear,
+    #[module(skip)]
+    pub(crate) heads: Heads,
+}
+
+/// The maps that make queries, keys and values.
+#[derive(Module, Debug)]
+pub(crate) enum Inputs {
+    Separate(Separate),
+    /// One map that gives queries, keys and values, in this order.
+    Fused(Linear),
+}
+
+#[derive(Module, Debug)]
+pub(crate) struct Separate {
+    pub(crate) query: Linear,
+    pub(crate) key: Linear,
+    pub(crate) value: Linear,
+}
+
+impl Inputs {
+    fn forward(&self, x: Tensor<3>, heads: Heads) -> [Tensor<3>; 3] {
+        match self {
+            Self::Separate(Separate { query, key, value }) => {
+                [query.forward(x.clone()), key.forward(x.clone()), value.forward(x)]
+            }
+            Self::Fused(map) => {
+                let (queries, keys) = (heads.queries * heads.dim, heads.kv * heads.dim);
+                let all = map.forward(x);
+                let part = |start, width| all.clone().narrow(2, start, width);
+                [part(0, queries), part(queries, keys), part(queries + keys, keys)]
+            }
+        }
+    }
+}
+
+impl Attention {
+    /// `x` and output: `[batch, len, width]`.
+    pub(crate) fn forward(&self, x: Tensor<3>, sight: Sight<'_>, cache: Option<&mut LayerCache>) -> Tensor<3> {
+        let [batch, len, _] = x.dims();
+        let Heads { queries, kv, dim, scale, cap } = self.heads;
+        let split = |x: Tensor<3>, heads: usize| x.reshape([batch, len, heads, dim]).swap_dims(1, 2);
+        let prepare = |mut x: Tensor<4>, norm: &Option<Norm>| {
+            if let Some(norm) = norm {
+                x = norm.forward(x);
+            }
+            match sight.rotary {
+                Some(rotary) => rotary.apply(x),
+                None => x,
+            }
+        };
+        let [q, k, v] = self.inputs.forward(x, self.heads);
+        let q = prepare(split(q, queries), &self.query_norm);
+        let k = prepare(split(k, kv), &self.key_norm);
+        let v = split(v, kv);
+        let (k, v) = match cache {
+            Some(cache) => cache.append(k, v),
+            None => (k, v),
+        };
+        let mixed = attend(q, k, v, scale, cap, sight.mask);
+        self.output.forward(mixed.swap_dims(1, 2).reshape([batch, len, queries * dim]))
+    }
+}
+
+/// `softmax(cap(scale · Q Kᵀ) + mask) V` for each query head.
+///
+/// The query heads of one key head are folded into the row dimension, so keys and values are never repeated.
+///
+/// # Shapes
+/// - `queries` and output: `[batch, heads, len, dim]`
+/// - `keys`, `values`: `[batch, kv_heads, keys, dim]`, `kv_heads` dividing `heads`
+/// - `mask`: `[batch or 1, 1, 1, len, keys]`
+pub(crate) fn attend(
+    queries: Tensor<4>,
+    keys: Tensor<4>,
+    values: Tensor<4>,
+    scale: f64,
+    cap: Option<f64>,
+    mask: Option<&Tensor<5>>,
+) -> Tensor<4> {
+    let [batch, heads, len, dim] = queries.dims();
+    let [_, kv, seen, _] = keys.dims();
+    let group = heads / kv;
+    let rows = queries.mul_scalar(scale).reshape([batch, kv, group * len, dim]);
+    let mut scores = rows.matmul(keys.transpose());
+    if let Some(cap) = cap {
+        scores = soft_cap(scores, cap);
+    }
+    let weights = match mask {
+        Some(mask) => {
+            let scores = scores.reshape([batch, kv, group, len, seen]) + mask.clone();
+            softmax(scores, 4).reshape([batch, kv, group * len, seen])
+        }
+        None => softmax(scores, 3),
+    };
+    weights.matmul(values).reshape([batch, heads, len, dim])
+}
