@@ -136,7 +136,11 @@ impl RunConfig {
             ("stop.max_anchor_kl", stop.max_anchor_kl),
             ("stop.max_benign_perplexity_increase", stop.max_benign_perplexity_increase),
             ("stop.min_entropy", stop.min_entropy),
-        ])
+            ("stop.min_negatives_gain", stop.min_negatives_gain),
+        ])?;
+        let held_out = self.data.held_out;
+        let fits = stop.min_negatives_gain == 0.0 || held_out > 0.0;
+        check.require("data.held_out", fits, "above 0 where stop.min_negatives_gain is on", held_out)
     }
 
     fn check_eval(&self, check: &Check<'_>) -> Result<(), ConfigError> {

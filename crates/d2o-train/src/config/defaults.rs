@@ -108,7 +108,13 @@ impl Default for RetainSection {
 
 impl Default for StopSection {
     fn default() -> Self {
-        Self { max_anchor_kl: 0.5, max_benign_perplexity_increase: 0.0, min_entropy: 0.0, check_every: 10 }
+        Self {
+            max_anchor_kl: 0.5,
+            max_benign_perplexity_increase: 0.0,
+            min_entropy: 0.0,
+            min_negatives_gain: 0.0,
+            check_every: 10,
+        }
     }
 }
 

@@ -199,6 +199,9 @@ pub struct StopSection {
     pub max_benign_perplexity_increase: f64,
     /// Least mean next-token entropy on the watch set, nats; 0 is off.
     pub min_entropy: f64,
+    /// Least rise of the held-out rejected answers' negative log-likelihood between two looks, once it has begun to
+    /// rise, nats per token; 0 is off. Needs `data.held_out`.
+    pub min_negatives_gain: f64,
     /// Steps between two looks at the watch set.
     pub check_every: usize,
 }

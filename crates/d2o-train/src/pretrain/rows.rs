@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use d2o_data::{Encoder, Limits, PromptRow, load_prompts};
+use d2o_data::{DataError, Encoder, Limits, PromptRow, load_prompts};
 use serde::{Deserialize, Serialize};
 
 use crate::durable::at;
@@ -62,8 +62,9 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<RawRow>, TrainError> {
 
 fn pair(file: &Path, row: PromptRow) -> Result<RawRow, TrainError> {
     let Some(response) = row.response.clone() else {
-        let reason = format!("{}:{}: field `response` is missing", file.display(), row.place.line);
-        return Err(TrainError::NoGroups { reason });
+        let (path, line) = (file.to_path_buf(), row.place.line);
+        let (field, problem) = ("response".to_owned(), "is missing".to_owned());
+        return Err(DataError::Field { path, line, field, problem, expected: "a text" }.into());
     };
     Ok(RawRow::Pair(row, response))
 }

@@ -58,6 +58,8 @@ pub struct Training<'a> {
     pub retain: Option<Retain<'a>>,
     /// Ordinary prompts with good answers that the stop rules look at.
     pub watch: WatchSet,
+    /// Held-out rejected answers that the stop rules look at; empty without such a rule.
+    pub negatives: WatchSet,
     /// Steps between two looks at the watch set.
     pub watch_every: usize,
     /// Steps between two reads of the device.
@@ -126,7 +128,7 @@ impl Training<'_> {
             let due = |every: usize| every > 0 && state.step.is_multiple_of(every);
             let last = state.step == self.steps();
             let save = due(self.checkpoint_every) || last || interrupt.load(Ordering::Relaxed);
-            let look = self.stop.watches() && due(self.watch_every);
+            let look = (self.stop.watches() || !self.negatives.is_empty()) && due(self.watch_every);
             if due(self.log_every) || save || look {
                 self.log(&mut state, &mut meter, observers)?;
             }
@@ -202,6 +204,15 @@ impl Training<'_> {
     }
 
     fn look(&self, state: &mut State, observers: &mut Observers) -> Result<(), TrainError> {
+        if !self.negatives.is_empty() {
+            let nll = self.negatives.measure(&state.model().frozen(), self.chunking).nll;
+            if let Some(reading) = self.stop.negatives(&mut state.stop, nll) {
+                self.judge(state, reading, observers)?;
+            }
+        }
+        if !self.stop.watches() {
+            return Ok(());
+        }
         let now = self.watch.measure(&state.model().frozen(), self.chunking);
         for reading in self.stop.watch(&state.stop, now) {
             self.judge(state, reading, observers)?;
