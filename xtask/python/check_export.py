@@ -34,10 +34,10 @@ def checks(folder):
     """Quantity and worst difference of everything below one family's folder."""
     figures = json.loads((folder / "logits.json").read_text(encoding="utf-8"))
     ids = torch.tensor(figures["ids"])
-    yield "transformers' logits of the export", worst(load_model(folder / "base"), ids, figures["base"])
+    yield "transformers' logits of the export, relative", worst(load_model(folder / "base"), ids, figures["base"])
     adapted = PeftModel.from_pretrained(load_model(folder / "base"), folder / "adapter")
-    yield "PEFT's logits of base and adapter", worst(adapted, ids, figures["adapted"])
-    yield "transformers' logits of merged shards", worst(load_model(folder / "merged"), ids, figures["adapted"])
+    yield "PEFT's logits of base and adapter, relative", worst(adapted, ids, figures["adapted"])
+    yield "transformers' logits of merged shards, relative", worst(load_model(folder / "merged"), ids, figures["adapted"])
 
 
 def main():
