@@ -110,6 +110,9 @@ pub enum Event {
         /// Global norm of the gradient before clipping.
         #[serde(deserialize_with = "null_is_nan")]
         grad_norm: f64,
+        /// Mean KL from the base on the step's retain rows, in nats per token; absent without such rows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retain_kl: Option<f64>,
         /// Whether the gradient was scaled down.
         clipped: bool,
         /// Learning rate of this step.

@@ -10,6 +10,12 @@ use d2o_train::trainer::group::{Response, TrainingGroup};
 use d2o_train::trainer::step::{Chunking, accumulate, score};
 use serde_json::json;
 
+/// The device under test.
+fn device() -> Device {
+    let backend = std::env::var("D2O_TEST_BACKEND").unwrap_or_else(|_| "flex".to_owned());
+    d2o_train::device::open(&backend).unwrap()
+}
+
 fn model() -> CausalLm {
     let config = json!({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "vocab_size": 40,
@@ -18,7 +24,7 @@ fn model() -> CausalLm {
         "max_position_embeddings": 64, "tie_word_embeddings": true,
     });
     let config = ModelConfig::from_json("config.json".as_ref(), config).unwrap();
-    CausalLm::init(&config, 5, &Device::flex())
+    CausalLm::init(&config, 5, &device())
 }
 
 /// A prompt with three anchors and a rejected answer; the references are off, so that `h` is not zero.
@@ -63,7 +69,7 @@ fn direct(model: &CausalLm, objective: &ObjectiveConfig, group: &TrainingGroup) 
         reference: floats(vec![group.rejected.reference]),
         tokens: floats(vec![group.rejected.ids.len() as f64]),
     };
-    let loss = objective.forward(&Group { anchors, rejected }).per_example.sum();
+    let loss = objective.forward(&Group::new(anchors, rejected)).per_example.sum();
     GradientsParams::from_grads(loss.backward(), model)
 }
 
@@ -101,7 +107,7 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
         ObjectiveConfig::Sft {},
         ObjectiveConfig::Npo { beta: 0.2 },
     ];
-    let autodiff = Device::flex().autodiff();
+    let autodiff = device().autodiff();
     for trainable in [Trainable::All {}, Trainable::LastLayers { layers: 1 }] {
         let model = model().train_on(&trainable, 0, &autodiff).unwrap();
         for objective in objectives {
@@ -121,7 +127,7 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
 
 #[test]
 fn the_scale_multiplies_and_sums_add_up() {
-    let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
+    let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     let once = streamed(&model, &objective, 1000, 1.0);
     let mut sum = GradientSum::default();
@@ -148,7 +154,7 @@ fn packed_scores_are_those_of_separate_rows() {
 
 #[test]
 fn clipping_scales_all_parameters_by_one_factor() {
-    let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
+    let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.3 };
     let gradients = direct(&model, &objective, &group());
     let before = values(&model, &gradients);

@@ -1,9 +1,12 @@
 //! The decoder against transformers and against a scalar model written from the definition, against itself
 //! in other layouts, and against files that are wrong.
 
+mod adapters;
 mod broken;
 mod cached;
 mod config;
+#[path = "../../../../xtask/testing/device.rs"]
+mod device;
 mod export;
 mod families;
 mod forward;

@@ -16,7 +16,7 @@ impl Markov {
     /// `weights[last][next]` are proportional to the transition probabilities, and positive.
     pub(crate) fn new(weights: &[&[f32]]) -> Self {
         let logits = |row: &&[f32]| row.iter().map(|weight| weight.ln()).collect();
-        Self { table: weights.iter().map(logits).collect(), device: Device::default(), calls: Vec::new() }
+        Self { table: weights.iter().map(logits).collect(), device: crate::device::device(), calls: Vec::new() }
     }
 
     /// Rows that were passed to the model in all calls together.

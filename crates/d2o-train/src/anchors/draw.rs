@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use d2o_data::Encoder;
 use d2o_model::CausalLm;
-use d2o_sampler::{AnchorConfig, AnchorDraws, Finish, Slot, draw_anchors};
+use d2o_sampler::{AnchorConfig, AnchorDraws, Draft, Finish, Slot, draw_anchors};
 use serde::{Deserialize, Serialize};
 
 use super::instruction::Instruction;
@@ -18,6 +18,7 @@ use super::store::{DraftCounts, Origins, StoredAnchor, StoredGroup, StoredRespon
 use crate::cached::CachedLm;
 use crate::durable::{self, at};
 use crate::error::TrainError;
+use crate::evaluate::refusal::is_refusal;
 use crate::prepared::PreparedRow;
 use crate::trainer::step::{Chunking, score};
 
@@ -105,7 +106,10 @@ impl Drawer<'_> {
         let slots = self.slots(first, rows)?;
         let settings = self.settings;
         let mut sampler = CachedLm::new(self.model.clone(), settings.anchors.sampler.max_new_tokens);
-        let drawn = draw_anchors(&mut sampler, &slots, &settings.anchors, settings.seed, settings.batch, |_, _| {})
+        let tokenizer = self.encoder.tokenizer();
+        let declines = |_: &Slot, draft: &Draft| is_refusal(&tokenizer.decode(&draft.ids, true));
+        let DrawSettings { anchors, seed, batch, .. } = settings;
+        let drawn = draw_anchors(&mut sampler, &slots, anchors, *seed, *batch, declines, |_, _| {})
             .map_err(|error| TrainError::Sampling { message: error.to_string() })?;
         let mut counts = DraftCounts::of(&drawn);
         let mut groups = Vec::with_capacity(rows.len());
@@ -184,11 +188,12 @@ impl DraftCounts {
     fn of(drawn: &AnchorDraws) -> Self {
         let dropped = &drawn.dropped;
         Self {
-            drawn: drawn.drafts.len() + dropped.empty + dropped.looping + dropped.duplicate + dropped.truncated,
+            drawn: drawn.drafts.len() + dropped.total(),
             empty: dropped.empty,
             looping: dropped.looping,
             duplicate: dropped.duplicate,
             truncated: dropped.truncated,
+            not_declining: dropped.unsuited,
             unfilled: drawn.unfilled.len(),
             groups_without_anchor: 0,
         }
@@ -200,6 +205,7 @@ impl DraftCounts {
         self.looping += other.looping;
         self.duplicate += other.duplicate;
         self.truncated += other.truncated;
+        self.not_declining += other.not_declining;
         self.unfilled += other.unfilled;
         self.groups_without_anchor += other.groups_without_anchor;
     }

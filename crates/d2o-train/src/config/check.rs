@@ -53,6 +53,7 @@ impl RunConfig {
         self.check_anchors(&check)?;
         self.check_objective(at)?;
         self.check_train(&check)?;
+        self.check_retain(&check)?;
         self.check_stop(&check)?;
         self.check_eval(&check)
     }
@@ -111,6 +112,14 @@ impl RunConfig {
         check.below_one(&[("train.beta1", train.beta1), ("train.beta2", train.beta2)])?;
         let fraction = train.final_lr_fraction;
         check.require("train.final_lr_fraction", (0.0..=1.0).contains(&fraction), "a number from 0 to 1", fraction)
+    }
+
+    fn check_retain(&self, check: &Check<'_>) -> Result<(), ConfigError> {
+        let retain = &self.retain;
+        check.at_least_zero(&[("retain.weight", retain.weight)])?;
+        check.counts(&[("retain.per_step", retain.per_step), ("retain.max_tokens", retain.max_tokens)])?;
+        let prompts = "everyday prompts, or retain.weight = 0";
+        check.require("retain.prompts", retain.weight == 0.0 || !retain.prompts.is_empty(), prompts, "nothing")
     }
 
     fn check_stop(&self, check: &Check<'_>) -> Result<(), ConfigError> {

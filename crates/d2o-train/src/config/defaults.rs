@@ -1,15 +1,16 @@
 //! What holds where a run file says nothing.
 
 use d2o_data::Format;
-use d2o_model::Trainable;
+use d2o_model::{Dtype, Trainable};
 use d2o_objective::ObjectiveConfig;
 use d2o_sampler::SamplerConfig;
 
 use super::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, StopSection,
-    TrainSection,
+    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
+    RunConfig, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
+use crate::trainer::schedule::{Decay, WarmUp};
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -21,6 +22,7 @@ impl Default for RunConfig {
             anchors: AnchorSection::default(),
             objective: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.02 },
             train: TrainSection::default(),
+            retain: RetainSection::default(),
             stop: StopSection::default(),
             eval: EvalSection::default(),
             export: ExportSection::default(),
@@ -56,6 +58,7 @@ impl Default for AnchorSection {
             k: 4,
             redraws: 2,
             allow_truncated: true,
+            declining: Declining::Any,
             batch: 32,
             store: None,
             instructions: vec![
@@ -77,6 +80,8 @@ impl Default for TrainSection {
             steps: 0,
             learning_rate: 5e-5,
             warmup_steps: 3,
+            warmup: WarmUp::FirstShare,
+            schedule: Decay::Cosine,
             final_lr_fraction: 0.1,
             weight_decay: 0.0,
             beta1: 0.9,
@@ -92,9 +97,25 @@ impl Default for TrainSection {
     }
 }
 
+impl Default for RetainSection {
+    fn default() -> Self {
+        let prompts = ["builtin:retain", "builtin:retain_sounding"].map(str::to_owned).into();
+        Self { prompts, weight: 0.0, per_step: 4, max_tokens: 32 }
+    }
+}
+
 impl Default for StopSection {
     fn default() -> Self {
         Self { max_anchor_kl: 0.5, max_benign_perplexity_increase: 0.0, min_entropy: 0.0, check_every: 10 }
+    }
+}
+
+/// Bytes of one weight file at the most, where nothing else is said: 5 GB, as on the Hugging Face hub.
+pub const SHARD_BYTES: u64 = 5_000_000_000;
+
+impl Default for ExportSection {
+    fn default() -> Self {
+        Self { dtype: Dtype::default(), shard_bytes: SHARD_BYTES }
     }
 }
 

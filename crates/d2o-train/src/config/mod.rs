@@ -12,10 +12,11 @@ mod set;
 use std::fs;
 use std::path::Path;
 
+pub use defaults::SHARD_BYTES;
 pub use error::ConfigError;
 pub use schema::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, StopSection,
-    TrainSection,
+    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
+    RunConfig, StopSection, TrainSection,
 };
 use serde::Deserialize;
 use toml::Table;

@@ -1,12 +1,15 @@
 //! The run file's sections, with units and the meaning of zero.
 
+use std::path::PathBuf;
+
 use d2o_data::Format;
 use d2o_model::{Dtype, Trainable};
 use d2o_objective::ObjectiveConfig;
-use d2o_sampler::{DraftCheck, SamplerConfig, Truncated};
+use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::anchors::instruction::Instruction;
+use crate::trainer::schedule::{Decay, WarmUp};
 
 /// Everything that decides what a run does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub struct RunConfig {
     pub objective: ObjectiveConfig,
     /// The optimizer's loop.
     pub train: TrainSection,
+    /// What holds the model to itself on ordinary prompts.
+    pub retain: RetainSection,
     /// What ends a run early; 0 switches a rule off.
     pub stop: StopSection,
     /// What is measured before and after.
@@ -40,6 +45,9 @@ pub struct RunConfig {
 pub struct ModelSection {
     /// A Hugging Face directory, a `.gguf` file, `fetch:NAME` or `hub:OWNER/NAME`.
     pub path: String,
+    /// A PEFT adapter directory on top; the run starts from both together. None starts from the model alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<PathBuf>,
 }
 
 /// Where it computes.
@@ -74,6 +82,19 @@ pub struct DataSection {
     pub max_response_tokens: usize,
 }
 
+/// Whether anchors have to decline what was asked; see [`crate::evaluate::refusal`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Declining {
+    /// Every answer counts.
+    #[default]
+    Any,
+    /// Answers that do not decline are drawn again, and kept where no redraw does.
+    Preferred,
+    /// Answers that do not decline are never kept.
+    Required,
+}
+
 /// The model's own answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -84,6 +105,8 @@ pub struct AnchorSection {
     pub redraws: usize,
     /// Whether an answer that was cut at the length limit counts.
     pub allow_truncated: bool,
+    /// What becomes of answers that do not decline, judged by their beginning.
+    pub declining: Declining,
     /// Rows decoded together.
     pub batch: usize,
     /// Another run's `anchors` directory to take over instead of drawing.
@@ -109,7 +132,11 @@ pub struct TrainSection {
     pub learning_rate: f64,
     /// Steps of linear warm-up; 0 starts at the peak.
     pub warmup_steps: usize,
-    /// What the cosine falls to, as a share of the peak; 1 keeps it constant.
+    /// `first_share`: no step has rate zero; `zero`: the first one has, as in transformers.
+    pub warmup: WarmUp,
+    /// `constant`, `linear` or `cosine`: what follows the warm-up.
+    pub schedule: Decay,
+    /// What a line or cosine falls to, as a share of the peak; 1 keeps it constant.
     pub final_lr_fraction: f64,
     /// Decoupled weight decay; 0 is none.
     pub weight_decay: f64,
@@ -131,6 +158,20 @@ pub struct TrainSection {
     pub log_every: usize,
     /// Which weights train.
     pub parameters: Trainable,
+}
+
+/// What holds the model to itself on ordinary prompts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetainSection {
+    /// Harmless prompts: files, `fetch:NAME` or `builtin:NAME`; answers in them are not used.
+    pub prompts: Vec<String>,
+    /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
+    pub weight: f64,
+    /// Prompts beside the groups in one optimizer step.
+    pub per_step: usize,
+    /// Length limit of the base's own answers, tokens.
+    pub max_tokens: usize,
 }
 
 /// What ends a run early.
@@ -184,18 +225,25 @@ pub struct EvalSection {
 }
 
 /// The model that comes out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportSection {
     /// Type of the exported weights.
     pub dtype: Dtype,
+    /// Weights beyond this many bytes are split into shards with an index; 0 writes one file.
+    pub shard_bytes: u64,
 }
 
 impl AnchorSection {
     /// Which drafts are kept.
     pub fn check(&self) -> DraftCheck {
-        let truncated = if self.allow_truncated { Truncated::Keep } else { Truncated::Reject };
-        DraftCheck { min_tokens: 4, truncated, ..DraftCheck::default() }
+        let truncated = if self.allow_truncated { Fallback::Keep } else { Fallback::Reject };
+        let unsuited = match self.declining {
+            Declining::Any => Fallback::Keep,
+            Declining::Preferred => Fallback::LastResort,
+            Declining::Required => Fallback::Reject,
+        };
+        DraftCheck { min_tokens: 4, truncated, unsuited, ..DraftCheck::default() }
     }
 }
 

@@ -19,7 +19,7 @@ impl Resolver<'_> {
     /// One model: a directory or a file.
     pub(super) fn model(&mut self, reference: &str) -> Result<PathBuf, FetchError> {
         if let Some(name) = reference.strip_prefix("hub:") {
-            return hub::resolve(&hub::root(self.environment)?, name);
+            return hub::model(&hub::root(self.environment)?, name);
         }
         if let Some(rest) = reference.strip_prefix("fetch:") {
             let mut files = self.entry_files(reference, rest)?;

@@ -68,13 +68,14 @@ fn draw(
         stage: STAGE.to_owned(),
         wall_s: began.elapsed().as_secs_f64(),
         detail: format!(
-            "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated; {} slots unfilled",
+            "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated, {} not declining; {} slots unfilled",
             store.groups.len(),
             counts.drawn,
             counts.empty,
             counts.looping,
             counts.duplicate,
             counts.truncated,
+            counts.not_declining,
             counts.unfilled
         ),
     })?;

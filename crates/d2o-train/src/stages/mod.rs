@@ -6,5 +6,6 @@
 pub mod anchors;
 pub mod evaluate;
 pub mod ledger;
+pub mod retain;
 pub mod run;
 pub mod train;

@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use d2o_data::{Encoder, Limits};
-use d2o_model::{CausalLm, Trainable};
+use d2o_data::{Encoder, Limits, Sequence};
+use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
 
+use super::retain::retain_rows;
 use super::run::Run;
 use crate::anchors::store::AnchorStore;
-use crate::config::builtin;
+use crate::config::{ExportSection, builtin};
 use crate::durable;
 use crate::error::TrainError;
 use crate::events::Event;
 use crate::observe::JsonLines;
 use crate::trainer::group::TrainingGroup;
 use crate::trainer::order::Order;
+use crate::trainer::retain::Retain;
 use crate::trainer::run::{AdamW, Trained, Training};
 use crate::trainer::schedule::Schedule;
 use crate::trainer::stop::StopRules;
@@ -29,11 +31,13 @@ const STAGE: &str = "train";
 /// # Errors
 /// Non-finite figures, failed writes, a checkpoint of another run, an interruption.
 pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Result<PathBuf> {
-    let fingerprint = fingerprint(run, store)?;
+    let retained = (run.config.retain.weight > 0.0).then(|| retain_rows(run)).transpose()?;
+    let (rows, print) = retained.unwrap_or_default();
+    let fingerprint = fingerprint(run, store, &print)?;
     let out = output(run);
     if fresh {
         discard(&run.dir.join("checkpoints"))?;
-    } else if run.ledger.is_fresh(STAGE, &fingerprint) && weights_file(&out).exists() {
+    } else if run.ledger.is_fresh(STAGE, &fingerprint) && d2o_model::weight_files(&out).is_ok() {
         let reason = format!("{} is fresh", out.display());
         run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
         return Ok(out);
@@ -41,7 +45,8 @@ pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Res
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
-    let training = training(run, &groups, fingerprint.clone())?;
+    let base = run.base.model.clone();
+    let training = Training { retain: retain(run, &base, rows), ..training(run, &groups, fingerprint.clone())? };
     let checkpoint = training.checkpoint(&mut run.observers)?;
     let resumed_from = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
     let events = JsonLines::resume(&run.dir.join("events.jsonl"), resumed_from.unwrap_or(0))?;
@@ -79,7 +84,9 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         schedule: Schedule {
             peak: config.learning_rate,
             warmup_steps: config.warmup_steps,
+            warmup: config.warmup,
             steps,
+            decay: config.schedule,
             final_fraction: config.final_lr_fraction,
         },
         adamw: AdamW {
@@ -91,6 +98,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         max_grad_norm: config.max_grad_norm,
         chunking: run.chunking(),
         stop,
+        retain: None,
         watch,
         watch_every: run.config.stop.check_every,
         log_every: config.log_every,
@@ -98,6 +106,16 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         keep_checkpoints: config.keep_checkpoints,
         checkpoints: run.dir.join("checkpoints"),
         fingerprint,
+    })
+}
+
+fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<Retain<'b>> {
+    let config = &run.config.retain;
+    (!rows.is_empty()).then(|| Retain {
+        base,
+        order: Order::new(rows.len(), config.per_step, run.config.seed),
+        rows,
+        weight: config.weight,
     })
 }
 
@@ -132,9 +150,17 @@ pub fn output(run: &Run<'_>) -> PathBuf {
     run.dir.join("model")
 }
 
-/// The file that holds a trained model's weights.
-pub fn weights_file(dir: &Path) -> PathBuf {
-    dir.join("model.safetensors")
+/// Fingerprint of a trained model's weights, in one file or in shards.
+///
+/// # Errors
+/// A directory without weights, or a file that cannot be read.
+pub fn weights_print(dir: &Path) -> Result<String, TrainError> {
+    let files = d2o_model::weight_files(dir)?;
+    if let [only] = files.as_slice() {
+        return durable::sha256_file(only);
+    }
+    let digests = files.iter().map(|file| durable::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
+    Ok(durable::sha256(digests.concat().as_bytes()))
 }
 
 /// The trained model of a run directory, untracked.
@@ -157,16 +183,19 @@ fn discard(dir: &Path) -> Result<(), TrainError> {
 fn export(run: &Run<'_>, trained: &Trained, out: &Path) -> anyhow::Result<()> {
     let model = trained.model.frozen();
     if matches!(run.config.train.parameters, Trainable::Lora { .. }) {
-        d2o_model::save_peft(&model, &run.dir.join("adapter"), &run.config.model.path)?;
+        // A run that began with an adapter writes both as one, which stands on the untouched base.
+        let adapted = run.base.adapted().map(|under| model.stack_adapters(under)).transpose()?;
+        save_peft(adapted.as_ref().unwrap_or(&model), &run.dir.join("adapter"), &run.config.model.path)?;
     }
     // Adapters are folded in: the model directory is whole by itself.
-    d2o_model::save_hf(&model, out, run.config.export.dtype, None)?;
+    let ExportSection { dtype, shard_bytes } = run.config.export;
+    save_hf(&model, out, dtype, (shard_bytes > 0).then_some(shard_bytes))?;
     run.base.encoder.save(out)?;
     Ok(())
 }
 
 /// Everything that decides the trained weights.
-fn fingerprint(run: &Run<'_>, store: &AnchorStore) -> anyhow::Result<String> {
+fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Result<String> {
     let config = &run.config;
     let mut train = config.train.clone();
     // How often to look and save changes no weight.
@@ -175,6 +204,7 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore) -> anyhow::Result<String> {
         &config.objective,
         &train,
         &config.stop,
+        (&config.retain, retained),
         config.seed,
         store.fingerprint(),
         run.base.origins()?,

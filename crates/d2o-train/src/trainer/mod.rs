@@ -1,11 +1,13 @@
 //! The training step and the loop around it.
 
 pub mod checkpoint;
+pub mod coupled;
 pub mod gradients;
 pub mod group;
 pub mod order;
 pub mod pack;
 pub mod readings;
+pub mod retain;
 pub mod run;
 pub mod schedule;
 pub mod step;

@@ -97,7 +97,11 @@ impl Packed {
 
     /// Summed log-probability of each response, `s(y) = Σ_t log π(y_t | x, y_<t)`, nats, `[responses]`.
     pub fn log_probs(&self, model: &CausalLm, head_chunk: usize) -> Tensor<1> {
-        let per_token = self.token_log_probs(model, head_chunk);
+        self.summed(self.token_log_probs(model, head_chunk))
+    }
+
+    /// Sums figures of single tokens, `[targets]`, over each response: `[responses]`.
+    pub fn summed(&self, per_token: Tensor<1>) -> Tensor<1> {
         self.membership.clone().matmul(per_token.unsqueeze_dim(1)).squeeze_dim(1)
     }
 }

@@ -9,10 +9,12 @@ use d2o_model::CausalLm;
 use d2o_objective::ObjectiveConfig;
 
 use super::checkpoint::{Checkpoint, CheckpointState};
+use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
 use super::order::Order;
 use super::readings::{Readings, StepFigures, group_figures};
+use super::retain::Retain;
 use super::schedule::Schedule;
 use super::step::{Chunking, accumulate};
 use super::stop::{Reading, StopRules, StopState};
@@ -52,6 +54,8 @@ pub struct Training<'a> {
     pub chunking: Chunking,
     /// What ends the run early.
     pub stop: StopRules,
+    /// Ordinary prompts on which the policy is held to the base.
+    pub retain: Option<Retain<'a>>,
     /// Ordinary prompts with good answers that the stop rules look at.
     pub watch: WatchSet,
     /// Steps between two looks at the watch set.
@@ -151,21 +155,27 @@ impl Training<'_> {
             .init()
     }
 
-    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L))`.
+    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L + ∇ retain))`.
     fn step(&self, state: &mut State) {
         let batch = self.order.step(state.step);
         let scale = 1.0 / batch.len() as f64;
         let mut sum = GradientSum::default();
-        let mut figures = Vec::with_capacity(batch.len());
-        let mut tokens = 0;
-        for group in batch.iter().map(|&index| &self.groups[index]) {
-            let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
-            figures.push(group_figures(&self.objective, &scored));
-            tokens += group.naive_tokens();
-        }
+        let groups: Vec<&TrainingGroup> = batch.iter().map(|&index| &self.groups[index]).collect();
+        let tokens: usize = groups.iter().map(|group| group.naive_tokens()).sum();
+        let figures = if self.objective.couples_groups() {
+            accumulate_coupled(state.model(), &self.objective, &groups, scale, self.chunking, &mut sum)
+        } else {
+            let one = |group: &&TrainingGroup| {
+                let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
+                group_figures(&self.objective, &scored)
+            };
+            groups.iter().map(one).collect()
+        };
+        let retain = self.retain.as_ref();
+        let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
         let gradients = sum.take().expect("every group has a gradient");
         let (gradients, norm) = clip_global_norm(state.model(), gradients, self.max_grad_norm);
-        state.readings.push(figures, norm);
+        state.readings.push(figures, norm, retain_kl);
         state.update(self.schedule.at(state.step), gradients);
         state.step += 1;
         state.pending_tokens.push(tokens);
@@ -236,6 +246,7 @@ impl Training<'_> {
             anchor_nll: figures.anchor_nll,
             rejected_nll: figures.rejected_nll,
             grad_norm: figures.grad_norm,
+            retain_kl: self.retain.as_ref().map(|_| figures.retain_kl),
             clipped: self.max_grad_norm > 0.0 && figures.grad_norm > self.max_grad_norm,
             learning_rate: self.schedule.at(step - 1),
             tokens,

@@ -8,7 +8,7 @@
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use d2o_model::CausalLm;
-use d2o_objective::{Group, ObjectiveConfig, Scored};
+use d2o_objective::{Group, ObjectiveConfig, Scored, log_one_minus_exp};
 
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
@@ -56,8 +56,10 @@ pub fn accumulate(
             rule.at(tokens)
         });
         let mut buffer = GradientSum::default();
-        let scores = backward(policy, group, &responses, coefficients, chunking, &mut buffer);
-        let group = scored(group, scores, &device);
+        let through = if objective.needs_avoidance() { Through::Avoidance } else { Through::LogProb };
+        let (scores, avoidance) = backward(policy, group, &responses, (coefficients, through), chunking, &mut buffer);
+        let rejected_avoidance = avoidance.map(|of_all| of_all.narrow(0, anchors, 1));
+        let group = Group { rejected_avoidance, ..scored(group, scores, &device) };
         let weight = objective.weight(&group).expect("a streamed objective has a weight");
         if let Some(gradients) = buffer.take() {
             sum.add_scaled(policy, gradients, Some(weight.mul_scalar(scale)));
@@ -68,31 +70,54 @@ pub fn accumulate(
         let first = scored(group, scores, &device);
         let slopes = objective.score_gradients(&first);
         let coefficients = Tensor::cat(vec![slopes.anchors.reshape([anchors as i64]), slopes.rejected], 0);
-        backward(policy, group, &responses, coefficients.mul_scalar(scale), chunking, sum);
+        backward(policy, group, &responses, (coefficients.mul_scalar(scale), Through::LogProb), chunking, sum);
         first
     }
 }
 
-/// Runs the responses chunk by chunk, adds `Σ_j c_j ∇s_j` to `sum` and returns the scores.
-fn backward(
+/// Which sum over a response's tokens the coefficients multiply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Through {
+    /// `s = Σ_t log p_t`.
+    LogProb,
+    /// `u = Σ_t log(1 − p_t)`.
+    Avoidance,
+}
+
+/// Runs the responses chunk by chunk, adds `Σ_j c_j ∇s_j` (or `∇u_j`) to `sum` and returns the scores `s`,
+/// with `u` where the gradient goes through it.
+pub(super) fn backward(
     policy: &CausalLm,
     group: &TrainingGroup,
     responses: &[&[u32]],
-    coefficients: Tensor<1>,
+    (coefficients, through): (Tensor<1>, Through),
     chunking: Chunking,
     sum: &mut GradientSum,
-) -> Tensor<1> {
+) -> (Tensor<1>, Option<Tensor<1>>) {
     let device = policy.device().without_autodiff();
-    let mut scores = Vec::new();
+    let (mut scores, mut avoidance) = (Vec::new(), Vec::new());
     for range in chunk_ranges(group.prompt.len(), responses, chunking.tokens) {
         let packed = Packed::new(&group.prompt, &responses[range.clone()], &device);
-        let tracked = packed.log_probs(policy, chunking.head_rows);
+        let per_token = packed.token_log_probs(policy, chunking.head_rows);
+        let tracked = match through {
+            Through::LogProb => {
+                let summed = packed.summed(per_token);
+                scores.push(summed.clone().inner());
+                summed
+            }
+            Through::Avoidance => {
+                let avoided = packed.summed(log_one_minus_exp(per_token.clone()));
+                scores.push(packed.summed(per_token.inner()));
+                avoidance.push(avoided.clone().inner());
+                avoided
+            }
+        };
         let coefficients = coefficients.clone().slice([range]);
-        scores.push(tracked.clone().inner());
         let mut gradients = (tracked * coefficients).sum().backward();
         sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);
     }
-    Tensor::cat(scores, 0)
+    let avoidance = (!avoidance.is_empty()).then(|| Tensor::cat(avoidance, 0));
+    (Tensor::cat(scores, 0), avoidance)
 }
 
 fn coefficients(group: &TrainingGroup, device: &Device, of: impl Fn(usize, usize) -> f64) -> Tensor<1> {
@@ -102,19 +127,19 @@ fn coefficients(group: &TrainingGroup, device: &Device, of: impl Fn(usize, usize
 }
 
 /// The operands of the objective, from the policy's scores `[k + 1]` and the stored reference's.
-fn scored(group: &TrainingGroup, scores: Tensor<1>, device: &Device) -> Group {
+pub(super) fn scored(group: &TrainingGroup, scores: Tensor<1>, device: &Device) -> Group {
     let k = group.anchors.len();
     let floats = |values: Vec<f32>| Tensor::<1>::from_data(TensorData::from(values.as_slice()), device);
-    Group {
-        anchors: Scored {
+    Group::new(
+        Scored {
             policy: scores.clone().narrow(0, 0, k).reshape([1, k as i64]),
             reference: floats(group.anchors.iter().map(|a| a.reference as f32).collect()).reshape([1, k as i64]),
             tokens: floats(group.anchors.iter().map(|a| a.ids.len() as f32).collect()).reshape([1, k as i64]),
         },
-        rejected: Scored {
+        Scored {
             policy: scores.narrow(0, k, 1),
             reference: floats(vec![group.rejected.reference as f32]),
             tokens: floats(vec![group.rejected.ids.len() as f32]),
         },
-    }
+    )
 }

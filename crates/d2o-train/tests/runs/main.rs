@@ -1,5 +1,12 @@
 //! The command `d2o train` as a user runs it: on a tiny model, killed, interrupted, and misused.
 
+mod backends;
 mod bad_input;
+mod interchange;
+mod objectives;
+#[path = "../../../../xtask/testing/parity.rs"]
+#[allow(dead_code, reason = "each test program uses its own part")]
+mod parity;
+mod refusals;
 mod survival;
 mod tiny;

@@ -32,7 +32,7 @@ impl World {
             &model.join("tokenizer_config.json"),
             &json!({"eos_token": "<|im_end|>", "chat_template": TEMPLATE}),
         );
-        fs::write(model.join("model.safetensors"), weights()).unwrap();
+        fs::write(model.join("model.safetensors"), weights(1)).unwrap();
         let rows: Vec<String> = (0..12)
             .map(|i| {
                 json!({"id": format!("row-{i}"), "prompt": format!("Question {i}?"), "rejected": format!("No{i}!")})
@@ -40,8 +40,32 @@ impl World {
             })
             .collect();
         fs::write(world.path("rows.jsonl"), rows.join("\n")).unwrap();
-        fs::write(world.path("run.toml"), RUN.replace("DIR", &world.dir.path().display().to_string())).unwrap();
+        fs::write(world.path("run.toml"), world.run_file()).unwrap();
         world
+    }
+
+    /// The run file, on the backend under test.
+    fn run_file(&self) -> String {
+        let backend = std::env::var("D2O_TEST_BACKEND").unwrap_or_else(|_| "flex".to_owned());
+        RUN.replace("DIR", &self.dir.path().display().to_string()).replace("BACKEND", &backend)
+    }
+
+    /// Writes a run file with another objective, other lines in place of the number of steps, and the drafts of
+    /// the run in `first`.
+    pub(crate) fn write_run(&self, name: &str, objective: &str, steps: &str) {
+        let text = self.run_file();
+        let (before, after) = (text.find("[objective]").unwrap(), text.find("[train]").unwrap());
+        let store = format!("redraws = 1\nstore = {:?}", self.path("first").join("anchors").display().to_string());
+        let head = text[..before].replace("redraws = 1", &store);
+        let rest = text[after..].replace("steps = 24", steps);
+        fs::write(self.path(name), format!("{head}[objective]\n{objective}\n{rest}")).unwrap();
+    }
+
+    /// A figure of every step of a run.
+    pub(crate) fn figures(&self, out: &str, name: &str) -> Vec<f64> {
+        let text = fs::read_to_string(self.path(out).join("events.jsonl")).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.filter(|event| event["event"] == "step").map(|event| event[name].as_f64().unwrap()).collect()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -50,8 +74,13 @@ impl World {
 
     /// The arguments of a run into `out`, more of them behind.
     pub(crate) fn train(&self, out: &str, more: &[&str]) -> Command {
+        self.train_file("run.toml", out, more)
+    }
+
+    /// The same for another run file.
+    pub(crate) fn train_file(&self, file: &str, out: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
-        command.arg("train").arg("--config").arg(self.path("run.toml")).arg("--out").arg(self.path(out)).args(more);
+        command.arg("train").arg("--config").arg(self.path(file)).arg("--out").arg(self.path(out)).args(more);
         command
     }
 
@@ -64,7 +93,32 @@ impl World {
 
     /// The bytes of a run's weights.
     pub(crate) fn weights_of(&self, out: &str) -> Vec<u8> {
-        fs::read(self.path(out).join("model/model.safetensors")).unwrap()
+        self.weights_of_dir(&format!("{out}/model"))
+    }
+
+    /// The bytes of a model directory's weights.
+    pub(crate) fn weights_of_dir(&self, dir: &str) -> Vec<u8> {
+        fs::read(self.path(dir).join("model.safetensors")).unwrap()
+    }
+
+    /// Runs any command.
+    pub(crate) fn d2o(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_d2o")).args(args).current_dir(self.dir.path()).output().unwrap()
+    }
+
+    /// Exports the model to `name` and demands success.
+    pub(crate) fn exported(&self, name: &str, more: &[&str]) -> PathBuf {
+        let (model, out) = (self.path("model"), self.path(name));
+        let mut args = vec!["export", "--model", model.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        args.extend(more);
+        let output = self.d2o(&args);
+        assert!(output.status.success(), "{}", said(&output));
+        out
+    }
+
+    /// Gives a model directory other weights of the same shapes.
+    pub(crate) fn reseed(&self, dir: &str, seed: u64) {
+        fs::write(self.path(dir).join("model.safetensors"), weights(seed)).unwrap();
     }
 }
 
@@ -80,6 +134,8 @@ const RUN: &str = r#"
 seed = 3
 [model]
 path = "DIR/model"
+[device]
+backend = "BACKEND"
 [data]
 negatives = ["DIR/rows.jsonl"]
 held_out = 0.2
@@ -152,7 +208,7 @@ pub(crate) fn tokenizer() -> Value {
     })
 }
 
-fn weights() -> Vec<u8> {
+fn weights(seed: u64) -> Vec<u8> {
     let mut shapes = vec![("model.embed_tokens.weight".to_owned(), vec![VOCAB, WIDTH])];
     for layer in 0..LAYERS {
         let matrices = [
@@ -170,7 +226,7 @@ fn weights() -> Vec<u8> {
         }
     }
     shapes.push(("model.norm.weight".to_owned(), vec![WIDTH]));
-    let mut state = 1u64;
+    let mut state = seed;
     let mut bytes = Vec::new();
     for (name, shape) in &shapes {
         let count: usize = shape.iter().product();
