@@ -11,7 +11,7 @@ use cargo_metadata::MetadataCommand;
 use crate::cargo::{cargo, describe, root, succeed};
 
 /// The checks, each a script `xtask/python/interop_NAME.py`.
-const CHECKS: [&str; 5] = ["directories", "adapters", "gguf", "smollm2", "llama_cpp"];
+const CHECKS: [&str; 6] = ["families", "directories", "adapters", "gguf", "smollm2", "llama_cpp"];
 
 /// What a script exits with when it lacks something.
 const LEFT_OUT: i32 = 77;
@@ -22,7 +22,7 @@ const LLAMA_CPP: &str = "llama-cpp-python==0.3.16";
 /// How the checks are run.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct InteropArgs {
-    /// Run these checks only: directories, adapters, gguf, smollm2, llama_cpp.
+    /// Run these checks only: families, directories, adapters, gguf, smollm2, llama_cpp.
     #[arg(value_parser = CHECKS)]
     checks: Vec<String>,
     /// A `d2o` that is there, instead of building one.
