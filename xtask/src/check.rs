@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::arch;
 use crate::cargo::{cargo, succeed};
+use crate::interop::interop_if_ready;
 use crate::parity::Records;
 use crate::test::{Backend, SCOPE, test_in};
 
@@ -16,8 +17,8 @@ const DATA: &[&str] = &["--package", "d2o-data", "--features", "parquet"];
 const ON_DEVICE: &[&str] =
     &["anchors", "complaints", "generation", "golden", "model", "objective", "runs", "streamed_gradient"];
 
-/// Format, architecture, lints, tests on both backends, types of the third, documentation; stops at the first
-/// that fails.
+/// Format, architecture, lints, tests on both backends, types of the third, documentation, and the checks from the
+/// other side where their environment is there; stops at the first that fails.
 pub(crate) fn check() -> Result<()> {
     succeed(&mut cargo(["fmt", "--all", "--check"]))?;
     arch::check()?;
@@ -37,6 +38,7 @@ pub(crate) fn check() -> Result<()> {
     cuda_types()?;
     let mut documentation = cargo(["doc", "--no-deps"].iter().chain(SCOPE));
     succeed(documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    interop_if_ready()?;
     print!("{}", records.table()?.text());
     Ok(())
 }

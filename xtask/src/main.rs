@@ -4,6 +4,7 @@
 mod arch;
 mod cargo;
 mod check;
+mod interop;
 mod parity;
 mod run;
 mod test;
@@ -32,6 +33,9 @@ enum Command {
     D2o(Passed),
     /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
+    /// Let transformers, PEFT, the `gguf` package and llama.cpp read what `d2o` writes; the first time, install them
+    /// in a virtual environment below the target directory (several GB).
+    Interop(interop::InteropArgs),
     /// Everything a change has to pass: format, architecture, lints, tests, documentation.
     Check,
     /// The invariants of docs/architecture.md that the dependency table shows.
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Fetch(passed) => run::command("fetch", &passed.args),
         Command::D2o(passed) => run::d2o(&passed.args),
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
+        Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),
         Command::Check => check::check().map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),
     };

@@ -11,25 +11,30 @@ use crate::template::ChatTemplate;
 use crate::tokenizer::tokenizer_error;
 
 /// What a Hugging Face directory may say about tokens and generation.
-const FILES: [&str; 5] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-    "generation_config.json",
-];
+const FILES: [&str; 5] =
+    ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", GENERATION];
+
+/// How a model is to be decoded.
+const GENERATION: &str = "generation_config.json";
 
 impl Encoder {
     /// Writes tokenizer and template into `dir`, which exists: the files of the directory that the
-    /// tokenizer came from, or Hugging Face's files made anew for one from a GGUF vocabulary.
+    /// tokenizer came from, or Hugging Face's files made anew for one from a GGUF vocabulary. A directory that
+    /// says nothing about generation gets a file with its end token.
     ///
     /// # Errors
     /// [`DataError::Io`] naming the file.
     pub fn save(&self, dir: &Path) -> Result<(), DataError> {
-        match self.tokenizer().source() {
-            Some(source) => copy(source, dir),
-            None => self.write(dir),
+        let source = self.tokenizer().source();
+        match source {
+            Some(source) => copy(source, dir)?,
+            None => self.write(dir)?,
         }
+        if source.is_some_and(|source| source.join(GENERATION).exists()) {
+            return Ok(());
+        }
+        let generation = json!({"eos_token_id": self.end_token(), "bos_token_id": self.tokenizer().bos()});
+        write_json(&dir.join(GENERATION), &generation)
     }
 
     fn write(&self, dir: &Path) -> Result<(), DataError> {
@@ -44,10 +49,8 @@ impl Encoder {
             "add_bos_token": false,
             "clean_up_tokenization_spaces": false,
         });
-        let generation = json!({"eos_token_id": self.end_token(), "bos_token_id": tokenizer.bos()});
         write(&dir.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
         write_json(&dir.join("tokenizer_config.json"), &config)?;
-        write_json(&dir.join("generation_config.json"), &generation)?;
         match self.template().map(ChatTemplate::source) {
             Some(template) => write(&dir.join("chat_template.jinja"), template.as_bytes()),
             None => Ok(()),

@@ -32,8 +32,8 @@ pub struct GgufVocabulary {
     pub add_bos: bool,
 }
 
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
+pub(crate) const CONTROL: i32 = 3;
+pub(crate) const USER_DEFINED: i32 = 4;
 
 /// How Llama 3 splits text before merging.
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -50,7 +50,7 @@ impl TextTokenizer {
     pub fn from_gguf(path: &Path, vocabulary: &GgufVocabulary) -> Result<Self, DataError> {
         let wrong = |reason: String| tokenizer_error(path, reason);
         vocabulary.check().map_err(wrong)?;
-        let (normalizer, pre_tokenizer) = splitting(&vocabulary.pre).ok_or_else(|| {
+        let splitting = known_splittings().into_iter().find(|known| known.name == vocabulary.pre).ok_or_else(|| {
             wrong(format!("pre-tokenizer `{}` is not known; smollm, gpt-2, llama-bpe and qwen2 are", vocabulary.pre))
         })?;
         let json = json!({
@@ -58,11 +58,11 @@ impl TextTokenizer {
             "truncation": null,
             "padding": null,
             "added_tokens": vocabulary.added(),
-            "normalizer": normalizer,
-            "pre_tokenizer": pre_tokenizer,
+            "normalizer": splitting.normalizer,
+            "pre_tokenizer": splitting.pre_tokenizer,
             "post_processor": vocabulary.post_processor(),
             "decoder": byte_level(true),
-            "model": vocabulary.bpe().map_err(wrong)?,
+            "model": vocabulary.bpe(splitting.ignore_merges).map_err(wrong)?,
         });
         let tokenizer = Self::parse(path, json.to_string().as_bytes())?;
         Ok(tokenizer.with_ends(vocabulary.eos, vocabulary.bos))
@@ -85,7 +85,7 @@ impl GgufVocabulary {
         }
     }
 
-    fn bpe(&self) -> Result<Value, String> {
+    fn bpe(&self, ignore_merges: bool) -> Result<Value, String> {
         let mut vocab = Map::new();
         for (id, token) in self.tokens.iter().enumerate() {
             if let Some(before) = vocab.insert(token.clone(), id.into()) {
@@ -105,7 +105,7 @@ impl GgufVocabulary {
             "end_of_word_suffix": null,
             "fuse_unk": false,
             "byte_fallback": false,
-            "ignore_merges": self.pre == "llama-bpe",
+            "ignore_merges": ignore_merges,
             "vocab": vocab,
             "merges": merges,
         }))
@@ -141,23 +141,31 @@ impl GgufVocabulary {
     }
 }
 
-/// Normalizer and pre-tokenizer by llama.cpp's name for them.
-fn splitting(pre: &str) -> Option<(Value, Value)> {
+/// How texts are split before merging.
+pub(crate) struct Splitting {
+    /// llama.cpp's name for it.
+    pub(crate) name: &'static str,
+    pub(crate) normalizer: Value,
+    pub(crate) pre_tokenizer: Value,
+    /// Whether a piece that is a token as it stands is not taken apart.
+    pub(crate) ignore_merges: bool,
+}
+
+/// Every splitting that has a name here.
+pub(crate) fn known_splittings() -> [Splitting; 4] {
     let sequence = |first: Value, second: Value| json!({"type": "Sequence", "pretokenizers": [first, second]});
     let split = |pattern: &str| {
         let split = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
         sequence(split, byte_level(false))
     };
-    Some(match pre {
-        "gpt-2" => (Value::Null, byte_level(true)),
-        "smollm" => {
-            let digits = json!({"type": "Digits", "individual_digits": true});
-            (Value::Null, sequence(digits, byte_level(true)))
-        }
-        "llama-bpe" => (Value::Null, split(LLAMA3)),
-        "qwen2" => (json!({"type": "NFC"}), split(QWEN2)),
-        _ => return None,
-    })
+    let digits = json!({"type": "Digits", "individual_digits": true});
+    let plain = |name, pre_tokenizer| Splitting { name, normalizer: Value::Null, pre_tokenizer, ignore_merges: false };
+    [
+        plain("smollm", sequence(digits, byte_level(true))),
+        plain("gpt-2", byte_level(true)),
+        Splitting { ignore_merges: true, ..plain("llama-bpe", split(LLAMA3)) },
+        Splitting { normalizer: json!({"type": "NFC"}), ..plain("qwen2", split(QWEN2)) },
+    ]
 }
 
 fn byte_level(use_regex: bool) -> Value {

@@ -39,6 +39,7 @@ mod exchange;
 mod export;
 mod fingerprint;
 mod format;
+mod gguf_export;
 mod gguf_vocabulary;
 mod hh;
 mod json_array;

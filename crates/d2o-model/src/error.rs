@@ -27,6 +27,14 @@ pub enum ModelError {
         /// What was looked for.
         expected: String,
     },
+    /// The directory holds no adapter that can be read.
+    #[error("{}: expected {expected}", path.display())]
+    NoAdapter {
+        /// The directory or file.
+        path: PathBuf,
+        /// What was looked for.
+        expected: String,
+    },
     /// A configuration is not the JSON that was expected.
     #[error("{}:{line}: {reason}", path.display())]
     Config {
@@ -125,6 +133,36 @@ pub enum ModelError {
         /// Its type.
         dtype: String,
     },
+    /// A weight that the type of an export cannot hold.
+    #[error("{}: tensor `{name}` holds {value:e}, which is beyond {dtype}", path.display())]
+    Range {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// The weight.
+        value: f32,
+        /// The type.
+        dtype: &'static str,
+    },
+    /// Adapters that belong to another model.
+    #[error("{}: {reason}{}", path.display(), named.as_ref().map(|base| format!("; they are for `{base}`")).unwrap_or_default())]
+    OtherBase {
+        /// The adapters' file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+        /// The base that the adapters name.
+        named: Option<String>,
+    },
+    /// A model that GGUF has no form for, as far as it is written here.
+    #[error("{}: cannot be written as GGUF: {reason}", path.display())]
+    GgufExport {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What has no form.
+        reason: String,
+    },
     /// What is to be trained does not fit the model.
     #[error("train.parameters: {reason}")]
     Trainable {
@@ -156,6 +194,7 @@ impl ModelError {
         let text = match self {
             Self::Io { .. } => return None,
             Self::NoWeights { .. } => "give a directory with config.json and model.safetensors, or a .gguf file",
+            Self::NoAdapter { .. } => "give a PEFT directory with adapter_config.json and adapter_model.safetensors",
             Self::Config { .. } => "take config.json from where the weights came from",
             Self::Corrupt { .. } | Self::GgufFormat { .. } => {
                 "the file is truncated or damaged; fetch or copy it again"
@@ -172,6 +211,9 @@ impl ModelError {
                 "nothing is computed approximately: use a model without this option, or the file that came with it"
             }
             Self::Dtype { .. } => "convert the weights to float32, float16 or bfloat16",
+            Self::Range { .. } => "choose bf16 or f32, which hold it",
+            Self::OtherBase { .. } => "give the base that base_model_name_or_path in adapter_config.json names",
+            Self::GgufExport { .. } => "export a Hugging Face directory instead",
             Self::Trainable { .. } => "change `train.parameters`",
             Self::State { .. } => "resume with the model and `train.parameters` that the run began with",
         };

@@ -46,6 +46,7 @@
 //! ```
 
 mod activation;
+mod adapter;
 mod attention;
 mod build;
 mod cache;
@@ -72,6 +73,7 @@ mod save;
 mod trainable;
 mod trained;
 
+pub use adapter::{LoadedAdapter, is_adapter, load_adapter};
 pub use cache::KvCache;
 pub use config::{
     Activation, AttentionBias, AttentionInputs, AttentionSpec, Family, FeedForwardInputs, FeedForwardSpec, LayerSpec,
@@ -81,6 +83,7 @@ pub use decoder::CausalLm;
 pub use error::ModelError;
 pub use load::{LoadedModel, load};
 pub use placement::Placement;
+pub use safetensors_dir::weight_files;
 pub use save::{Dtype, save_hf, save_peft};
 pub use trainable::Trainable;
 

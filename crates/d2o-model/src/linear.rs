@@ -30,7 +30,7 @@ impl Adapter {
         rank
     }
 
-    fn scale(&self) -> f64 {
+    pub(crate) fn scale(&self) -> f64 {
         self.alpha / self.rank() as f64
     }
 }

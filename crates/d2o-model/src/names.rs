@@ -58,11 +58,6 @@ impl Names {
     }
 }
 
-/// Name of a layer's module or tensor, in all families but GPT-2.
-pub(crate) fn in_layer(layer: usize, rest: &str) -> String {
-    COMMON.in_layer(layer, rest)
-}
-
 /// `q_proj` of `self_attn.q_proj`.
 pub(crate) fn short(module: &'static str) -> &'static str {
     module.rsplit('.').next().unwrap_or(module)

@@ -1,10 +1,10 @@
 //! Hugging Face directories: safetensors in one file, or in shards with an index.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::Deserialize;
 
 use crate::build::Weights;
@@ -13,6 +13,14 @@ use crate::numbers;
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+
+/// The files that hold a directory's weights, in order of their names: one, or the shards of an index.
+///
+/// # Errors
+/// [`ModelError::NoWeights`] if there are none, if they are pickled, or if a shard that is named is absent.
+pub fn weight_files(dir: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    Ok(Shards::find(dir)?.files)
+}
 
 /// The weight files of a directory.
 pub(crate) struct Shards {
@@ -61,16 +69,11 @@ impl Shards {
     pub(crate) fn read(&self) -> Result<Weights, ModelError> {
         let mut weights = Weights::new();
         for path in &self.files {
-            let bytes = read(path)?;
-            let corrupt = |reason: String| ModelError::Corrupt { path: path.clone(), reason };
-            let tensors = SafeTensors::deserialize(&bytes)
-                .map_err(|error| corrupt(format!("not a whole safetensors file: {error}")))?;
-            for (name, view) in tensors.tensors() {
-                let values = floats(path, &name, view.dtype(), view.data())?;
+            for (name, tensor) in read_file(path)? {
                 if weights.contains_key(&name) {
-                    return Err(corrupt(format!("tensor `{name}` is in another shard as well")));
+                    return Err(corrupt(path, format!("tensor `{name}` is in another shard as well")));
                 }
-                weights.insert(name, (view.shape().to_vec(), values));
+                weights.insert(name, tensor);
             }
         }
         if let Some((path, promised)) = &self.index
@@ -80,6 +83,38 @@ impl Shards {
         }
         Ok(weights)
     }
+}
+
+/// All tensors of one file as f32.
+///
+/// # Errors
+/// A truncated or lying header, a type that is not read.
+pub(crate) fn read_file(path: &Path) -> Result<Weights, ModelError> {
+    let bytes = read(path)?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| not_whole(path, &error))?;
+    let decoded = tensors.tensors().into_iter().map(|(name, view)| {
+        let values = floats(path, &name, view.dtype(), view.data())?;
+        Ok((name, (view.shape().to_vec(), values)))
+    });
+    decoded.collect()
+}
+
+/// The notes in a file's header.
+///
+/// # Errors
+/// A truncated or lying header.
+pub(crate) fn read_notes(path: &Path) -> Result<HashMap<String, String>, ModelError> {
+    let bytes = read(path)?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| not_whole(path, &error))?;
+    Ok(header.metadata().clone().unwrap_or_default())
+}
+
+fn not_whole(path: &Path, error: &SafeTensorError) -> ModelError {
+    corrupt(path, format!("not a whole safetensors file: {error}"))
+}
+
+fn corrupt(path: &Path, reason: String) -> ModelError {
+    ModelError::Corrupt { path: path.to_path_buf(), reason }
 }
 
 /// What a directory without safetensors has instead.

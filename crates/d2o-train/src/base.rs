@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use d2o_data::{ChatTemplate, Encoder, GgufVocabulary, TextTokenizer};
+use d2o_data::{ChatTemplate, Encoder, TextTokenizer};
 use d2o_model::gguf::Vocabulary;
-use d2o_model::{CausalLm, LoadedModel, ModelConfig};
+use d2o_model::{CausalLm, LoadedAdapter, LoadedModel, ModelConfig};
 
 use crate::anchors::store::Origins;
 use crate::durable;
 use crate::error::TrainError;
+use crate::vocabulary;
 
 /// A frozen model with everything that frames text for it.
 pub struct Base {
@@ -22,6 +23,8 @@ pub struct Base {
     /// Its tokenizer, template and end token.
     pub encoder: Encoder,
     files: Vec<PathBuf>,
+    /// With adapters beside the weights, where they were folded in afterwards.
+    adapted: Option<CausalLm>,
 }
 
 impl Base {
@@ -46,9 +49,12 @@ impl Base {
     /// # Errors
     /// As [`open`](Self::open), a missing template aside.
     pub fn open_with_template(path: &Path, device: &Device) -> Result<Self, TrainError> {
+        if d2o_model::is_adapter(path) {
+            return Err(TrainError::AdapterAlone { path: path.to_path_buf() });
+        }
         let LoadedModel { model, config, gguf, files } = d2o_model::load(path, device)?;
         let (tokenizer, template) = match gguf {
-            Some(vocabulary) => from_gguf(path, vocabulary)?,
+            Some(vocabulary) => vocabulary::from_gguf(path, vocabulary)?,
             None => (TextTokenizer::from_dir(path)?, ChatTemplate::from_dir(path)?),
         };
         let (tokens, embedding) = (tokenizer.vocab_size(), config.vocab_size);
@@ -62,7 +68,41 @@ impl Base {
             .or_else(|| config.eos_token_ids().first().copied())
             .ok_or_else(|| TrainError::NoEndToken { path: path.to_path_buf() })?;
         let encoder = Encoder::new(tokenizer, template, end);
-        Ok(Self { path: path.to_path_buf(), model, config, encoder, files })
+        Ok(Self { path: path.to_path_buf(), model, config, encoder, files, adapted: None })
+    }
+
+    /// The same with the adapters of a PEFT directory beside its weights.
+    ///
+    /// # Errors
+    /// Adapters that cannot be read, or belong to another base.
+    pub fn with_adapter(mut self, dir: &Path) -> Result<Self, TrainError> {
+        let LoadedAdapter { model, files, .. } = d2o_model::load_adapter(&self.model, dir)?;
+        self.model = model;
+        self.files.extend(files);
+        Ok(self)
+    }
+
+    /// The same with adapters folded into the weights.
+    #[must_use]
+    pub fn merged(mut self) -> Self {
+        if self.model.has_adapters() {
+            let merged = self.model.merge_adapters();
+            self.adapted = Some(std::mem::replace(&mut self.model, merged));
+        }
+        self
+    }
+
+    /// The weights with the adapters beside them that [`merged`](Self::merged) folded in, if there were any.
+    pub fn adapted(&self) -> Option<&CausalLm> {
+        self.adapted.as_ref()
+    }
+
+    /// Tokenizer and template as a GGUF file holds them.
+    ///
+    /// # Errors
+    /// A tokenizer that has no form there.
+    pub fn vocabulary(&self) -> Result<Vocabulary, TrainError> {
+        vocabulary::to_gguf(&self.encoder)
     }
 
     /// Fingerprints of weights, tokenizer and template.
@@ -83,23 +123,4 @@ impl Base {
     pub fn context(&self) -> usize {
         self.config.max_position_embeddings
     }
-}
-
-fn from_gguf(path: &Path, vocabulary: Vocabulary) -> Result<(TextTokenizer, Option<ChatTemplate>), TrainError> {
-    let token = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).cloned().unwrap_or_default();
-    let (bos, eos) = (token(vocabulary.bos), token(vocabulary.eos));
-    let template = vocabulary.chat_template.as_ref().map(|source| ChatTemplate::new(source, &bos, &eos)).transpose()?;
-    let vocabulary = GgufVocabulary {
-        model: vocabulary.model,
-        pre: vocabulary.pre,
-        tokens: vocabulary.tokens,
-        token_types: vocabulary.token_types,
-        merges: vocabulary.merges,
-        bos: vocabulary.bos,
-        eos: vocabulary.eos,
-        unk: vocabulary.unk,
-        pad: vocabulary.pad,
-        add_bos: vocabulary.add_bos,
-    };
-    Ok((TextTokenizer::from_gguf(path, &vocabulary)?, template))
 }

@@ -44,6 +44,20 @@ pub enum TrainError {
         /// Rows of the embedding.
         embedding: usize,
     },
+    /// An adapter where a model is needed.
+    #[error("{}: expected a model, found an adapter", path.display())]
+    AdapterAlone {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A form of export that there is not.
+    #[error("{}: {reason}", path.display())]
+    ExportForm {
+        /// What was to be written.
+        path: PathBuf,
+        /// What does not go together.
+        reason: String,
+    },
     /// The model has no chat template but the run asks for one.
     #[error("{}: the model has no chat template", path.display())]
     NoChatTemplate {
@@ -140,6 +154,8 @@ impl TrainError {
                 _ => return None,
             },
             Self::TokenizerMismatch { .. } => "use the tokenizer.json that was published with these weights",
+            Self::AdapterAlone { .. } => "give its base as the model, and this directory with --adapter",
+            Self::ExportForm { .. } => "directories hold f32, bf16 and f16, GGUF q8_0 as well; peft needs --adapter",
             Self::NoChatTemplate { .. } => "set data.chat = false, or put a chat_template.jinja beside the model",
             Self::NoEndToken { .. } => "name it as eos_token in tokenizer_config.json",
             Self::ContextTooLong { .. } => {

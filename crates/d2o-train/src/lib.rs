@@ -25,3 +25,4 @@ pub mod prepared;
 pub mod report;
 pub mod stages;
 pub mod trainer;
+pub(crate) mod vocabulary;

@@ -88,24 +88,29 @@ impl Encoding {
         READ.map(|(_, _, name, ..)| name).join(", ")
     }
 
-    fn row(self) -> (&'static str, usize, usize) {
-        let (_, _, name, block, bytes) =
+    fn row(self) -> (u32, &'static str, usize, usize) {
+        let (id, _, name, block, bytes) =
             READ.iter().find(|(_, encoding, ..)| *encoding == self).expect("every type has its row");
-        (name, *block, *bytes)
+        (*id, name, *block, *bytes)
+    }
+
+    /// The format's number.
+    pub(super) fn id(self) -> u32 {
+        self.row().0
     }
 
     pub(super) fn name(self) -> &'static str {
-        self.row().0
+        self.row().1
     }
 
     /// Values in one block.
     pub(super) fn block(self) -> usize {
-        self.row().1
+        self.row().2
     }
 
     /// Bytes of one block.
     pub(super) fn block_bytes(self) -> usize {
-        self.row().2
+        self.row().3
     }
 
     /// Bytes of a tensor of `shape`, slowest dimension first; `None` if its rows are not made of whole
@@ -139,7 +144,7 @@ mod tests {
         }
         for (id, encoding, name, ..) in READ {
             assert_eq!(Encoding::from_id(id), Ok(encoding));
-            assert_eq!(encoding.name(), name);
+            assert_eq!((encoding.name(), encoding.id()), (name, id));
         }
         assert_eq!(Encoding::from_id(4_000_000), Err("GGML type 4000000".to_owned()));
     }

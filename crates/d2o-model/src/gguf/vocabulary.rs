@@ -2,6 +2,7 @@
 
 use super::reader::GgufFile;
 use super::value::Value;
+use super::writer::Metadata;
 use crate::error::ModelError;
 
 /// The vocabulary that a GGUF file carries.
@@ -22,6 +23,8 @@ pub struct Vocabulary {
     pub bos: Option<u32>,
     /// End of sequence.
     pub eos: Option<u32>,
+    /// End of a turn, where it is another token than the end of the sequence.
+    pub eot: Option<u32>,
     /// Unknown token.
     pub unk: Option<u32>,
     /// Padding.
@@ -30,6 +33,42 @@ pub struct Vocabulary {
     pub add_bos: bool,
     /// The chat template.
     pub chat_template: Option<String>,
+}
+
+/// A token that no text becomes.
+const UNUSED: i32 = 5;
+/// An ordinary token.
+const NORMAL: i32 = 1;
+
+impl Vocabulary {
+    /// Puts the vocabulary into `metadata`, filled up to the embedding's `rows` as llama.cpp demands.
+    pub(super) fn describe(&self, metadata: &mut Metadata, rows: usize) -> Result<(), String> {
+        let spare = rows.checked_sub(self.tokens.len()).ok_or_else(|| {
+            format!("the tokenizer has {} tokens, the model's embedding {rows} rows", self.tokens.len())
+        })?;
+        let padding: Vec<String> = (self.tokens.len()..rows).map(|id| format!("[PAD{id}]")).collect();
+        let tokens: Vec<&str> = self.tokens.iter().chain(&padding).map(String::as_str).collect();
+        let mut types = self.token_types.clone();
+        types.resize(self.tokens.len(), NORMAL);
+        types.extend(std::iter::repeat_n(UNUSED, spare));
+        metadata.text("tokenizer.ggml.model", &self.model);
+        metadata.text("tokenizer.ggml.pre", &self.pre);
+        metadata.texts("tokenizer.ggml.tokens", tokens.into_iter());
+        metadata.i32s("tokenizer.ggml.token_type", &types);
+        metadata.texts("tokenizer.ggml.merges", self.merges.iter().map(String::as_str));
+        let ids =
+            [("bos", self.bos), ("eos", self.eos), ("eot", self.eot), ("unknown", self.unk), ("padding", self.pad)];
+        for (kind, id) in ids {
+            if let Some(id) = id {
+                metadata.u32(&format!("tokenizer.ggml.{kind}_token_id"), id);
+            }
+        }
+        metadata.bool("tokenizer.ggml.add_bos_token", self.add_bos);
+        if let Some(template) = &self.chat_template {
+            metadata.text("tokenizer.chat_template", template);
+        }
+        Ok(())
+    }
 }
 
 impl GgufFile {
@@ -54,6 +93,7 @@ impl GgufFile {
             merges: self.optional("tokenizer.ggml.merges", "a list of texts", texts)?.unwrap_or_default(),
             bos: id("bos")?,
             eos: id("eos")?,
+            eot: id("eot")?,
             unk: id("unknown")?,
             pad: id("padding")?,
             add_bos: self

@@ -1,39 +1,19 @@
 //! Files written aside and then renamed, so that a name always stands for a whole file.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
-use safetensors::tensor::TensorView;
 use serde_json::Value;
 
 use crate::error::ModelError;
 
-/// A tensor in Hugging Face's layout, encoded.
-pub(super) struct Encoded {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
-    pub(super) dtype: safetensors::Dtype,
-    pub(super) bytes: Vec<u8>,
+pub(crate) fn write_json(path: &Path, value: &Value) -> Result<(), ModelError> {
+    let text = format!("{value:#}\n");
+    write_aside(path, |aside| fs::write(aside, text.as_bytes()).map_err(|source| at(path, source)))
 }
 
-pub(super) fn write_safetensors(path: &Path, tensors: &[Encoded]) -> Result<(), ModelError> {
-    let views = tensors.iter().map(|tensor| {
-        let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes);
-        (&tensor.name, view.expect("bytes are encoded from the shape"))
-    });
-    // Transformers refuses files that do not name a framework.
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| at(path, io::Error::other(error)))?;
-    write(path, &bytes)
-}
-
-pub(super) fn write_json(path: &Path, value: &Value) -> Result<(), ModelError> {
-    write(path, format!("{value:#}\n").as_bytes())
-}
-
-pub(super) fn create_dir(dir: &Path) -> Result<(), ModelError> {
+pub(crate) fn create_dir(dir: &Path) -> Result<(), ModelError> {
     fs::create_dir_all(dir).map_err(|source| at(dir, source))
 }
 
@@ -45,21 +25,23 @@ pub(super) fn remove(path: &Path) -> Result<(), ModelError> {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+/// Lets `write` make a file beside `path`, syncs it and gives it its name.
+pub(crate) fn write_aside(path: &Path, write: impl FnOnce(&Path) -> Result<(), ModelError>) -> Result<(), ModelError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!(".{name}.partial"));
-    let written = File::create(&aside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
-    });
+    let written = write(&aside).and_then(|()| publish(&aside, path).map_err(|source| at(path, source)));
     if written.is_err() {
         // Best effort: the error that matters is already on its way.
         let _ = fs::remove_file(&aside);
     }
-    written.map_err(|source| at(path, source))
+    written
 }
 
-fn at(path: &Path, source: io::Error) -> ModelError {
+fn publish(aside: &Path, path: &Path) -> io::Result<()> {
+    File::options().write(true).open(aside)?.sync_all()?;
+    fs::rename(aside, path)
+}
+
+pub(crate) fn at(path: &Path, source: io::Error) -> ModelError {
     ModelError::Io { path: path.to_path_buf(), source }
 }

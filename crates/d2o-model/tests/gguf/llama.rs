@@ -77,6 +77,7 @@ fn the_configuration_is_hugging_faces() {
         "num_key_value_heads": 1,
         "head_dim": 4,
         "rope_theta": 500_000.0,
+        "rope_scaling": null,
         "rms_norm_eps": 1e-5,
         "max_position_embeddings": 16,
         "tie_word_embeddings": true,
@@ -178,8 +179,7 @@ fn heads_that_do_not_divide_are_refused() {
 
 #[test]
 fn what_is_not_a_plain_llama_is_refused_by_name() {
-    let cases: [(&str, f32, &str); 4] = [
-        ("llama.rope.scaling.factor", 8.0, "`llama.rope.scaling.factor` is 8"),
+    let cases: [(&str, f32, &str); 3] = [
         ("llama.rope.scale_linear", 0.5, "`llama.rope.scale_linear` is 0.5"),
         ("llama.logit_scale", 16.0, "`llama.logit_scale` is 16"),
         ("llama.attention.clamp_kqv", 4.0, "`llama.attention.clamp_kqv` is 4"),
@@ -206,6 +206,14 @@ fn what_is_not_a_plain_llama_is_refused_by_name() {
         file.u32("llama.rope.dimension_count", 2);
     });
     assert_eq!(refusal, "`llama.rope.dimension_count` is 2 in heads of width 4, which is not supported");
+}
+
+#[test]
+fn a_linear_scaling_is_said_as_hugging_face_says_it() {
+    let mut file = tiny();
+    file.text("llama.rope.scaling.type", "linear").f32("llama.rope.scaling.factor", 8.0);
+    let config = file.open().unwrap().config_json().unwrap();
+    assert_eq!(config["rope_scaling"], json!({"rope_type": "linear", "factor": 8.0}));
 }
 
 #[test]
@@ -244,7 +252,7 @@ fn rotary_factors_count_only_if_they_do_something() {
     assert_eq!(file.open().unwrap().hf_tensors().unwrap().count(), 11);
     file.without("rope_freqs.weight").floats("rope_freqs.weight", &[2], &[1.0, 4.0]);
     let file = file.open().unwrap();
-    let error = file.hf_tensors().err().expect("factor 4 is not supported");
+    let error = file.config_json().expect_err("factor 4 is not supported");
     let message = error.to_string();
     assert!(message.ends_with("`rope_freqs.weight` is a rotary scaling by 4, which is not supported"), "{message}");
 }

@@ -3,6 +3,8 @@
 
 mod container;
 mod damage;
+mod export;
 mod llama;
+mod package;
 mod vocabulary;
 mod writer;

@@ -13,6 +13,7 @@ fn complete() -> Writer {
         .texts("tokenizer.ggml.merges", &["a b"])
         .u32("tokenizer.ggml.bos_token_id", 1)
         .u32("tokenizer.ggml.eos_token_id", 0)
+        .u32("tokenizer.ggml.eot_token_id", 1)
         .u32("tokenizer.ggml.unknown_token_id", 2)
         .u32("tokenizer.ggml.padding_token_id", 3)
         .bool("tokenizer.ggml.add_bos_token", true)
@@ -42,6 +43,7 @@ fn everything_is_read() {
         merges: texts(&["a b"]),
         bos: Some(1),
         eos: Some(0),
+        eot: Some(1),
         unk: Some(2),
         pad: Some(3),
         add_bos: true,
@@ -63,6 +65,7 @@ fn little_is_enough() {
             merges: Vec::new(),
             bos: None,
             eos: None,
+            eot: None,
             unk: None,
             pad: None,
             add_bos,

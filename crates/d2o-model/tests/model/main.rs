@@ -1,8 +1,10 @@
 //! The decoder against transformers and against a scalar model written from the definition, against itself
 //! in other layouts, and against files that are wrong.
 
+mod adapters;
 mod broken;
 mod cached;
+mod config;
 #[path = "../../../../xtask/testing/device.rs"]
 mod device;
 mod export;
@@ -10,6 +12,7 @@ mod families;
 mod forward;
 mod golden;
 mod gradients;
+mod interop;
 mod lora;
 mod parity;
 mod placements;

@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// The model: a directory, a .gguf file, fetch:NAME or hub:OWNER/NAME.
     #[arg(long)]
     pub model: Option<String>,
+    /// A PEFT adapter directory on top of the model.
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<String>,
     /// Rejected answers; may be given several times.
     #[arg(long)]
     pub negatives: Vec<String>,
@@ -111,12 +114,26 @@ pub struct ModelArgs {
     pub chat: bool,
 }
 
+/// An adapter on top of a model.
+#[derive(Debug, Args)]
+pub struct AdapterArgs {
+    /// A PEFT adapter directory on top of the model; it is kept apart from the weights.
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+    /// Fold the adapter into the weights.
+    #[arg(long, requires = "adapter")]
+    pub merge_adapter: bool,
+}
+
 /// What to answer and how.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
     /// The model.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// An adapter on top.
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
     /// Rows `{"id", "prompt"}` or `{"id", "messages"}`.
     #[arg(long, value_name = "FILE.jsonl")]
     pub prompts: PathBuf,
@@ -155,6 +172,9 @@ pub struct ScoreArgs {
     /// The model.
     #[command(flatten)]
     pub model: ModelArgs,
+    /// An adapter on top.
+    #[command(flatten)]
+    pub adapter: AdapterArgs,
     /// Rows `{"id", "prompt", "response"}`.
     #[arg(long, value_name = "FILE.jsonl")]
     pub data: PathBuf,
@@ -166,19 +186,36 @@ pub struct ExportArgs {
     /// A directory, a .gguf file, fetch:NAME or hub:OWNER/NAME.
     #[arg(long)]
     pub model: String,
-    /// The directory to write.
+    /// A PEFT adapter directory on top of the model; folded into the weights unless the form is peft.
     #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+    /// What to write: a directory, or a file for GGUF.
+    #[arg(long, value_name = "DIR|FILE.gguf")]
     pub out: PathBuf,
-    /// Type of the weights.
-    #[arg(long, value_enum, default_value = "f32")]
-    pub dtype: DtypeArg,
-    /// Split weights into shards of at most this many MiB; 0 writes one file.
-    #[arg(long, default_value_t = 0)]
-    pub shard_mib: u64,
+    /// Form; by default GGUF where the name ends in .gguf, else hf.
+    #[arg(long, value_enum)]
+    pub format: Option<FormatArg>,
+    /// Type of the weights; by default f32 in directories and f16 in GGUF.
+    #[arg(long, value_enum)]
+    pub dtype: Option<DtypeArg>,
+    /// Weights beyond this many bytes are split into shards with an index; 0 writes one file.
+    #[arg(long, value_name = "BYTES", default_value_t = crate::config::SHARD_BYTES)]
+    pub shard_bytes: u64,
+}
+
+/// Forms of a model on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// A Hugging Face directory: configuration, safetensors, tokenizer, template, generation settings.
+    Hf,
+    /// One GGUF file with the vocabulary and the template.
+    Gguf,
+    /// The adapter alone, as PEFT keeps it.
+    Peft,
 }
 
 /// Types of weights.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DtypeArg {
     /// 32-bit floats.
     F32,
@@ -186,6 +223,9 @@ pub enum DtypeArg {
     Bf16,
     /// IEEE half precision.
     F16,
+    /// 8-bit integers in blocks of 32; GGUF only.
+    #[value(name = "q8_0")]
+    Q8_0,
 }
 
 /// What to measure.

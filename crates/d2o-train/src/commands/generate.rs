@@ -7,10 +7,9 @@ use d2o_sampler::SamplerConfig;
 use serde_json::json;
 
 use super::cli::GenerateArgs;
-use super::interrupt;
+use super::{interrupt, open_model};
 use crate::answers::{Decoding, answer};
-use crate::base::Base;
-use crate::{device, fetch};
+use crate::device;
 
 /// Prints `{"id", "sample", "text", "tokens"}` for each answer; `tokens` are the generated ids.
 ///
@@ -20,7 +19,7 @@ pub fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
     device::limit_threads(args.model.threads);
     let device = device::open(&args.model.backend)?;
     let rows = load_prompts(&args.prompts)?;
-    let base = Base::open(&fetch::resolve_model(&args.model.model)?, args.model.chat, &device)?;
+    let base = open_model(&args.model, &args.adapter, &device)?;
     let samples = if args.greedy { 1 } else { args.samples.max(1) };
     let prompts: Vec<Prompt> = rows.iter().flat_map(|row| std::iter::repeat_n(row.prompt.clone(), samples)).collect();
     let sampler = SamplerConfig {

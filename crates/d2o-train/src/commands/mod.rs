@@ -11,11 +11,15 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use burn::tensor::Device;
+
+use self::cli::{AdapterArgs, ModelArgs};
+use crate::base::Base;
 use crate::config::ConfigError;
 use crate::device::DeviceError;
 use crate::error::TrainError;
 use crate::evaluate::EvaluateError;
-use crate::fetch::FetchError;
+use crate::fetch::{self, FetchError};
 use crate::report::ReportError;
 
 /// Set when the user asks to leave (SIGINT, SIGTERM).
@@ -26,6 +30,16 @@ pub(crate) fn interrupt() -> &'static AtomicBool {
     // A second handler is refused; the first one is then in place.
     let _ = ctrlc::set_handler(|| INTERRUPT.store(true, Ordering::Relaxed));
     &INTERRUPT
+}
+
+/// The model that the arguments name, with the adapter beside its weights or folded in.
+fn open_model(args: &ModelArgs, on_top: &AdapterArgs, device: &Device) -> anyhow::Result<Base> {
+    let base = Base::open(&fetch::resolve_model(&args.model)?, args.chat, device)?;
+    Ok(match &on_top.adapter {
+        Some(dir) if on_top.merge_adapter => base.with_adapter(dir)?.merged(),
+        Some(dir) => base.with_adapter(dir)?,
+        None => base,
+    })
 }
 
 /// Tells the user what went wrong: the chain of reasons, a hint, and the exit code of the contract.

@@ -7,7 +7,6 @@ use super::cli::{FetchArgs, ReportArgs, RunArgs};
 use super::interrupt;
 use crate::base::Base;
 use crate::config::{RunConfig, presets};
-use crate::durable;
 use crate::error::TrainError;
 use crate::events::Observers;
 use crate::fetch::Notice;
@@ -124,7 +123,7 @@ pub fn list_presets() -> anyhow::Result<()> {
 
 fn evaluate_model(run: &mut Run<'_>, model: &Path) -> anyhow::Result<()> {
     let trained = train::load_trained(run, model)?;
-    let print = durable::sha256_file(&train::weights_file(model))?;
+    let print = train::weights_print(model)?;
     let evaluation = evaluate::evaluate(run, &trained, &print)?;
     write!(std::io::stdout(), "{}", evaluation.table())?;
     Ok(())
@@ -154,6 +153,9 @@ fn configuration(args: &RunArgs) -> anyhow::Result<RunConfig> {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     if let Some(model) = &args.model {
         set.push(format!("model.path={}", quoted(model)));
+    }
+    if let Some(adapter) = &args.adapter {
+        set.push(format!("model.adapter={}", quoted(adapter)));
     }
     if !args.negatives.is_empty() {
         let files: Vec<String> = args.negatives.iter().map(|file| quoted(file)).collect();

@@ -6,11 +6,11 @@ use d2o_data::{Limits, load_prompts};
 use serde_json::json;
 
 use super::cli::ScoreArgs;
-use crate::base::Base;
+use super::open_model;
+use crate::device;
 use crate::error::TrainError;
 use crate::stages::run::HEAD_ROWS;
 use crate::trainer::step::{Chunking, score as score_responses};
-use crate::{device, fetch};
 
 /// Prints `{"id", "prompt_tokens", "response_tokens", "log_prob"}` for each row, nats, the end token included.
 ///
@@ -20,7 +20,7 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
     device::limit_threads(args.model.threads);
     let device = device::open(&args.model.backend)?;
     let rows = load_prompts(&args.data)?;
-    let base = Base::open(&fetch::resolve_model(&args.model.model)?, args.model.chat, &device)?;
+    let base = open_model(&args.model, &args.adapter, &device)?;
     let limits = Limits { max_prompt_tokens: usize::MAX, max_response_tokens: usize::MAX };
     let chunking = Chunking { tokens: usize::MAX, head_rows: HEAD_ROWS };
     let mut out = std::io::stdout().lock();

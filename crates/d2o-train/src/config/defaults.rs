@@ -1,7 +1,7 @@
 //! What holds where a run file says nothing.
 
 use d2o_data::Format;
-use d2o_model::Trainable;
+use d2o_model::{Dtype, Trainable};
 use d2o_objective::ObjectiveConfig;
 use d2o_sampler::SamplerConfig;
 
@@ -99,13 +99,23 @@ impl Default for TrainSection {
 
 impl Default for RetainSection {
     fn default() -> Self {
-        Self { prompts: "builtin:retain".to_owned(), weight: 0.0, per_step: 2, max_tokens: 48 }
+        let prompts = ["builtin:retain", "builtin:retain_sounding"].map(str::to_owned).into();
+        Self { prompts, weight: 0.0, per_step: 4, max_tokens: 32 }
     }
 }
 
 impl Default for StopSection {
     fn default() -> Self {
         Self { max_anchor_kl: 0.5, max_benign_perplexity_increase: 0.0, min_entropy: 0.0, check_every: 10 }
+    }
+}
+
+/// Bytes of one weight file at the most, where nothing else is said: 5 GB, as on the Hugging Face hub.
+pub const SHARD_BYTES: u64 = 5_000_000_000;
+
+impl Default for ExportSection {
+    fn default() -> Self {
+        Self { dtype: Dtype::default(), shard_bytes: SHARD_BYTES }
     }
 }
 

@@ -12,6 +12,7 @@ mod set;
 use std::fs;
 use std::path::Path;
 
+pub use defaults::SHARD_BYTES;
 pub use error::ConfigError;
 pub use schema::{
     AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,

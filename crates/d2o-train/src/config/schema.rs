@@ -1,5 +1,7 @@
 //! The run file's sections, with units and the meaning of zero.
 
+use std::path::PathBuf;
+
 use d2o_data::Format;
 use d2o_model::{Dtype, Trainable};
 use d2o_objective::ObjectiveConfig;
@@ -43,6 +45,9 @@ pub struct RunConfig {
 pub struct ModelSection {
     /// A Hugging Face directory, a `.gguf` file, `fetch:NAME` or `hub:OWNER/NAME`.
     pub path: String,
+    /// A PEFT adapter directory on top; the run starts from both together. None starts from the model alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<PathBuf>,
 }
 
 /// Where it computes.
@@ -159,8 +164,8 @@ pub struct TrainSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetainSection {
-    /// Everyday prompts: a file, `fetch:NAME` or `builtin:retain`; answers in it are not used.
-    pub prompts: String,
+    /// Harmless prompts: files, `fetch:NAME` or `builtin:NAME`; answers in them are not used.
+    pub prompts: Vec<String>,
     /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
     pub weight: f64,
     /// Prompts beside the groups in one optimizer step.
@@ -220,11 +225,13 @@ pub struct EvalSection {
 }
 
 /// The model that comes out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportSection {
     /// Type of the exported weights.
     pub dtype: Dtype,
+    /// Weights beyond this many bytes are split into shards with an index; 0 writes one file.
+    pub shard_bytes: u64,
 }
 
 impl AnchorSection {

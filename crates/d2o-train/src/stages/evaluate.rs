@@ -103,7 +103,8 @@ fn sets(run: &mut Run<'_>) -> anyhow::Result<EvaluationSets> {
     Ok(sets)
 }
 
-fn prompts(reference: &str) -> anyhow::Result<Vec<PromptRow>> {
+/// The prompts of a file, `fetch:NAME` or `builtin:NAME`.
+pub(super) fn prompts(reference: &str) -> anyhow::Result<Vec<PromptRow>> {
     if let Some(name) = reference.strip_prefix("builtin:") {
         return Ok(builtin::prompts(builtin::text(name)?)?);
     }

@@ -3,17 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use d2o_data::{Prompt, PromptRow, Sequence, load_prompts};
+use d2o_data::{Prompt, PromptRow, Sequence};
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
 use super::run::Run;
 use crate::answers::{Decoding, answer};
-use crate::config::builtin;
 use crate::durable::{self, at};
 use crate::error::TrainError;
 use crate::events::Event;
-use crate::fetch;
 
 /// Where the answers lie in a run directory.
 const FILE: &str = "retain.json";
@@ -39,7 +37,10 @@ struct StoredRow {
 /// # Errors
 /// Prompts that cannot be read or are too long, sampling errors, failed writes, an interruption.
 pub fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Sequence>, String)> {
-    let prompts = prompts(&run.config.retain.prompts)?;
+    let mut prompts = Vec::new();
+    for reference in &run.config.retain.prompts {
+        prompts.extend(super::evaluate::prompts(reference)?);
+    }
     let decoding = decoding(run);
     let texts: Vec<String> = prompts.iter().map(|row| row.prompt.text()).collect();
     let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, run.base.origins()?))?;
@@ -55,17 +56,6 @@ pub fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Sequence>, String)>
         }
     };
     Ok((rows.into_iter().map(sequence).collect(), fingerprint))
-}
-
-fn prompts(reference: &str) -> anyhow::Result<Vec<PromptRow>> {
-    if let Some(name) = reference.strip_prefix("builtin:") {
-        return Ok(builtin::prompts(builtin::text(name)?)?);
-    }
-    let mut rows = Vec::new();
-    for file in fetch::resolve_files(reference)? {
-        rows.extend(load_prompts(&file)?);
-    }
-    Ok(rows)
 }
 
 /// As anchors are drawn, but of the length that retain rows have.

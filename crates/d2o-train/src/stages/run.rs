@@ -58,7 +58,10 @@ impl<'a> Run<'a> {
         let device = device::open(&config.device.backend)?;
         let ledger = Ledger::open(dir)?;
         let path = fetch::resolve_model(&config.model.path)?;
-        let base = Base::open(&path, config.data.chat, &device)?;
+        let mut base = Base::open(&path, config.data.chat, &device)?;
+        if let Some(adapter) = &config.model.adapter {
+            base = base.with_adapter(adapter)?.merged();
+        }
         let settings = data_settings(&config)?;
         check_context(&config, &base)?;
         let began = Instant::now();

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use d2o_data::{Encoder, Limits, Sequence};
-use d2o_model::{CausalLm, Trainable};
+use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
 
 use super::retain::retain_rows;
 use super::run::Run;
 use crate::anchors::store::AnchorStore;
-use crate::config::builtin;
+use crate::config::{ExportSection, builtin};
 use crate::durable;
 use crate::error::TrainError;
 use crate::events::Event;
@@ -37,7 +37,7 @@ pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Res
     let out = output(run);
     if fresh {
         discard(&run.dir.join("checkpoints"))?;
-    } else if run.ledger.is_fresh(STAGE, &fingerprint) && weights_file(&out).exists() {
+    } else if run.ledger.is_fresh(STAGE, &fingerprint) && d2o_model::weight_files(&out).is_ok() {
         let reason = format!("{} is fresh", out.display());
         run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
         return Ok(out);
@@ -150,9 +150,17 @@ pub fn output(run: &Run<'_>) -> PathBuf {
     run.dir.join("model")
 }
 
-/// The file that holds a trained model's weights.
-pub fn weights_file(dir: &Path) -> PathBuf {
-    dir.join("model.safetensors")
+/// Fingerprint of a trained model's weights, in one file or in shards.
+///
+/// # Errors
+/// A directory without weights, or a file that cannot be read.
+pub fn weights_print(dir: &Path) -> Result<String, TrainError> {
+    let files = d2o_model::weight_files(dir)?;
+    if let [only] = files.as_slice() {
+        return durable::sha256_file(only);
+    }
+    let digests = files.iter().map(|file| durable::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
+    Ok(durable::sha256(digests.concat().as_bytes()))
 }
 
 /// The trained model of a run directory, untracked.
@@ -175,10 +183,13 @@ fn discard(dir: &Path) -> Result<(), TrainError> {
 fn export(run: &Run<'_>, trained: &Trained, out: &Path) -> anyhow::Result<()> {
     let model = trained.model.frozen();
     if matches!(run.config.train.parameters, Trainable::Lora { .. }) {
-        d2o_model::save_peft(&model, &run.dir.join("adapter"), &run.config.model.path)?;
+        // A run that began with an adapter writes both as one, which stands on the untouched base.
+        let adapted = run.base.adapted().map(|under| model.stack_adapters(under)).transpose()?;
+        save_peft(adapted.as_ref().unwrap_or(&model), &run.dir.join("adapter"), &run.config.model.path)?;
     }
     // Adapters are folded in: the model directory is whole by itself.
-    d2o_model::save_hf(&model, out, run.config.export.dtype, None)?;
+    let ExportSection { dtype, shard_bytes } = run.config.export;
+    save_hf(&model, out, dtype, (shard_bytes > 0).then_some(shard_bytes))?;
     run.base.encoder.save(out)?;
     Ok(())
 }

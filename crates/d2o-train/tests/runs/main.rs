@@ -2,9 +2,11 @@
 
 mod backends;
 mod bad_input;
+mod interchange;
 mod objectives;
 #[path = "../../../../xtask/testing/parity.rs"]
 #[allow(dead_code, reason = "each test program uses its own part")]
 mod parity;
+mod refusals;
 mod survival;
 mod tiny;

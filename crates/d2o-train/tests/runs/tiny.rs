@@ -32,7 +32,7 @@ impl World {
             &model.join("tokenizer_config.json"),
             &json!({"eos_token": "<|im_end|>", "chat_template": TEMPLATE}),
         );
-        fs::write(model.join("model.safetensors"), weights()).unwrap();
+        fs::write(model.join("model.safetensors"), weights(1)).unwrap();
         let rows: Vec<String> = (0..12)
             .map(|i| {
                 json!({"id": format!("row-{i}"), "prompt": format!("Question {i}?"), "rejected": format!("No{i}!")})
@@ -93,7 +93,32 @@ impl World {
 
     /// The bytes of a run's weights.
     pub(crate) fn weights_of(&self, out: &str) -> Vec<u8> {
-        fs::read(self.path(out).join("model/model.safetensors")).unwrap()
+        self.weights_of_dir(&format!("{out}/model"))
+    }
+
+    /// The bytes of a model directory's weights.
+    pub(crate) fn weights_of_dir(&self, dir: &str) -> Vec<u8> {
+        fs::read(self.path(dir).join("model.safetensors")).unwrap()
+    }
+
+    /// Runs any command.
+    pub(crate) fn d2o(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_d2o")).args(args).current_dir(self.dir.path()).output().unwrap()
+    }
+
+    /// Exports the model to `name` and demands success.
+    pub(crate) fn exported(&self, name: &str, more: &[&str]) -> PathBuf {
+        let (model, out) = (self.path("model"), self.path(name));
+        let mut args = vec!["export", "--model", model.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        args.extend(more);
+        let output = self.d2o(&args);
+        assert!(output.status.success(), "{}", said(&output));
+        out
+    }
+
+    /// Gives a model directory other weights of the same shapes.
+    pub(crate) fn reseed(&self, dir: &str, seed: u64) {
+        fs::write(self.path(dir).join("model.safetensors"), weights(seed)).unwrap();
     }
 }
 
@@ -183,7 +208,7 @@ pub(crate) fn tokenizer() -> Value {
     })
 }
 
-fn weights() -> Vec<u8> {
+fn weights(seed: u64) -> Vec<u8> {
     let mut shapes = vec![("model.embed_tokens.weight".to_owned(), vec![VOCAB, WIDTH])];
     for layer in 0..LAYERS {
         let matrices = [
@@ -201,7 +226,7 @@ fn weights() -> Vec<u8> {
         }
     }
     shapes.push(("model.norm.weight".to_owned(), vec![WIDTH]));
-    let mut state = 1u64;
+    let mut state = seed;
     let mut bytes = Vec::new();
     for (name, shape) in &shapes {
         let count: usize = shape.iter().product();

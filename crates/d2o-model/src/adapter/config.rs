@@ -1,0 +1,130 @@
+//! `adapter_config.json`: how PEFT applies the factors, and what is refused of it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::error::ModelError;
+use crate::safetensors_dir::read;
+
+/// Options that say nothing about what is computed from saved factors, or that are read elsewhere.
+const SILENT: [&str; 20] = [
+    "auto_mapping",
+    "base_model_name_or_path",
+    "bias",
+    "eva_config",
+    "exclude_modules",
+    "fan_in_fan_out",
+    "inference_mode",
+    "init_lora_weights",
+    "layers_pattern",
+    "layers_to_transform",
+    "lora_alpha",
+    "lora_dropout",
+    "megatron_core",
+    "peft_type",
+    "peft_version",
+    "r",
+    "revision",
+    "target_modules",
+    "task_type",
+    "use_rslora",
+];
+
+/// Ways of starting an adapter that leave the base as it is; others move a part of it into the adapter.
+const PLAIN_STARTS: [&str; 3] = ["gaussian", "orthogonal", "eva"];
+
+/// How factors are applied: `y = x W + (x A) B · scale`.
+pub(super) struct AdapterConfig {
+    /// The base's name.
+    pub(super) base: Option<String>,
+    rank: usize,
+    alpha: f64,
+    /// Scale by `alpha / √rank` (rank-stabilised LoRA, arXiv 2312.03732) instead of `alpha / rank`.
+    stabilised: bool,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    base_model_name_or_path: Option<String>,
+    peft_type: String,
+    r: usize,
+    lora_alpha: f64,
+    bias: Option<String>,
+    init_lora_weights: Option<Value>,
+    use_rslora: Option<bool>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+impl AdapterConfig {
+    /// # Errors
+    /// [`ModelError::Config`], or [`ModelError::Unsupported`] for another kind of adapter and for every option
+    /// that is set and not computed here, known or not.
+    pub(super) fn from_file(path: &Path) -> Result<Self, ModelError> {
+        let bytes = read(path)?;
+        let fields: Fields = serde_json::from_slice(&bytes).map_err(|error| ModelError::json(path, &error))?;
+        fields.refuse_unsupported(path)?;
+        Ok(Self {
+            base: fields.base_model_name_or_path.filter(|base| !base.is_empty()),
+            rank: fields.r,
+            alpha: fields.lora_alpha,
+            stabilised: fields.use_rslora == Some(true),
+        })
+    }
+
+    /// The rank of a first factor `[rank, in]`, which the configuration must name as well.
+    pub(super) fn rank_of(&self, path: &Path, name: &str, shape: &[usize]) -> Result<usize, ModelError> {
+        match shape {
+            &[rank, _] if rank == self.rank => Ok(rank),
+            found => Err(ModelError::Shape {
+                path: path.to_path_buf(),
+                name: name.to_owned(),
+                expected: vec![self.rank, found.last().copied().unwrap_or_default()],
+                found: found.to_vec(),
+            }),
+        }
+    }
+
+    /// The `alpha` with which `alpha / rank` is the scale that the configuration asks for.
+    pub(super) fn alpha_of(&self, rank: usize) -> f64 {
+        if self.stabilised { self.alpha * (rank as f64).sqrt() } else { self.alpha }
+    }
+}
+
+impl Fields {
+    fn refuse_unsupported(&self, path: &Path) -> Result<(), ModelError> {
+        let refuse = |option: &str, value: &str| Err(ModelError::unsupported(path, option, value));
+        if self.peft_type != "LORA" {
+            return refuse("peft_type", &self.peft_type);
+        }
+        if self.r == 0 {
+            return refuse("r", "0");
+        }
+        if let Some(bias) = self.bias.as_deref().filter(|&bias| bias != "none") {
+            return refuse("bias", bias);
+        }
+        if let Some(start) = self.init_lora_weights.as_ref().and_then(Value::as_str)
+            && !PLAIN_STARTS.contains(&start)
+        {
+            return refuse("init_lora_weights", start);
+        }
+        let set = |(name, value): &(&String, &Value)| !SILENT.contains(&name.as_str()) && !is_neutral(name, value);
+        match self.others.iter().find(set) {
+            Some((name, value)) => refuse(name, &value.to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether an option is off: absent, false, or an empty list or table.
+fn is_neutral(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        // PEFT writes the group size of its quantised variant always.
+        _ => name == "qalora_group_size",
+    }
+}

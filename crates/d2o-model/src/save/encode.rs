@@ -1,0 +1,140 @@
+//! Weights as bytes of a safetensors file.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::SafeTensorError;
+use safetensors::tensor::View;
+use serde::{Deserialize, Serialize};
+
+use super::file;
+use super::tensors::HfTensor;
+use crate::error::ModelError;
+
+/// Type of exported weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtype {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// bfloat16, rounded to nearest.
+    Bf16,
+    /// IEEE half precision, rounded to nearest.
+    F16,
+}
+
+impl Dtype {
+    fn encode(self, values: &[f32]) -> Vec<u8> {
+        let half = |encode: fn(f32) -> [u8; 2]| values.iter().flat_map(|&value| encode(value)).collect();
+        match self {
+            Self::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::Bf16 => half(|value| bf16::from_f32(value).to_le_bytes()),
+            Self::F16 => half(|value| f16::from_f32(value).to_le_bytes()),
+        }
+    }
+
+    /// A finite value that becomes infinite.
+    fn overflow(self, values: &[f32]) -> Option<f32> {
+        let lost: fn(f32) -> bool = match self {
+            Self::F32 => return None,
+            Self::Bf16 => |value| bf16::from_f32(value).is_infinite(),
+            Self::F16 => |value| f16::from_f32(value).is_infinite(),
+        };
+        values.iter().copied().find(|&value| value.is_finite() && lost(value))
+    }
+
+    fn in_safetensors(self) -> safetensors::Dtype {
+        match self {
+            Self::F32 => safetensors::Dtype::F32,
+            Self::Bf16 => safetensors::Dtype::BF16,
+            Self::F16 => safetensors::Dtype::F16,
+        }
+    }
+
+    pub(super) fn in_config(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::Bf16 => "bfloat16",
+            Self::F16 => "float16",
+        }
+    }
+
+    fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::Bf16 | Self::F16 => 2,
+        }
+    }
+}
+
+/// A tensor that is encoded when its bytes are written.
+pub(super) struct Encoded {
+    tensor: HfTensor,
+    dtype: Dtype,
+    /// A value that the type could not hold.
+    overflow: Cell<Option<f32>>,
+}
+
+impl Encoded {
+    pub(super) fn new(tensor: HfTensor, dtype: Dtype) -> Self {
+        Self { tensor, dtype, overflow: Cell::new(None) }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.tensor.name
+    }
+
+    /// Bytes.
+    pub(super) fn len(&self) -> usize {
+        self.tensor.shape.iter().product::<usize>() * self.dtype.size()
+    }
+}
+
+impl View for &Encoded {
+    fn dtype(&self) -> safetensors::Dtype {
+        self.dtype.in_safetensors()
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.tensor.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let values = self.tensor.values();
+        self.overflow.set(self.dtype.overflow(&values));
+        Cow::Owned(self.dtype.encode(&values))
+    }
+
+    fn data_len(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Writes a safetensors file with `notes` in its header.
+pub(super) fn write(path: &Path, tensors: &[Encoded], notes: BTreeMap<String, String>) -> Result<(), ModelError> {
+    // Transformers refuses files that do not name a framework.
+    let mut header = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    header.extend(notes);
+    file::write_aside(path, |aside| {
+        let views = tensors.iter().map(|tensor| (tensor.name(), tensor));
+        safetensors::serialize_to_file(views, Some(header), aside).map_err(|error| match error {
+            SafeTensorError::IoError(source) => file::at(path, source),
+            other => file::at(path, io::Error::other(other)),
+        })?;
+        let overflown = tensors.iter().find_map(|tensor| Some((tensor, tensor.overflow.get()?)));
+        match overflown {
+            None => Ok(()),
+            Some((tensor, value)) => Err(ModelError::Range {
+                path: path.to_path_buf(),
+                name: tensor.name().to_owned(),
+                value,
+                dtype: tensor.dtype.in_config(),
+            }),
+        }
+    })
+}

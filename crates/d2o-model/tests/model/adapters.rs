@@ -1,0 +1,171 @@
+//! PEFT directories read back, on the base they were made for and on others.
+
+use std::fs;
+use std::path::Path;
+
+use d2o_model::{CausalLm, Dtype, ModelConfig, Placement, Trainable, load, load_adapter, save_hf, save_peft};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::tiny::{batch, config, config_json, device, floats, ids, model, moved, read, weights, worst, write_weights};
+
+fn adapted(targets: &[&str], last_layers: Option<usize>) -> CausalLm {
+    let targets = targets.iter().map(|&target| target.to_owned()).collect();
+    let lora = Trainable::Lora { rank: 3, alpha: 8.0, targets, last_layers };
+    moved(model(false).train_on(&lora, 1, &device().autodiff()).unwrap()).frozen()
+}
+
+fn saved(model: &CausalLm) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    save_peft(model, dir.path(), "some/base").unwrap();
+    dir
+}
+
+fn hidden(model: &CausalLm) -> Vec<f32> {
+    floats(model.hidden(batch(&[ids(1, 6)]), &Placement::causal(1, 6, &device())))
+}
+
+/// The complaint about `dir` on `base`, less the directory.
+fn complaint(base: &CausalLm, dir: &Path) -> String {
+    let error = load_adapter(base, dir).expect_err("the adapter is wrong");
+    assert!(error.hint().is_some(), "{error} has no hint");
+    error.to_string().replace(&format!("{}/", dir.display()), "").replace(&dir.display().to_string(), "DIR")
+}
+
+fn with_option(key: &str, value: Value) -> TempDir {
+    let dir = saved(&adapted(&["q_proj"], None));
+    let path = dir.path().join("adapter_config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    config[key] = value;
+    fs::write(path, config.to_string()).unwrap();
+    dir
+}
+
+#[test]
+fn what_was_saved_comes_back_apart_from_the_weights() {
+    for (targets, last_layers) in [(&[][..], None), (&["o_proj", "gate_proj"][..], Some(1))] {
+        let original = adapted(targets, last_layers);
+        let dir = saved(&original);
+        let loaded = load_adapter(&model(false), dir.path()).unwrap();
+        assert_eq!(loaded.base.as_deref(), Some("some/base"));
+        assert_eq!(loaded.files.len(), 2);
+        assert!(loaded.model.has_adapters() && loaded.model.trainable_parameters() == 0);
+        assert_eq!(hidden(&loaded.model), hidden(&original));
+        // The base below is untouched, and folding in gives what folding in the original gives.
+        assert_eq!(hidden(&loaded.model.base()), hidden(&model(false)));
+        assert_eq!(weights(&loaded.model), weights(&original));
+    }
+}
+
+#[test]
+fn adapters_fit_a_rounded_base() {
+    let dir = tempfile::tempdir().unwrap();
+    save_hf(&model(false), dir.path(), Dtype::Bf16, None).unwrap();
+    let rounded = load(dir.path(), &device()).unwrap().model;
+    assert!(load_adapter(&rounded, saved(&adapted(&[], None)).path()).is_ok());
+}
+
+#[test]
+fn another_base_of_the_same_shapes_is_noticed() {
+    let dir = saved(&adapted(&["q_proj"], None));
+    let other = CausalLm::init(&config(false), 99, &device());
+    let text = complaint(&other, dir.path());
+    assert!(text.starts_with("adapter_model.safetensors: the adapters were trained on other weights"), "{text}");
+    // Without the sketch, as PEFT writes it, nothing tells the two apart.
+    let path = dir.path().join("adapter_model.safetensors");
+    let tensors = read(&path);
+    write_weights(&path, &tensors);
+    assert!(load_adapter(&other, dir.path()).is_ok());
+}
+
+#[test]
+fn another_base_of_other_shapes_is_named() {
+    let dir = saved(&adapted(&["q_proj"], None));
+    let path = dir.path().join("adapter_model.safetensors");
+    let tensors = read(&path);
+    write_weights(&path, &tensors);
+    let base = |key: &str, value: u64| {
+        let mut json = config_json(false);
+        json[key] = json!(value);
+        CausalLm::init(&ModelConfig::from_json(Path::new("config.json"), json).unwrap(), 1, &device())
+    };
+    let name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
+    let wide = complaint(&base("hidden_size", 64), dir.path());
+    let expected = format!("tensor `{name}` has shape [3, 32] where this base needs [3, 64]; they are for `some/base`");
+    assert_eq!(wide, format!("adapter_model.safetensors: {expected}"));
+    let shallow = complaint(&base("num_hidden_layers", 1), dir.path());
+    assert!(shallow.contains("layers.1.self_attn.q_proj.lora_A.weight` belongs to no linear map"), "{shallow}");
+}
+
+#[test]
+fn factors_come_in_pairs_of_the_rank_that_is_named() {
+    let dir = saved(&adapted(&["q_proj"], None));
+    let path = dir.path().join("adapter_model.safetensors");
+    let whole = read(&path);
+    let name = "base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight";
+    let mut half = whole.clone();
+    half.remove(name);
+    write_weights(&path, &half);
+    assert_eq!(complaint(&model(false), dir.path()), format!("adapter_model.safetensors: tensor `{name}` is missing"));
+    let dir = with_option("r", json!(4));
+    assert!(complaint(&model(false), dir.path()).contains("has shape [3, 32] where [4, 32] was expected"));
+}
+
+#[test]
+fn options_that_are_not_computed_are_refused_by_name() {
+    let refused = [
+        ("peft_type", json!("LOHA"), "`peft_type` is LOHA"),
+        ("bias", json!("all"), "`bias` is all"),
+        ("use_dora", json!(true), "`use_dora` is true"),
+        ("lora_bias", json!(true), "`lora_bias` is true"),
+        ("modules_to_save", json!(["lm_head"]), "`modules_to_save` is [\"lm_head\"]"),
+        ("rank_pattern", json!({"q_proj": 2}), "`rank_pattern` is {\"q_proj\":2}"),
+        ("alpha_pattern", json!({"q_proj": 2}), "`alpha_pattern` is {\"q_proj\":2}"),
+        ("init_lora_weights", json!("pissa"), "`init_lora_weights` is pissa"),
+        ("some_option_to_come", json!("on"), "`some_option_to_come` is \"on\""),
+    ];
+    for (key, value, expected) in refused {
+        let text = complaint(&model(false), with_option(key, value).path());
+        assert_eq!(text, format!("adapter_config.json: {expected}, which is not supported"));
+    }
+    for (key, value) in [("init_lora_weights", json!(true)), ("use_dora", json!(false)), ("rank_pattern", json!({}))] {
+        assert!(load_adapter(&model(false), with_option(key, value).path()).is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn rank_stabilised_adapters_are_scaled_by_the_root() {
+    // alpha 8, rank 3: 8 / √3 instead of 8 / 3, which alpha 8 √3 would give.
+    let stabilised = load_adapter(&model(false), with_option("use_rslora", json!(true)).path()).unwrap().model;
+    let larger = load_adapter(&model(false), with_option("lora_alpha", json!(8.0 * 3f64.sqrt())).path()).unwrap().model;
+    assert!(worst(&hidden(&stabilised), &hidden(&larger)) < 1e-6);
+    assert!(worst(&hidden(&stabilised), &hidden(&adapted(&["q_proj"], None))) > 1e-3);
+}
+
+#[test]
+fn files_that_are_not_there_are_said() {
+    let dir = saved(&adapted(&["q_proj"], None));
+    let path = dir.path().join("adapter_model.safetensors");
+    fs::rename(&path, dir.path().join("adapter_model.bin")).unwrap();
+    let text = complaint(&model(false), dir.path());
+    assert!(text.starts_with("adapter_model.bin: expected adapter_model.safetensors; pickled weights"), "{text}");
+    fs::remove_file(dir.path().join("adapter_model.bin")).unwrap();
+    assert_eq!(complaint(&model(false), dir.path()), "DIR: expected adapter_model.safetensors");
+    let twice = load_adapter(&adapted(&["q_proj"], None), dir.path()).unwrap_err();
+    assert!(twice.to_string().contains("has adapters already"));
+}
+
+#[test]
+fn an_adapter_on_top_of_an_adapter_is_one_on_the_base() {
+    let under = adapted(&["q_proj", "up_proj"], None);
+    let lora = Trainable::Lora { rank: 2, alpha: 1.0, targets: vec!["up_proj".to_owned()], last_layers: Some(1) };
+    let top = moved(under.merge_adapters().train_on(&lora, 5, &device().autodiff()).unwrap());
+    let both = top.stack_adapters(&under).unwrap();
+    let difference = worst(&hidden(&both), &hidden(&top.frozen()));
+    assert!(difference < 2e-5, "{difference}");
+    assert_eq!(hidden(&both.base()), hidden(&model(false)));
+    // One rank, 3 + 2, holds for all, so PEFT's configuration can say it.
+    let dir = saved(&both);
+    let again = load_adapter(&model(false), dir.path()).unwrap().model;
+    assert_eq!(hidden(&again), hidden(&both));
+}

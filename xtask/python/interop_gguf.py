@@ -1,0 +1,84 @@
+"""Exported GGUF against the `gguf` package, and against transformers' own reader of the format."""
+
+import gguf
+import numpy as np
+from safetensors.numpy import load_file
+from transformers import AutoConfig
+
+from hf_model import load_model, load_tokenizer
+from interop_world import Checks, arguments, rows_file, run, scores_of, tiny_models, worst_difference
+
+KINDS = ("f32", "f16", "bf16", "q8_0")
+TOLERANCE = 1e-4
+ARCHITECTURES = {name: architecture for architecture, name in gguf.MODEL_ARCH_NAMES.items()}
+
+
+def permuted(values, heads):
+    """Rows of queries and keys as llama.cpp's converter orders them."""
+    rows = values.shape[0]
+    return values.reshape(heads, 2, rows // heads // 2, *values.shape[1:]).swapaxes(1, 2).reshape(values.shape)
+
+
+def in_file_order(name, values, config):
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    found = [count for part, count in heads.items() if part in name]
+    neighbours = config.model_type == "llama"
+    return permuted(values, found[0]) if found and neighbours and "norm" not in name else values
+
+
+def compare_tensors(checks, family, reader, directory, config):
+    """Every tensor of the file, dequantised by the package, against the numbers that `d2o` reads from the file."""
+    names = gguf.get_tensor_name_map(ARCHITECTURES[config.model_type], config.num_hidden_layers)
+    ours = load_file(directory / "model.safetensors")
+    theirs = {tensor.name: tensor for tensor in reader.tensors}
+    worst = 0.0
+    for name, values in ours.items():
+        tensor = theirs.pop(names.get_name(name, try_suffixes=(".weight", ".bias")))
+        numbers = gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(values.shape)
+        worst = max(worst, np.abs(numbers - in_file_order(name, values, config)).max().item())
+    checks.within(family, "dequantised values", worst, 0.0)
+    checks.holds(family, "no tensor is left over", not theirs)
+
+
+def compare_blocks(checks, family, reader, original, config):
+    """The blocks of Q8_0, bit by bit, against those that the package makes of the same numbers."""
+    names = gguf.get_tensor_name_map(ARCHITECTURES[config.model_type], config.num_hidden_layers)
+    theirs = {tensor.name: tensor for tensor in reader.tensors}
+    same = True
+    for name, values in load_file(original / "model.safetensors").items():
+        tensor = theirs[names.get_name(name, try_suffixes=(".weight", ".bias"))]
+        if tensor.tensor_type == gguf.GGMLQuantizationType.Q8_0:
+            blocks = gguf.quants.quantize(in_file_order(name, values, config), tensor.tensor_type)
+            same &= np.array_equal(tensor.data, blocks)
+    checks.holds(family, "blocks as the package makes them", same)
+
+
+def main():
+    args = arguments(__doc__)
+    checks = Checks()
+    data = args.work / "rows.jsonl"
+    rows = rows_file(data, 6)
+    for family, original in tiny_models(args.work):
+        config = AutoConfig.from_pretrained(original)
+        for kind in KINDS:
+            name = f"{family} {kind}"
+            file, back = original.parent / f"{kind}.gguf", original.parent / f"from-{kind}"
+            run(args.d2o, "export", "--model", original, "--out", file, "--dtype", kind)
+            run(args.d2o, "export", "--model", file, "--out", back)
+            reader = gguf.GGUFReader(file)
+            compare_tensors(checks, name, reader, back, config)
+            if kind == "q8_0":
+                compare_blocks(checks, name, reader, original, config)
+            template = reader.get_field("tokenizer.chat_template").contents()
+            checks.holds(name, "template", template == load_tokenizer(original).chat_template)
+            model, tokenizer = load_model(file), load_tokenizer(file)
+            for chat in (False, True):
+                ours = scores_of(args.d2o, file, data, *(["--chat"] if chat else []))
+                worst = worst_difference(ours, model, tokenizer, rows, chat)
+                kind_of = "chat" if chat else "plain"
+                checks.within(name, f"nats per response in transformers from GGUF, {kind_of}", worst, TOLERANCE)
+    checks.end()
+
+
+if __name__ == "__main__":
+    main()
