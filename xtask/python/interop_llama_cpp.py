@@ -77,7 +77,7 @@ def main():
     checks = Checks()
     data = args.work / "rows.jsonl"
     rows = rows_file(data, 6)
-    for family, original in tiny_models(args.work, gguf=True):
+    for family, original in tiny_models(args, gguf=True):
         for kind in DEMANDED:
             file = original.parent / f"{kind}.gguf"
             run(args.d2o, "export", "--model", original, "--out", file, "--dtype", kind)
