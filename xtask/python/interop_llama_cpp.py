@@ -29,6 +29,7 @@ class LlamaCpp:
         params.n_ctx, params.n_parallel, params.n_gpu_layers = 512, 1, 0
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
         params.warmup, params.fit_params, params.verbosity = False, False, 0
         self.server = xllamacpp.Server(params)
 
