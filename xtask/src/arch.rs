@@ -16,6 +16,9 @@ const TOP: &str = "d2o-train";
 
 const XTASK: &str = "xtask";
 
+/// Measures all of them, and nobody stands on it.
+const BENCHES: &str = "d2o-benches";
+
 /// Features of Burn that choose where tensors live or how they are trained; no library's business.
 const CHOICES: [&str; 14] = [
     "autodiff", "candle", "cpu", "cuda", "flex", "metal", "ndarray", "optim", "rocm", "tch", "train", "vulkan",
@@ -91,13 +94,14 @@ fn is_library(name: &str) -> bool {
 }
 
 fn is_known(name: &str) -> bool {
-    is_library(name) || name == TOP || name == XTASK
+    is_library(name) || name == TOP || name == XTASK || name == BENCHES
 }
 
 /// Whether one member of the workspace may depend on another, for building, testing or use.
 fn may_stand_on(name: &str, on: &str) -> bool {
     let libraries = name == TOP && is_library(on);
-    libraries || FLOOR.contains(&(on, name))
+    let measured = name == BENCHES && (on == TOP || is_library(on));
+    libraries || measured || FLOOR.contains(&(on, name))
 }
 
 /// What is wrong with how a library uses Burn outside its tests.
@@ -143,6 +147,7 @@ mod tests {
                 "d2o-train",
                 vec![on("d2o-data"), on("d2o-model"), Dependency { default_features: true, ..on("burn") }],
             ),
+            krate("d2o-benches", vec![on("d2o-train"), on("d2o-kernels")]),
             krate("xtask", vec![on("clap")]),
         ];
         assert!(violations(&crates).is_empty());
@@ -165,6 +170,8 @@ mod tests {
     fn xtask_stands_alone() {
         assert_eq!(with("xtask", on("d2o-objective")), ["xtask must not depend on d2o-objective"]);
         assert_eq!(with("d2o-train", on("xtask")), ["d2o-train must not depend on xtask"]);
+        assert_eq!(with("d2o-train", on("d2o-benches")), ["d2o-train must not depend on d2o-benches"]);
+        assert_eq!(with("d2o-benches", on("xtask")), ["d2o-benches must not depend on xtask"]);
     }
 
     #[test]

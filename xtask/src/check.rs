@@ -1,30 +1,82 @@
 //! What a change has to pass, cheapest first.
 
+use std::ffi::OsString;
+
 use anyhow::Result;
 
 use crate::arch;
 use crate::cargo::{cargo, succeed};
 use crate::interop::interop_if_ready;
-use crate::test::{SCOPE, test_in};
+use crate::parity::Records;
+use crate::test::{Backend, SCOPE, test_in};
 
 /// The one crate that is looked at a second time, alone: what it makes optional, and without Burn beside it.
 const DATA: &[&str] = &["--package", "d2o-data", "--features", "parquet"];
 
-/// Format, architecture, lints, tests, documentation, and the checks from the other side where their environment is
-/// there; stops at the first that fails.
+/// What a second backend repeats: test programs that compare with a reference implementation or compute with
+/// tensors throughout, and of other programs the modules that do.
+const ON_DEVICE: [&[&str]; 2] = [
+    &["--test", "golden", "--test", "generation", "--test", "streamed_gradient"],
+    &[
+        "--test",
+        "model",
+        "--test",
+        "objective",
+        "--test",
+        "runs",
+        "--",
+        "backends::",
+        "families::",
+        "golden::",
+        "transformers::",
+    ],
+];
+
+/// Format, architecture, lints, tests on both backends, types of the third, documentation, and the checks from the
+/// other side where their environment is there; stops at the first that fails.
 pub(crate) fn check() -> Result<()> {
     succeed(&mut cargo(["fmt", "--all", "--check"]))?;
     arch::check()?;
+    let records = Records::new()?;
     for scope in [DATA, SCOPE] {
         lint(scope)?;
-        test_in(scope, &[])?;
+        test_in(scope, &[], Backend::Default, &records)?;
     }
+    if has_vulkan() {
+        for part in ON_DEVICE {
+            let part: Vec<OsString> = part.iter().map(OsString::from).collect();
+            test_in(SCOPE, &part, Backend::Wgpu, &records)?;
+        }
+    } else {
+        eprintln!(
+            "left out: tests on wgpu (there is no Vulkan driver; on Debian, mesa-vulkan-drivers is one in software)"
+        );
+    }
+    cuda_types()?;
     let mut documentation = cargo(["doc", "--no-deps"].iter().chain(SCOPE));
     succeed(documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
-    interop_if_ready()
+    interop_if_ready()?;
+    print!("{}", records.table()?.text());
+    Ok(())
 }
 
 fn lint(scope: &[&str]) -> Result<()> {
     let strict = ["--", "--deny", "warnings"];
     succeed(&mut cargo(["clippy", "--all-targets"].iter().chain(scope).chain(&strict)))
+}
+
+/// Type-checks what only CUDA builds see. With `DOCS_RS` the build scripts below Burn ask for no LLVM, which
+/// they would download.
+fn cuda_types() -> Result<()> {
+    succeed(cargo(["check", "--package", "d2o-train", "--features", "cuda", "--tests"]).env("DOCS_RS", "1"))
+}
+
+/// Whether the Vulkan loader would find a driver: by the variables or places where it looks on Linux, and
+/// elsewhere by trying.
+fn has_vulkan() -> bool {
+    let named = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].iter().any(|name| std::env::var_os(name).is_some());
+    let listed = |place: &&str| std::fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_some());
+    !cfg!(target_os = "linux")
+        || named
+        || ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].iter().any(|place| listed(&place))
 }

@@ -11,7 +11,7 @@ use cargo_metadata::MetadataCommand;
 use crate::cargo::{cargo, describe, root, succeed};
 
 /// The checks, each a script `xtask/python/interop_NAME.py`.
-const CHECKS: [&str; 5] = ["directories", "adapters", "gguf", "smollm2", "llama_cpp"];
+const CHECKS: [&str; 6] = ["families", "directories", "adapters", "gguf", "smollm2", "llama_cpp"];
 
 /// What a script exits with when it lacks something.
 const LEFT_OUT: i32 = 77;
@@ -19,7 +19,7 @@ const LEFT_OUT: i32 = 77;
 /// How the checks are run.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct InteropArgs {
-    /// Run these checks only: directories, adapters, gguf, smollm2, llama_cpp.
+    /// Run these checks only: families, directories, adapters, gguf, smollm2, llama_cpp.
     #[arg(value_parser = CHECKS)]
     checks: Vec<String>,
     /// A `d2o` that is there, instead of building one.
@@ -54,8 +54,17 @@ pub(crate) fn interop_if_ready() -> Result<()> {
     Ok(())
 }
 
+/// The environment's Python, installed unless it is there.
+pub(crate) fn python() -> Result<PathBuf> {
+    let environment = Environment::below(&target()?);
+    if !environment.is_ready() {
+        environment.install()?;
+    }
+    Ok(environment.python())
+}
+
 /// The workspace's target directory.
-fn target() -> Result<PathBuf> {
+pub(crate) fn target() -> Result<PathBuf> {
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec()?;
     Ok(metadata.target_directory.into_std_path_buf())
 }

@@ -4,7 +4,9 @@
 mod arch;
 mod cargo;
 mod check;
+mod compare;
 mod interop;
+mod parity;
 mod run;
 mod test;
 
@@ -24,14 +26,18 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build `d2o` with the backend that is asked for and run `d2o train` (without a configuration, a
-    /// model or data of your own: the preset `smollm2-quick`).
+    /// model or data of your own: the preset `hearth`).
     Train(Passed),
     /// Build `d2o` and run `d2o fetch`.
     Fetch(Passed),
     /// Build `d2o` and run any of its commands.
     D2o(Passed),
-    /// Run all tests and say which were left out.
+    /// Build `d2o` and compare methods in the small world: `d2o reproduce`.
+    Reproduce(Passed),
+    /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
+    /// Run the same work in PyTorch and here, in turn, and print ratios.
+    Compare(compare::CompareArgs),
     /// Let transformers, PEFT, the `gguf` package and llama.cpp read what `d2o` writes; the first time, install them
     /// in a virtual environment below the target directory (several GB).
     Interop(interop::InteropArgs),
@@ -55,7 +61,9 @@ fn main() -> ExitCode {
         Command::Train(passed) => run::train(&passed.args),
         Command::Fetch(passed) => run::command("fetch", &passed.args),
         Command::D2o(passed) => run::d2o(&passed.args),
+        Command::Reproduce(passed) => run::command("reproduce", &passed.args),
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),
         Command::Check => check::check().map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),

@@ -1,7 +1,7 @@
 //! Building `d2o` in release, with the backend that the arguments ask for, and running it.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -10,7 +10,7 @@ use cargo_metadata::MetadataCommand;
 use crate::cargo::{cargo, root, succeed};
 
 /// What a run without any choice runs.
-const DEFAULT_PRESET: &str = "smollm2-quick";
+const DEFAULT_PRESET: &str = "hearth";
 
 /// `d2o train ARGS`.
 pub(crate) fn train(args: &[OsString]) -> Result<ExitCode> {
@@ -29,15 +29,20 @@ pub(crate) fn command(name: &str, args: &[OsString]) -> Result<ExitCode> {
 
 /// `d2o ARGS`, in the caller's directory and with its exit code.
 pub(crate) fn d2o(args: &[OsString]) -> Result<ExitCode> {
-    let backend = backend(args);
+    let program = built(backend(args).as_deref())?;
+    become_program(Command::new(&program).args(args)).with_context(|| format!("cannot run {}", program.display()))
+}
+
+/// The program, built in release with the backend.
+pub(crate) fn built(backend: Option<&str>) -> Result<PathBuf> {
     let mut build = cargo(["build", "--release", "--package", "d2o-train", "--bin", "d2o"]);
     if let Some(backend) = backend {
-        build.args(["--features", &backend]);
+        build.args(["--features", backend]);
     }
     succeed(&mut build)?;
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec()?;
-    let program = metadata.target_directory.join("release").join(format!("d2o{}", std::env::consts::EXE_SUFFIX));
-    become_program(Command::new(&program).args(args)).with_context(|| format!("cannot run {program}"))
+    let directory = metadata.target_directory.join("release");
+    Ok(directory.join(format!("d2o{}", std::env::consts::EXE_SUFFIX)).into_std_path_buf())
 }
 
 /// Turns into the program, so that Ctrl-C reaches it alone and the terminal waits for its last checkpoint.

@@ -7,20 +7,40 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{cargo, describe};
+use crate::parity::{Records, VARIABLE};
 
-/// What is compiled everywhere: the same for lints, tests and documentation, so that Burn is compiled once.
-pub(crate) const SCOPE: &[&str] = &["--workspace"];
+/// What is compiled everywhere: the same for lints, tests and documentation, so that Burn is compiled once. Every
+/// crate's tests have both backends; the features give the program the second one, too, and downloads from a hub.
+pub(crate) const SCOPE: &[&str] = &["--workspace", "--features", "d2o-train/hub,d2o-train/wgpu"];
+
+/// Environment variable with the backend that tests compute on.
+const BACKEND: &str = "D2O_TEST_BACKEND";
+
+/// What tests compute on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Backend {
+    /// What the environment names, the processor where it names nothing.
+    Default,
+    /// `wgpu`.
+    Wgpu,
+}
 
 /// Runs the workspace's tests; `args` go to `cargo test`.
 pub(crate) fn test(args: &[OsString]) -> Result<()> {
-    test_in(SCOPE, args)
+    let records = Records::new()?;
+    let tested = test_in(SCOPE, args, Backend::Default, &records);
+    print!("{}", records.table()?.text());
+    tested
 }
 
-/// Runs the tests of some packages.
-pub(crate) fn test_in(scope: &[&str], args: &[OsString]) -> Result<()> {
+/// Runs the tests of some packages; what they compare with reference implementations goes to `records`.
+pub(crate) fn test_in(scope: &[&str], args: &[OsString], backend: Backend, records: &Records) -> Result<()> {
     let mut command = cargo(["test"].iter().chain(scope));
-    command.args(args).stdout(Stdio::piped());
-    let line = describe(&command);
+    command.args(args).env(VARIABLE, records.path()).stdout(Stdio::piped());
+    let line = match backend {
+        Backend::Default => describe(&command),
+        Backend::Wgpu => format!("{BACKEND}=wgpu {}", describe(command.env(BACKEND, "wgpu"))),
+    };
     eprintln!("$ {line}");
     let mut child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
     let mut skipped = Vec::new();

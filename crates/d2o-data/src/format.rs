@@ -11,12 +11,15 @@ pub enum Format {
     /// By the file name's ending, and for JSON lines by each row's fields.
     #[default]
     Auto,
-    /// JSON lines `{prompt, rejected}` or `{messages, rejected}`; `chosen` and `id` optional. Without
-    /// `rejected`, the last message must be the assistant's and is the rejected answer.
+    /// JSON lines, or one JSON array where the name ends in `.json`, of `{prompt, rejected}` or
+    /// `{messages, rejected}`; `chosen` and `id` optional. Without `rejected`, the last message must be
+    /// the assistant's and is the rejected answer.
     Jsonl,
     /// `{prompt, response, is_safe}`, or `{prompt, response_0, response_1, is_response_0_safe,
     /// is_response_1_safe}`: each unsafe response is rejected, the safe one is `chosen`.
     SafetyPairs,
+    /// `{user, assistant, category?}`: the answer is rejected, unless `category` begins with "not harmful".
+    Exchanges,
     /// `{chosen, rejected}` transcripts with `Human:` and `Assistant:` turns.
     HhTranscripts,
     /// CSV with the columns `objective`, `assistant_response` and `human_score` (or `human_score_1`, …).

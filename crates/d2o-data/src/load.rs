@@ -1,10 +1,11 @@
 //! Rejected answers of a file, one at a time or all.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 use crate::format::{Format, LoadOptions};
+use crate::json_array::Elements;
 use crate::lines::Lines;
 use crate::row::Row;
 use crate::sample::NegativeSample;
@@ -92,13 +93,23 @@ fn parse(lines: Lines, options: &LoadOptions) -> Result<ParsedRows, DataError> {
             problem: "Parquet cannot be streamed".to_owned(),
             expected: "a file",
         }),
-        format => Ok(json_lines(lines, format)),
+        format if is_array(lines.path()) => Ok(json_rows(lines.path().to_path_buf(), Elements::read(lines)?, format)),
+        format => Ok(json_rows(lines.path().to_path_buf(), lines.filled(), format)),
     }
 }
 
-fn json_lines(lines: Lines, format: Format) -> ParsedRows {
-    let path = lines.path().to_path_buf();
-    Box::new(lines.filled().map(move |line| {
+/// Whether a name ends in `.json`: one array instead of a row on every line.
+fn is_array(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_lowercase();
+    name.strip_suffix(".gz").unwrap_or(&name).ends_with(".json")
+}
+
+fn json_rows(
+    path: PathBuf,
+    rows: impl Iterator<Item = Result<(usize, Vec<u8>), DataError>> + Send + 'static,
+    format: Format,
+) -> ParsedRows {
+    Box::new(rows.map(move |line| {
         let (line, bytes) = line?;
         let row = Row::parse(&path, line, &bytes)?;
         Ok(Parsed { negatives: row.negatives(format)?, score: None })

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::error::DataError;
 use crate::format::Format;
 use crate::sample::{NegativeSample, Place, Prompt};
-use crate::{hh, preference, safety};
+use crate::{exchange, hh, preference, safety};
 
 /// A parsed row.
 pub(crate) struct Row {
@@ -42,8 +42,10 @@ impl Row {
             Format::HhTranscripts => hh::negatives(self),
             Format::SafetyPairs => safety::negatives(self),
             Format::Jsonl => Ok(vec![preference::negative(self)?]),
+            Format::Exchanges => exchange::negatives(self),
             _ if labelled => safety::negatives(self),
             _ if !asked && self.has("chosen") => hh::negatives(self),
+            _ if !asked && exchange::is_exchange(self) => exchange::negatives(self),
             _ => Ok(vec![preference::negative(self)?]),
         }
     }

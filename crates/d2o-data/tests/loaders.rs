@@ -245,3 +245,37 @@ fn parquet_names_the_feature_that_reads_it() {
         "{error}"
     );
 }
+
+#[test]
+fn an_array_is_read_like_lines() {
+    let array = "\n[ {\"user\": \"u\",\n \"assistant\": \"bad [}\"},\n\n {\"prompt\": \"p\", \"rejected\": \"r\"}\n]\n";
+    let rows = read("rows.json", array, Format::Auto).unwrap();
+    assert_eq!((&rows[0].prompt, rows[0].rejected.as_str()), (&text("u"), "bad [}"));
+    assert_eq!((&rows[1].prompt, rows[1].rejected.as_str()), (&text("p"), "r"));
+    assert_eq!(rows.iter().map(|row| row.place.line).collect::<Vec<_>>(), [2, 5], "where each element begins");
+    assert!(read("rows.json", " [ ] ", Format::Auto).unwrap().is_empty());
+}
+
+#[test]
+fn an_exchange_is_rejected_unless_its_category_clears_it() {
+    let row = |category: &str| format!("{{\"user\": \"u\", \"assistant\": \"a\"{category}}}\n");
+    let verdicts = [", \"category\": \"Harmful.\\n\\nReason\"", ", \"category\": \" Not harmful, since\"", ""];
+    let rows = auto(&verdicts.map(row).concat());
+    assert_eq!(rows.iter().map(|row| row.place.line).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!((&rows[0].prompt, rows[0].rejected.as_str()), (&text("u"), "a"));
+}
+
+#[test]
+fn a_wrong_array_names_the_line() {
+    let complaint = |text: &str| read("rows.json", text, Format::Auto).expect_err("the array is wrong").to_string();
+    let row = r#"{"prompt": "p", "rejected": "r"}"#;
+    assert_eq!(complaint(row), "rows.json:1: not a JSON object: found `{`, expected `[`");
+    assert_eq!(
+        complaint(&format!("[\n{row}\n{row}]")),
+        "rows.json:3: not a JSON object: found `{`, expected `,` or `]`"
+    );
+    assert_eq!(complaint(&format!("[{row}\n")), "rows.json:2: not a JSON object: the file ends, expected `,` or `]`");
+    assert_eq!(complaint(&format!("[{row},\n{{\"prompt\":\n]")).split(": ").next(), Some("rows.json:3"));
+    assert_eq!(complaint(&format!("[{row},\n7]")), "rows.json:2: not a JSON object: it is a number");
+    assert!(complaint("[{\"user\": 7, \"assistant\": \"a\"}]").contains("field `user` is a number"));
+}

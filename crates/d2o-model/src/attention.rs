@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
+use d2o_kernels::{Scoring, Spans, is_here, span_attention};
 
 use crate::activation::soft_cap;
-use crate::cache::LayerCache;
+use crate::cache::Seen;
 use crate::config::ModelConfig;
 use crate::linear::Linear;
 use crate::norm::Norm;
@@ -36,6 +37,10 @@ pub(crate) struct Sight<'a> {
     pub(crate) rotary: Option<&'a Rotary>,
     /// `[batch or 1, 1, 1, queries, keys]`, added to the scores; absent where all is seen.
     pub(crate) mask: Option<&'a Tensor<5>>,
+    /// Who sees whom, where the kernels can be told so.
+    pub(crate) spans: Option<&'a Spans>,
+    /// A token sees this many last positions; absent: all.
+    pub(crate) window: Option<usize>,
 }
 
 /// The attention of one layer.
@@ -52,6 +57,7 @@ pub(crate) struct Attention {
 
 /// The maps that make queries, keys and values.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each layer")]
 pub(crate) enum Inputs {
     Separate(Separate),
     /// One map that gives queries, keys and values, in this order.
@@ -83,9 +89,60 @@ impl Inputs {
 
 impl Attention {
     /// `x` and output: `[batch, len, width]`.
-    pub(crate) fn forward(&self, x: Tensor<3>, sight: Sight<'_>, cache: Option<&mut LayerCache>) -> Tensor<3> {
+    pub(crate) fn forward(&self, x: Tensor<3>, sight: Sight<'_>, cache: Option<Seen<'_>>) -> Tensor<3> {
         let [batch, len, _] = x.dims();
         let Heads { queries, kv, dim, scale, cap } = self.heads;
+        let inputs = self.inputs.forward(x, self.heads);
+        if let (None, Some(spans)) = (&cache, sight.spans) {
+            let [q, k, v] = self.turned_rows(inputs, sight);
+            let heads = d2o_kernels::Heads { queries, kv, dim, scale: scale as f32 };
+            let mixed = span_attention(q, k, v, heads, spans);
+            return self.output.forward(mixed.reshape([batch, len, queries * dim]));
+        }
+        let [q, k, v] = self.turned_heads(inputs, sight);
+        let mixed = match cache {
+            Some(Seen::Ragged { cache, layer, rows }) => {
+                cache.attend(layer, rows, [q, k, v], Scoring { scale, cap, window: sight.window })
+            }
+            Some(Seen::Padded(cache)) => {
+                let (k, v) = cache.append(k, v);
+                attend(q, k, v, scale, cap, sight.mask)
+            }
+            None => attend(q, k, v, scale, cap, sight.mask),
+        };
+        self.output.forward(mixed.swap_dims(1, 2).reshape([batch, len, queries * dim]))
+    }
+
+    /// Normed and turned queries and keys, and values, `[tokens, heads · dim]` each: as the kernels read them.
+    fn turned_rows(&self, [q, k, v]: [Tensor<3>; 3], sight: Sight<'_>) -> [Tensor<2>; 3] {
+        let dim = self.heads.dim;
+        let rows = |x: Tensor<3>| {
+            let [batch, len, width] = x.dims();
+            x.reshape([batch * len, width])
+        };
+        let prepare = |x: Tensor<3>, norm: &Option<Norm>| {
+            let mut x = rows(x);
+            if let Some(norm) = norm {
+                let [tokens, width] = x.dims();
+                x = norm.forward(x.reshape([tokens, width / dim, dim])).reshape([tokens, width]);
+            }
+            match sight.rotary {
+                Some(rotary) => rotary.apply_rows(x, dim),
+                None => x,
+            }
+        };
+        [prepare(q, &self.query_norm), prepare(k, &self.key_norm), rows(v)]
+    }
+
+    /// The same, `[batch, heads, len, dim]` each.
+    fn turned_heads(&self, [q, k, v]: [Tensor<3>; 3], sight: Sight<'_>) -> [Tensor<4>; 3] {
+        let Heads { queries, kv, dim, .. } = self.heads;
+        let [batch, len, _] = q.dims();
+        if is_here(&q) {
+            let split = |x: Tensor<2>, heads: usize| x.reshape([batch, len, heads, dim]).swap_dims(1, 2);
+            let [q, k, v] = self.turned_rows([q, k, v], sight);
+            return [split(q, queries), split(k, kv), split(v, kv)];
+        }
         let split = |x: Tensor<3>, heads: usize| x.reshape([batch, len, heads, dim]).swap_dims(1, 2);
         let prepare = |mut x: Tensor<4>, norm: &Option<Norm>| {
             if let Some(norm) = norm {
@@ -96,16 +153,7 @@ impl Attention {
                 None => x,
             }
         };
-        let [q, k, v] = self.inputs.forward(x, self.heads);
-        let q = prepare(split(q, queries), &self.query_norm);
-        let k = prepare(split(k, kv), &self.key_norm);
-        let v = split(v, kv);
-        let (k, v) = match cache {
-            Some(cache) => cache.append(k, v),
-            None => (k, v),
-        };
-        let mixed = attend(q, k, v, scale, cap, sight.mask);
-        self.output.forward(mixed.swap_dims(1, 2).reshape([batch, len, queries * dim]))
+        [prepare(split(q, queries), &self.query_norm), prepare(split(k, kv), &self.key_norm), split(v, kv)]
     }
 }
 

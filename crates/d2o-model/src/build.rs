@@ -50,7 +50,7 @@ pub(crate) fn build(
         Some(Linear::new(source.transposed(names::HEAD, [vocab, width])?, None))
     };
     source.finish()?;
-    Ok(CausalLm { embedding, positions, layers, norm, head, config })
+    Ok(CausalLm { embedding, positions, layers, norm, head, half_head: None, config })
 }
 
 /// The names of a file of the model without its head, in full.

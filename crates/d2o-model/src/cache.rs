@@ -1,6 +1,7 @@
 //! Keys and values of the tokens seen so far.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use d2o_kernels::{Fresh, RaggedCache};
 
 use crate::config::ModelConfig;
 
@@ -19,6 +20,14 @@ pub(crate) struct LayerCache {
     /// Absent only while a write owns the buffers: the write is then in place.
     buffers: Option<(Tensor<4>, Tensor<4>)>,
     len: usize,
+}
+
+/// What a layer's new tokens see besides each other.
+pub(crate) enum Seen<'a> {
+    /// Rows padded to one length.
+    Padded(&'a mut LayerCache),
+    /// Rows of their own lengths.
+    Ragged { cache: &'a mut RaggedCache, layer: usize, rows: &'a [Fresh] },
 }
 
 impl KvCache {

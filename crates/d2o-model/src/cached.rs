@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::cache::KvCache;
+use crate::cache::{KvCache, Seen};
 use crate::decoder::CausalLm;
 use crate::placement::Placement;
 
@@ -36,7 +36,7 @@ impl CausalLm {
         let surroundings = self.surroundings(&at, &device);
         let mut hidden = self.embed(ids, &at);
         for ((layer, spec), cached) in self.layers.iter().zip(&self.config.layers).zip(&mut cache.layers) {
-            hidden = layer.forward(hidden, surroundings.sight(spec), Some(cached));
+            hidden = layer.forward(hidden, surroundings.sight(spec), Some(Seen::Padded(cached)));
         }
         cache.advance(columns);
         self.final_norm(hidden)

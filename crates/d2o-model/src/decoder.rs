@@ -1,9 +1,11 @@
 //! The decoder: embedding, layers, final norm.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use d2o_kernels::{HalfMatrix, Spans, is_here};
 
 use crate::attention::Sight;
 use crate::config::{LayerSpec, ModelConfig};
@@ -24,6 +26,9 @@ pub struct CausalLm {
     pub(crate) norm: Norm,
     /// Absent where the head is the embedding's transpose.
     pub(crate) head: Option<Linear>,
+    /// The tied head rounded to bf16, of a model that only samples.
+    #[module(skip)]
+    pub(crate) half_head: Option<Arc<HalfMatrix>>,
     #[module(skip)]
     pub(crate) config: ModelConfig,
 }
@@ -98,29 +103,48 @@ impl CausalLm {
 
     /// What the layers share in one pass.
     pub(crate) fn surroundings(&self, at: &Placement, device: &Device) -> Surroundings {
+        let kernels = is_here(&self.embedding.val()) && self.config.attention.score_cap.is_none();
+        let mut seeing: Vec<(Option<usize>, Seeing)> = Vec::new();
+        for spec in &self.config.layers {
+            if seeing.iter().any(|(window, _)| *window == spec.window) {
+                continue;
+            }
+            let spans = at.spans().filter(|_| kernels && !spec.window.is_some_and(|window| at.binds(window)));
+            let how = spans.map_or_else(|| Seeing::Mask(at.mask(spec.window)), |spans| Seeing::Spans(spans.clone()));
+            seeing.push((spec.window, how));
+        }
+        Surroundings { seeing, ..self.unmasked(at, device) }
+    }
+
+    /// The same for attention that knows by itself who sees whom.
+    pub(crate) fn unmasked(&self, at: &Placement, device: &Device) -> Surroundings {
         let device = device.clone().without_autodiff();
         let rotaries = self.config.ropes().iter().map(|rope| Rotary::new(at.positions(), rope, &device)).collect();
-        let mut masks: Vec<(Option<usize>, Option<Tensor<5>>)> = Vec::new();
-        for spec in &self.config.layers {
-            if !masks.iter().any(|(window, _)| *window == spec.window) {
-                masks.push((spec.window, at.mask(spec.window)));
-            }
-        }
-        Surroundings { rotaries, masks }
+        Surroundings { rotaries, seeing: Vec::new() }
     }
 }
 
-/// Rotary angles and masks of one pass: one for each kind of layer.
+/// Rotary angles, and who sees whom, in one pass: one for each kind of layer.
 pub(crate) struct Surroundings {
     rotaries: Vec<Rotary>,
     /// By the width of the window.
-    masks: Vec<(Option<usize>, Option<Tensor<5>>)>,
+    seeing: Vec<(Option<usize>, Seeing)>,
+}
+
+/// How attention is told who sees whom.
+enum Seeing {
+    Spans(Spans),
+    Mask(Option<Tensor<5>>),
 }
 
 impl Surroundings {
     pub(crate) fn sight(&self, spec: &LayerSpec) -> Sight<'_> {
-        let mask = self.masks.iter().find(|(window, _)| *window == spec.window);
-        Sight { rotary: spec.rope.map(|index| &self.rotaries[index]), mask: mask.and_then(|(_, mask)| mask.as_ref()) }
+        let (spans, mask) = match self.seeing.iter().find(|(window, _)| *window == spec.window) {
+            Some((_, Seeing::Spans(spans))) => (Some(spans), None),
+            Some((_, Seeing::Mask(mask))) => (None, mask.as_ref()),
+            None => (None, None),
+        };
+        Sight { rotary: spec.rope.map(|index| &self.rotaries[index]), mask, spans, window: spec.window }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
+use d2o_kernels::{HeadLayout, token_log_probs};
 
 use crate::activation::soft_cap;
 use crate::decoder::CausalLm;
@@ -12,9 +13,10 @@ impl CausalLm {
     /// # Shapes
     /// - `hidden`: `[rows, width]`; output: `[rows, vocab]`
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
-        let logits = match &self.head {
-            Some(head) => head.forward(hidden.unsqueeze_dim(0)).squeeze_dim(0),
-            None => tied_logits(hidden, self.embedding.val()),
+        let logits = match (&self.half_head, &self.head) {
+            (Some(half), _) => half.forward(hidden),
+            (None, Some(head)) => head.forward(hidden.unsqueeze_dim(0)).squeeze_dim(0),
+            (None, None) => tied_logits(hidden, self.embedding.val()),
         };
         match self.config.logit_cap {
             Some(cap) => soft_cap(logits, cap),
@@ -24,8 +26,8 @@ impl CausalLm {
 
     /// Log-probability of each row's target, `log softmax(logits)[target]`, nats.
     ///
-    /// The head runs on `chunk` rows at a time. A tracked forward keeps the chunks' logits for its
-    /// backward; an untracked one holds one chunk.
+    /// The head runs on `chunk` rows at a time. On the processor the backward does so, too; elsewhere a
+    /// tracked forward keeps the chunks' logits, and an untracked one holds one chunk.
     ///
     /// # Shapes
     /// - `hidden`: `[rows, width]`; `targets`: `[rows]`; output: `[rows]`
@@ -37,6 +39,9 @@ impl CausalLm {
         assert_eq!(targets.dims(), [rows], "one target for each row");
         assert!(chunk > 0, "a chunk holds at least one row");
         let targets = targets.without_autodiff();
+        if let Some((weights, layout)) = self.plain_head() {
+            return token_log_probs(hidden, weights, layout, targets, chunk);
+        }
         let parts = hidden
             .split(chunk, 0)
             .into_iter()
@@ -47,6 +52,17 @@ impl CausalLm {
             })
             .collect();
         Tensor::cat(parts, 0)
+    }
+
+    /// The head's weights, if it is a product and nothing else.
+    fn plain_head(&self) -> Option<(Tensor<2>, HeadLayout)> {
+        if self.config.logit_cap.is_some() || self.half_head.is_some() {
+            return None;
+        }
+        match &self.head {
+            Some(head) => head.plain_weight().map(|weight| (weight, HeadLayout::Straight)),
+            None => Some((self.embedding.val(), HeadLayout::Transposed)),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::attention::{self, Attention, Separate, Sight};
-use crate::cache::LayerCache;
+use crate::cache::Seen;
 use crate::feed_forward::{self, FeedForward, GateAndUp};
 use crate::linear::Linear;
 use crate::norm::Norm;
@@ -24,7 +24,7 @@ pub(crate) struct Layer {
 
 impl Layer {
     /// `x` and output: `[batch, len, width]`.
-    pub(crate) fn forward(&self, x: Tensor<3>, sight: Sight<'_>, cache: Option<&mut LayerCache>) -> Tensor<3> {
+    pub(crate) fn forward(&self, x: Tensor<3>, sight: Sight<'_>, cache: Option<Seen<'_>>) -> Tensor<3> {
         let attended = self.attention.forward(self.attention_norm.forward(x.clone()), sight, cache);
         let x = x + normed(self.attended_norm.as_ref(), attended);
         let fed = self.mlp.forward(self.mlp_norm.forward(x.clone()));

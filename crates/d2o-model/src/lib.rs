@@ -1,6 +1,7 @@
 //! What does the model think of these tokens?
 //!
-//! A Llama-family decoder on Burn: hidden states apart from the head, log-probabilities of chosen
+//! Causal decoders on Burn (Llama, Mistral, Qwen, Phi-3, Gemma, SmolLM, GPT-2: one decoder whose
+//! differences are data in [`ModelConfig`]): hidden states apart from the head, log-probabilities of chosen
 //! tokens only, a preallocated key-value cache, packed layouts that compute a prompt once, training
 //! of the last layers or of low-rank adapters. Reads Hugging Face directories and GGUF files, and
 //! writes directories that other tools load.
@@ -69,6 +70,7 @@ mod placement;
 mod random;
 mod rotary;
 mod safetensors_dir;
+mod sampling;
 mod save;
 mod trainable;
 mod trained;
@@ -79,10 +81,12 @@ pub use config::{
     Activation, AttentionBias, AttentionInputs, AttentionSpec, Family, FeedForwardInputs, FeedForwardSpec, LayerSpec,
     ModelConfig, NormKind, NormSpec, Positions, Rope, RopeScaling,
 };
+/// The cache of [`CausalLm::forward_ragged`], and the new tokens of one of its rows.
+pub use d2o_kernels::{Fresh, RaggedCache};
 pub use decoder::CausalLm;
 pub use error::ModelError;
 pub use load::{LoadedModel, load};
-pub use placement::Placement;
+pub use placement::{PackedGroup, Placement};
 pub use safetensors_dir::weight_files;
 pub use save::{Dtype, save_hf, save_peft};
 pub use trainable::Trainable;

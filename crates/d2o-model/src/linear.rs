@@ -1,7 +1,10 @@
 //! A linear map, with an optional bias and an optional low-rank adapter beside it.
 
+use std::sync::Arc;
+
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use d2o_kernels::HalfMatrix;
 
 /// `y = x W + b`, plus `(x A) B · scale` where an adapter is attached.
 #[derive(Module, Debug)]
@@ -11,6 +14,9 @@ pub(crate) struct Linear {
     /// `[out]`.
     pub(crate) bias: Option<Param<Tensor<1>>>,
     pub(crate) adapter: Option<Adapter>,
+    /// The weight rounded to bf16, of a model that only samples; it has no adapters.
+    #[module(skip)]
+    pub(crate) half: Option<Arc<HalfMatrix>>,
 }
 
 /// A low-rank adapter (LoRA, arXiv 2106.09685).
@@ -37,14 +43,17 @@ impl Adapter {
 
 impl Linear {
     pub(crate) fn new(weight: Param<Tensor<2>>, bias: Option<Param<Tensor<1>>>) -> Self {
-        Self { weight, bias, adapter: None }
+        Self { weight, bias, adapter: None, half: None }
     }
 
     pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let [batch, len, width] = x.dims();
         // One large matrix product instead of one for each row of the batch.
         let rows = x.reshape([batch * len, width]);
-        let mut y = rows.clone().matmul(self.weight.val());
+        let mut y = match &self.half {
+            Some(half) => half.forward(rows.clone()),
+            None => rows.clone().matmul(self.weight.val()),
+        };
         if let Some(bias) = &self.bias {
             y = y + bias.val().unsqueeze();
         }
@@ -54,6 +63,12 @@ impl Linear {
         }
         let [_, out] = y.dims();
         y.reshape([batch, len, out])
+    }
+
+    /// The weight, if the map is a product with it and nothing else.
+    pub(crate) fn plain_weight(&self) -> Option<Tensor<2>> {
+        let plain = self.bias.is_none() && self.adapter.is_none() && self.half.is_none();
+        plain.then(|| self.weight.val())
     }
 
     /// The weight with the adapter folded in, untracked.

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use d2o_kernels::rms_norm;
 
 use crate::config::NormKind;
 
@@ -25,12 +26,6 @@ impl Norm {
             NormKind::Layer => layer_norm(x, weight, self.bias.as_ref().map(Param::val), self.epsilon),
         }
     }
-}
-
-/// `x / √(mean(x²) + ε) · w` over the last dimension.
-pub(crate) fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, epsilon: f64) -> Tensor<D> {
-    let inverse = (x.clone() * x.clone()).mean_dim(D - 1).add_scalar(epsilon).sqrt().recip();
-    x * inverse * weight.unsqueeze()
 }
 
 /// `(x − mean(x)) / √(var(x) + ε) · w + b` over the last dimension, the variance divided by the count.

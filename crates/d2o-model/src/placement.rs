@@ -1,6 +1,7 @@
 //! Where every token stands and what it may attend to.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use d2o_kernels::{Span, Spans};
 
 /// Added to forbidden scores: far below any score, and finite so that `softmax` stays finite.
 const FORBIDDEN: f32 = -1e9;
@@ -12,17 +13,35 @@ pub struct Placement {
     positions: Vec<Vec<u32>>,
     /// Position of every key, row by row; absent where the keys are the queries' own tokens.
     key_positions: Option<Vec<Vec<u32>>>,
-    /// `[batch or 1, 1, 1, queries, keys]`, 0 where allowed; absent where all is allowed.
-    mask: Option<Tensor<5>>,
+    seen: Seen,
     /// Where masks are made: a constant of any graph.
     device: Device,
+}
+
+/// Who sees whom.
+#[derive(Clone, Debug)]
+enum Seen {
+    /// Spans of the tokens of all rows, one row after the other; rows of a batch are alike.
+    Spans(Spans),
+    /// `[batch or 1, 1, 1, queries, keys]`, 0 where allowed; absent where all is allowed.
+    Mask(Option<Tensor<5>>),
+}
+
+/// Tokens that several sequences begin with, and how many each goes on for.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedGroup<'a> {
+    /// Tokens of the common beginning.
+    pub prefix: usize,
+    /// Tokens of each continuation.
+    pub continuations: &'a [usize],
 }
 
 impl Placement {
     /// Every token sees itself and all before it; positions count from 0.
     pub fn causal(batch: usize, len: usize, device: &Device) -> Self {
         let positions = vec![(0..len as u32).collect(); batch];
-        Self::own(positions, mask([1, len, len], |_, query, key| key <= query, device), device)
+        let spans = (0..batch).map(|row| Span { tokens: row * len..(row + 1) * len, prefix: 0..0 });
+        Self::own(positions, Seen::Spans(Spans::new(spans.collect())), device)
     }
 
     /// One row that holds a prompt once and then several responses.
@@ -31,16 +50,25 @@ impl Placement {
     /// as if it were alone. So its hidden states equal those of the row `prompt + response`, also in layers
     /// with a sliding window, which counts positions.
     pub fn packed(prompt_len: usize, response_lens: &[usize], device: &Device) -> Self {
-        // 0 owns the prompt, n the n-th response.
-        let mut owner = vec![0usize; prompt_len];
-        let mut positions: Vec<u32> = (0..prompt_len as u32).collect();
-        for (index, &len) in response_lens.iter().enumerate() {
-            owner.extend(std::iter::repeat_n(index + 1, len));
-            positions.extend((prompt_len..prompt_len + len).map(|position| position as u32));
+        Self::packed_groups(&[PackedGroup { prefix: prompt_len, continuations: response_lens }], device)
+    }
+
+    /// One row that holds several such groups, none of which sees another.
+    pub fn packed_groups(groups: &[PackedGroup<'_>], device: &Device) -> Self {
+        let (mut positions, mut spans) = (Vec::new(), Vec::new());
+        for group in groups {
+            let prefix = positions.len()..positions.len() + group.prefix;
+            positions.extend(0..group.prefix as u32);
+            if !prefix.is_empty() {
+                spans.push(Span { tokens: prefix.clone(), prefix: 0..0 });
+            }
+            for &len in group.continuations.iter().filter(|&&len| len > 0) {
+                let start = positions.len();
+                positions.extend((group.prefix..group.prefix + len).map(|position| position as u32));
+                spans.push(Span { tokens: start..start + len, prefix: prefix.clone() });
+            }
         }
-        let len = owner.len();
-        let allowed = |_, query: usize, key: usize| key <= query && (owner[key] == 0 || owner[key] == owner[query]);
-        Self::own(vec![positions], mask([1, len, len], allowed, device), device)
+        Self::own(vec![positions], Seen::Spans(Spans::new(spans)), device)
     }
 
     /// Any placement: `allowed(row, query, key)` says what is seen, and where queries and keys stand.
@@ -63,11 +91,24 @@ impl Placement {
             len
         });
         let mask = mask([queries.len(), queries_len, keys_len], allowed, device);
-        Self { key_positions: Some(keys.to_vec()), ..Self::own(queries.to_vec(), mask, device) }
+        Self { key_positions: Some(keys.to_vec()), ..Self::own(queries.to_vec(), Seen::Mask(mask), device) }
     }
 
-    fn own(positions: Vec<Vec<u32>>, mask: Option<Tensor<5>>, device: &Device) -> Self {
-        Self { positions, key_positions: None, mask, device: device.clone().without_autodiff() }
+    /// Tokens at these positions, for attention that knows by itself who sees whom.
+    pub(crate) fn unmasked(positions: Vec<u32>, device: &Device) -> Self {
+        Self::own(vec![positions], Seen::Mask(None), device)
+    }
+
+    fn own(positions: Vec<Vec<u32>>, seen: Seen, device: &Device) -> Self {
+        Self { positions, key_positions: None, seen, device: device.clone().without_autodiff() }
+    }
+
+    /// Who sees whom, where tokens see a prefix and their own span; windows are not told here.
+    pub(crate) fn spans(&self) -> Option<&Spans> {
+        match &self.seen {
+            Seen::Spans(spans) => Some(spans),
+            Seen::Mask(_) => None,
+        }
     }
 
     pub(crate) fn positions(&self) -> &[Vec<u32>] {
@@ -76,22 +117,46 @@ impl Placement {
 
     /// The mask of a layer that sees the last `window` positions, or all.
     pub(crate) fn mask(&self, window: Option<usize>) -> Option<Tensor<5>> {
-        match (window.and_then(|window| self.beyond(window)), &self.mask) {
-            (None, mask) => mask.clone(),
+        let seen = match &self.seen {
+            Seen::Spans(spans) => self.span_mask(spans),
+            Seen::Mask(mask) => mask.clone(),
+        };
+        match (window.and_then(|window| self.beyond(window)), seen) {
+            (None, mask) => mask,
             (Some(beyond), None) => Some(beyond),
-            (Some(beyond), Some(mask)) => Some(mask.clone() + beyond),
+            (Some(beyond), Some(mask)) => Some(mask + beyond),
         }
+    }
+
+    /// The mask of the first row's spans: rows of a batch are alike.
+    fn span_mask(&self, spans: &Spans) -> Option<Tensor<5>> {
+        let len = self.positions.first().map_or(0, Vec::len);
+        let mut allowed = vec![false; len * len];
+        for span in spans.list().iter().filter(|span| span.tokens.end <= len) {
+            for query in span.tokens.clone() {
+                let row = &mut allowed[query * len..(query + 1) * len];
+                row[span.prefix.clone()].fill(true);
+                row[span.tokens.start..=query].fill(true);
+            }
+        }
+        mask([1, len, len], |_, query, key| allowed[query * len + key], &self.device)
+    }
+
+    /// Whether a window of this width hides anything that would be seen without it.
+    pub(crate) fn binds(&self, window: usize) -> bool {
+        let keys = self.key_positions.as_ref().unwrap_or(&self.positions);
+        let far = |(queries, keys): (&Vec<u32>, &Vec<u32>)| match (queries.iter().max(), keys.iter().min()) {
+            (Some(&last), Some(&first)) => last as usize >= window + first as usize,
+            _ => false,
+        };
+        self.positions.iter().zip(keys).any(far)
     }
 
     /// Forbids what stands `window` positions back or further; absent where nothing does.
     fn beyond(&self, window: usize) -> Option<Tensor<5>> {
         let keys = self.key_positions.as_ref().unwrap_or(&self.positions);
         let near = |query: u32, key: u32| (query as usize) < window + key as usize;
-        let far = |(queries, keys): (&Vec<u32>, &Vec<u32>)| match (queries.iter().max(), keys.iter().min()) {
-            (Some(&last), Some(&first)) => !near(last, first),
-            _ => false,
-        };
-        if !self.positions.iter().zip(keys).any(far) {
+        if !self.binds(window) {
             return None;
         }
         // Rows that stand alike share a mask.

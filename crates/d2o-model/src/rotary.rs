@@ -1,6 +1,9 @@
 //! Rotary position embedding in the rotate-half convention of Hugging Face's Llama.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
+use d2o_kernels::Angles;
 
 use crate::config::Rope;
 
@@ -13,6 +16,8 @@ pub(crate) struct Rotary {
     sin: Tensor<4>,
     /// How many of a head's dimensions are turned.
     dim: usize,
+    /// The same, token after token, for the kernels.
+    angles: Angles,
 }
 
 impl Rotary {
@@ -37,10 +42,16 @@ impl Rotary {
         }
         let shape = [rows, 1, len, rope.dim];
         Self {
-            cos: Tensor::from_data(TensorData::new(cos, shape), device),
-            sin: Tensor::from_data(TensorData::new(sin, shape), device),
+            cos: Tensor::from_data(TensorData::new(cos.clone(), shape), device),
+            sin: Tensor::from_data(TensorData::new(sin.clone(), shape), device),
             dim: rope.dim,
+            angles: Angles::new(rope.dim, Arc::new(cos), Arc::new(sin)),
         }
+    }
+
+    /// The same on rows of tokens, `[tokens, heads · head_dim]`, as linear maps leave them.
+    pub(crate) fn apply_rows(&self, x: Tensor<2>, head_dim: usize) -> Tensor<2> {
+        d2o_kernels::rotate(x, head_dim, &self.angles)
     }
 
     /// `x · cos + rotate_half(x) · sin` on the dimensions that are turned, `x: [batch, heads, len, head_dim]`.

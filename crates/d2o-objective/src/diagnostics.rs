@@ -12,10 +12,12 @@ use crate::{Group, ObjectiveConfig};
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
     /// Argument of the link. D²O: `(β/k) Σ Δ_w − α Δ_l`. Pairwise losses: the mean of the pairs'
-    /// arguments. SFT and gradient ascent: the negated loss. KTO: `β(z₀ − Δ_l)`.
+    /// arguments. SFT, gradient ascent and unlikelihood: the negated loss. Losses that judge anchors and
+    /// rejected answer apart: the rejected answer's, so for KTO `β(z₀ − Δ_l)`, for SPPO `−Δ_l`, for
+    /// `nca_pair`, `bco_pair` and `apo_zero` `−βΔ_l`.
     pub h: Tensor<1>,
     /// Minus the link's slope at `h`: how much of the gradient is left. D²O: `σ(−h)`. Pairwise
-    /// losses: the mean over the pairs. SFT and gradient ascent: 1. SLiC-HF: the share of open hinges.
+    /// losses: the mean over the pairs. SFT, gradient ascent and unlikelihood: 1. Hinges: the share that is open.
     pub w: Tensor<1>,
     /// `(1/k) Σ_i Δ_w,i`, in nats: whether the policy still holds on to the anchors.
     pub anchor_log_ratio: Tensor<1>,
@@ -60,8 +62,27 @@ impl ObjectiveConfig {
             | Self::SimNpo { beta, .. }
             | Self::Rpo { beta, .. }
             | Self::Dpop { beta, .. }
-            | Self::CalDpo { beta } => [beta; 2],
-            Self::Sft {} | Self::GradientAscent {} | Self::Ipo { .. } | Self::Slic { .. } => [1.0; 2],
+            | Self::CalDpo { beta }
+            | Self::Hinge { beta }
+            | Self::Robust { beta, .. }
+            | Self::ExoPair { beta, .. }
+            | Self::NcaPair { beta }
+            | Self::BcoPair { beta }
+            | Self::SppoHard { beta }
+            | Self::ApoZero { beta }
+            | Self::ApoDown { beta }
+            | Self::Discopop { beta, .. }
+            | Self::SigmoidNorm { beta }
+            | Self::Aot { beta, .. }
+            | Self::AotUnpaired { beta, .. }
+            | Self::FDpo { beta, .. }
+            | Self::Cpo { beta, .. } => [beta; 2],
+            Self::Sft {}
+            | Self::GradientAscent {}
+            | Self::Ipo { .. }
+            | Self::Slic { .. }
+            | Self::Orpo { .. }
+            | Self::Unlikelihood {} => [1.0; 2],
         }
     }
 }

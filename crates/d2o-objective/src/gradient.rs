@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use crate::link::Linear;
-use crate::{Group, ObjectiveConfig, pairwise};
+use crate::linear::Linear;
+use crate::{Group, ObjectiveConfig};
 
 /// `∂loss/∂s_θ` for every response, per example: not divided by the batch size, without autodiff.
 ///
@@ -13,16 +13,14 @@ use crate::{Group, ObjectiveConfig, pairwise};
 pub struct ScoreGradients {
     /// Slopes at the anchors' scores, `[batch, k]`, in loss per nat.
     pub anchors: Tensor<2>,
-    /// Slopes at the rejected answers' scores, `[batch]`, in loss per nat.
+    /// Slopes at the rejected answers' scores, `[batch]`, in loss per nat; where the objective
+    /// [needs the avoidance](ObjectiveConfig::needs_avoidance), at [`Group::rejected_avoidance`].
     pub rejected: Tensor<1>,
 }
 
 impl ScoreGradients {
-    fn plus(self, other: Self, weight: f64) -> Self {
-        Self {
-            anchors: self.anchors + other.anchors.mul_scalar(weight),
-            rejected: self.rejected + other.rejected.mul_scalar(weight),
-        }
+    fn plus(self, other: Self) -> Self {
+        Self { anchors: self.anchors + other.anchors, rejected: self.rejected + other.rejected }
     }
 }
 
@@ -30,44 +28,30 @@ impl ObjectiveConfig {
     /// `∂L/∂s_θ` of each response, without automatic differentiation.
     ///
     /// For D²O: `−(β/k) σ(−h)` at each anchor and `+α σ(−h)` at the rejected answer. At the kinks of
-    /// SLiC-HF (`s_w − s_l = δ`) and DPOP (`Δ_w = 0`) it is the slope of the side on which the kinked
-    /// term is zero.
+    /// the hinges (`s_w − s_l = δ` and so on) and DPOP (`Δ_w = 0`) it is the slope of the side on which
+    /// the kinked term is zero.
     ///
     /// # Shapes
     /// - `group.anchors`: `[batch, k]`; `group.rejected`: `[batch]`
     /// - output: `[batch, k]` and `[batch]`
     ///
     /// # Panics
-    /// If the group's tensors disagree about their shape, or `batch` or `k` is zero.
+    /// As [`forward`](Self::forward).
     pub fn score_gradients(&self, group: &Group) -> ScoreGradients {
         group.dims();
-        self.slopes(&group.detached())
-    }
-
-    fn slopes(&self, group: &Group) -> ScoreGradients {
-        if let Self::Rpo { nll_weight, .. } = self {
-            let [dpo, likelihood] = self.rpo_parts();
-            return dpo.slopes(group).plus(likelihood.slopes(group), *nll_weight);
-        }
-        match (self.linear(), pairwise::slopes(self, group)) {
-            (Some(linear), _) => linear_slopes(&linear, group),
-            (None, Some(pairs)) => {
-                let [_, k] = group.anchors.policy.dims();
-                ScoreGradients {
-                    anchors: pairs.anchor.div_scalar(k as f64),
-                    rejected: pairs.rejected.mean_dim(1).squeeze_dim(1),
-                }
-            }
-            (None, None) => unreachable!("every objective is linear, pairwise or RPO"),
-        }
+        let group = group.detached();
+        let curve = self.curve().map(|curve| curve.slopes(&group));
+        let terms = self.terms();
+        let parts = curve.into_iter().chain(terms.iter().map(|term| slopes(term, &group)));
+        parts.reduce(ScoreGradients::plus).expect("an objective has at least one term")
     }
 }
 
-fn linear_slopes(linear: &Linear, group: &Group) -> ScoreGradients {
+fn slopes(term: &Linear, group: &Group) -> ScoreGradients {
     let [_, k] = group.anchors.policy.dims();
-    let directions = linear.directions(k);
+    let directions = term.directions(k);
     // [batch, 1] or [batch, k]; either broadcasts against the anchors.
-    let weights = linear.link.weight(linear.arguments(group));
+    let weights = term.link.weight(term.arguments(group));
     let shared: Tensor<1> = weights.clone().mean_dim(1).squeeze_dim(1);
     ScoreGradients {
         anchors: weights * directions.anchor.broadcast(&group.anchors.tokens),

@@ -45,13 +45,30 @@ pub struct Group {
     pub anchors: Scored<2>,
     /// The rejected answer `y_l`, `[batch]`. Its `reference` is `r+`, the more helpful one.
     pub rejected: Scored<1>,
+    /// `u(y_l) = Σ_t log(1 − π_θ(y_l,t | x, y_l,<t))`, `[batch]`, nats: how probable it is to avoid every
+    /// token of the rejected answer. Only for objectives that [need it](crate::ObjectiveConfig::needs_avoidance);
+    /// see [`log_one_minus_exp`](crate::log_one_minus_exp).
+    pub rejected_avoidance: Option<Tensor<1>>,
 }
 
 impl Group {
+    /// A batch from summed scores alone, which is all that most objectives look at.
+    pub fn new(anchors: Scored<2>, rejected: Scored<1>) -> Self {
+        Self { anchors, rejected, rejected_avoidance: None }
+    }
+
+    /// The avoidance of the rejected answers.
+    ///
+    /// # Panics
+    /// If the group has none.
+    pub(crate) fn avoidance(&self) -> Tensor<1> {
+        self.rejected_avoidance.clone().expect("this objective needs the avoidance of the rejected answers")
+    }
+
     /// `[batch, k]`.
     ///
     /// # Panics
-    /// If the six tensors disagree about `batch` or `k`, or if either is zero.
+    /// If the tensors disagree about `batch` or `k`, or if either is zero.
     pub fn dims(&self) -> [usize; 2] {
         let [batch, k] = self.anchors.policy.dims();
         assert!(batch > 0 && k > 0, "a group needs at least one row and one anchor");
@@ -60,11 +77,18 @@ impl Group {
         assert_shape!(self.rejected.policy, [batch]);
         assert_shape!(self.rejected.reference, [batch]);
         assert_shape!(self.rejected.tokens, [batch]);
+        if let Some(avoidance) = &self.rejected_avoidance {
+            assert_shape!(avoidance, [batch]);
+        }
         [batch, k]
     }
 
     /// The same values as constants, on the device without autodiff.
     pub fn detached(&self) -> Self {
-        Self { anchors: self.anchors.detached(), rejected: self.rejected.detached() }
+        Self {
+            anchors: self.anchors.detached(),
+            rejected: self.rejected.detached(),
+            rejected_avoidance: self.rejected_avoidance.clone().map(Tensor::without_autodiff),
+        }
     }
 }

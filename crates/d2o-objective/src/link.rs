@@ -1,20 +1,29 @@
-//! Objectives whose loss is a function of one linear combination of scores, as data.
+//! The functions between an argument `h` and a loss.
 
 use burn::tensor::Tensor;
 
-use crate::log_sigmoid::{log_sigmoid, sigmoid};
-use crate::{Coefficient, Group, ObjectiveConfig, Scored, Streaming};
+use crate::log_sigmoid::{log_sigmoid, negative, sigmoid};
 
-/// The function between the argument `h` and the loss; all of them fall as `h` grows towards the
-/// target.
+/// The loss as a function of its argument `h`. Most fall as `h` grows; the squares and the smoothed
+/// links turn around past their target.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Link {
     /// `−h`.
     Identity,
     /// `−(1−ε) log σ(h) − ε log σ(−h)`.
     LogSigmoid { smoothing: f64 },
+    /// `[−(1−ε) log σ(h) + ε log σ(−h)] / (1−2ε)`.
+    Unbiased { smoothing: f64 },
+    /// `σ(h)(log σ(h) − log(1−ε)) + σ(−h)(log σ(−h) − log ε)`.
+    ReverseKl { smoothing: f64 },
     /// `(h − target)²`.
     Square { target: f64 },
+    /// `max(0, margin − h)`.
+    Hinge { margin: f64 },
+    /// `1 − σ(h)`.
+    Miss,
+    /// `−(1 − σ(h/τ)) log σ(h) + σ(h/τ) exp(−h)`.
+    Modulated { tau: f64 },
 }
 
 impl Link {
@@ -26,7 +35,27 @@ impl Link {
             Self::LogSigmoid { smoothing } => {
                 log_sigmoid(h.clone()).mul_scalar(smoothing - 1.0) - log_sigmoid(h.neg()).mul_scalar(smoothing)
             }
+            Self::Unbiased { smoothing } => {
+                let right = log_sigmoid(h.clone()).mul_scalar(smoothing - 1.0);
+                let wrong = log_sigmoid(h.neg()).mul_scalar(smoothing);
+                (right + wrong).mul_scalar(1.0 / (1.0 - 2.0 * smoothing))
+            }
+            Self::ReverseKl { smoothing } => {
+                let side = |x: Tensor<D>, share: f64| sigmoid(x.clone()) * log_sigmoid(x).sub_scalar(share.ln());
+                side(h.clone(), 1.0 - smoothing) + side(h.neg(), smoothing)
+            }
             Self::Square { target } => h.sub_scalar(target).square(),
+            Self::Hinge { margin } => {
+                let missing = h.neg().add_scalar(margin);
+                open(&missing) * missing
+            }
+            Self::Miss => sigmoid(h.neg()),
+            Self::Modulated { tau } => {
+                let u = h.clone().mul_scalar(1.0 / tau);
+                let logistic = log_sigmoid(h.clone()) * sigmoid(u.clone().neg());
+                // One exponent for the product: exp(−h) alone overflows where σ(h/τ) is zero.
+                (log_sigmoid(u) - h).exp() - logistic
+            }
         }
     }
 
@@ -35,128 +64,32 @@ impl Link {
         match self {
             Self::Identity => h.ones_like(),
             Self::LogSigmoid { smoothing } => sigmoid(h.neg()).sub_scalar(smoothing),
+            Self::Unbiased { smoothing } => sigmoid(h.neg()).add_scalar(smoothing / (1.0 - 2.0 * smoothing)),
+            Self::ReverseKl { smoothing } => {
+                let target = ((1.0 - smoothing) / smoothing).ln();
+                logistic_slope(h.clone()) * h.neg().add_scalar(target)
+            }
             Self::Square { target } => h.sub_scalar(target).mul_scalar(-2.0),
+            Self::Hinge { margin } => open(&h.neg().add_scalar(margin)),
+            Self::Miss => logistic_slope(h),
+            Self::Modulated { tau } => {
+                let u = h.clone().mul_scalar(1.0 / tau);
+                let off = sigmoid(u.clone().neg());
+                let exponential = (log_sigmoid(u.clone()) - h.clone()).exp();
+                let logistic = sigmoid(h.clone().neg()) * off.clone();
+                let fading = log_sigmoid(h) * logistic_slope(u).mul_scalar(1.0 / tau);
+                logistic - fading + exponential * off.mul_scalar(-1.0 / tau).add_scalar(1.0)
+            }
         }
     }
 }
 
-/// What the coefficients multiply.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Operand {
-    /// `Δ = s_θ − s_ref`.
-    LogRatio,
-    /// `s_θ`.
-    Policy,
+/// `σ'(x) = σ(x) σ(−x)`.
+fn logistic_slope<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    sigmoid(x.clone()) * sigmoid(x.neg())
 }
 
-impl Operand {
-    fn of<const D: usize>(self, scored: &Scored<D>) -> Tensor<D> {
-        match self {
-            Self::LogRatio => scored.log_ratio(),
-            Self::Policy => scored.policy.clone(),
-        }
-    }
-}
-
-/// Where the mean over the anchors is taken.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Coupling {
-    /// Inside the link: one argument per group.
-    Group,
-    /// Outside: one argument per anchor, the losses are averaged.
-    Pair,
-}
-
-/// `loss = scale · link(h)` with `h = anchor · x_w + rejected · x_l + offset`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Linear {
-    pub(crate) operand: Operand,
-    pub(crate) anchor: Coefficient,
-    pub(crate) rejected: Coefficient,
-    pub(crate) offset: f64,
-    pub(crate) link: Link,
-    pub(crate) scale: f64,
-    pub(crate) coupling: Coupling,
-}
-
-impl Linear {
-    /// The arguments `h`: `[batch, 1]` when coupled by group, `[batch, k]` by pair.
-    pub(crate) fn arguments(&self, group: &Group) -> Tensor<2> {
-        let Group { anchors, rejected } = group;
-        let of_anchors = self.anchor.times(self.operand.of(anchors), &anchors.tokens);
-        let of_anchors = match self.coupling {
-            Coupling::Group => of_anchors.mean_dim(1),
-            Coupling::Pair => of_anchors,
-        };
-        let of_rejected = self.rejected.times(self.operand.of(rejected), &rejected.tokens);
-        (of_anchors + of_rejected.unsqueeze_dim(1)).add_scalar(self.offset)
-    }
-
-    /// The loss per argument, in the shape of `h`.
-    pub(crate) fn loss(&self, h: Tensor<2>) -> Tensor<2> {
-        self.link.loss(h).mul_scalar(self.scale)
-    }
-
-    /// `c_j` such that `∂loss/∂s_j = weight · c_j`, with the anchors' already divided by `k`.
-    pub(crate) fn directions(&self, k: usize) -> Streaming {
-        Streaming { anchor: self.anchor.scaled(-self.scale / k as f64), rejected: self.rejected.scaled(-self.scale) }
-    }
-}
-
-impl ObjectiveConfig {
-    /// The linear form of this objective, if it has one.
-    pub(crate) fn linear(&self) -> Option<Linear> {
-        use Coefficient::{PerToken, Summed};
-        let pair = Linear {
-            operand: Operand::LogRatio,
-            anchor: Summed(1.0),
-            rejected: Summed(-1.0),
-            offset: 0.0,
-            link: Link::LogSigmoid { smoothing: 0.0 },
-            scale: 1.0,
-            coupling: Coupling::Pair,
-        };
-        let group = Linear { anchor: Summed(0.0), coupling: Coupling::Group, ..pair };
-        let linear = match *self {
-            Self::D2o { beta, alpha } => Linear { anchor: Summed(beta), rejected: Summed(-alpha), ..group },
-            Self::Dpo { beta, label_smoothing: smoothing } => {
-                Linear { anchor: Summed(beta), rejected: Summed(-beta), link: Link::LogSigmoid { smoothing }, ..pair }
-            }
-            Self::Sft {} => Linear {
-                operand: Operand::Policy,
-                anchor: PerToken(1.0),
-                rejected: Summed(0.0),
-                link: Link::Identity,
-                ..group
-            },
-            Self::Npo { beta } => Linear { rejected: Summed(-beta), scale: 2.0 / beta, ..group },
-            Self::GradientAscent {} => {
-                Linear { operand: Operand::Policy, rejected: PerToken(-1.0), link: Link::Identity, ..group }
-            }
-            Self::Ipo { tau } => Linear {
-                anchor: PerToken(1.0),
-                rejected: PerToken(-1.0),
-                link: Link::Square { target: 0.5 / tau },
-                ..pair
-            },
-            Self::SimPo { beta, gamma } => Linear {
-                operand: Operand::Policy,
-                anchor: PerToken(beta),
-                rejected: PerToken(-beta),
-                offset: -gamma,
-                ..pair
-            },
-            Self::SimNpo { beta, gamma } => Linear {
-                operand: Operand::Policy,
-                rejected: PerToken(-beta),
-                offset: -beta * gamma,
-                scale: 2.0 / beta,
-                ..group
-            },
-            Self::Slic { .. } | Self::Kto { .. } | Self::Rpo { .. } | Self::Dpop { .. } | Self::CalDpo { .. } => {
-                return None;
-            }
-        };
-        Some(linear)
-    }
+/// `1[missing > 0]` as a constant.
+fn open<const D: usize>(missing: &Tensor<D>) -> Tensor<D> {
+    negative(&missing.clone().without_autodiff().neg())
 }

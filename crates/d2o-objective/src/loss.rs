@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use crate::link::Linear;
-use crate::{Diagnostics, Group, ObjectiveConfig, pairwise};
+use crate::linear::Linear;
+use crate::{Diagnostics, Group, ObjectiveConfig};
 
 /// What [`ObjectiveConfig::forward`] returns.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Loss {
     pub diagnostics: Diagnostics,
 }
 
-/// Per-example loss with the link's argument and weight, still without the log-ratios.
+/// Per-example loss of one term with the link's argument and weight.
 struct Evaluated {
     per_example: Tensor<1>,
     h: Tensor<1>,
@@ -31,52 +31,35 @@ impl ObjectiveConfig {
     /// - output: `[batch]`
     ///
     /// # Panics
-    /// If the group's tensors disagree about their shape, or `batch` or `k` is zero.
+    /// If the group's tensors disagree about their shape, or `batch` or `k` is zero, or the objective
+    /// [needs the avoidance](Self::needs_avoidance) and the group has none.
     pub fn forward(&self, group: &Group) -> Loss {
         group.dims();
-        let Evaluated { per_example, h, w } = self.evaluate(group);
-        Loss { per_example, diagnostics: Diagnostics::new(self, &group.detached(), h, w) }
+        let mut parts = self.evaluate(group).into_iter();
+        let first = parts.next().expect("an objective has at least one term");
+        let per_example = parts.fold(first.per_example, |sum, part| sum + part.per_example);
+        Loss { per_example, diagnostics: Diagnostics::new(self, &group.detached(), first.h, first.w) }
     }
 
-    fn evaluate(&self, group: &Group) -> Evaluated {
-        if let Self::Rpo { nll_weight, .. } = self {
-            let [dpo, likelihood] = self.rpo_parts();
-            let preference = dpo.evaluate(group);
-            let likelihood = likelihood.evaluate(group).per_example;
-            let per_example = preference.per_example + likelihood.mul_scalar(*nll_weight);
-            return Evaluated { per_example, ..preference };
-        }
-        match (self.linear(), pairwise::loss(self, group)) {
-            (Some(linear), _) => evaluate_linear(&linear, group),
-            (None, Some(pairs)) => {
-                let h = pairs.h.without_autodiff();
-                let w = pairwise::weight(self, h.clone());
-                averaged(pairs.loss, h, w)
-            }
-            (None, None) => unreachable!("every objective is linear, pairwise or RPO"),
-        }
-    }
-
-    /// The two objectives whose weighted sum RPO is: DPO, and SFT on the anchors.
-    pub(crate) fn rpo_parts(&self) -> [Self; 2] {
-        let beta = match *self {
-            Self::Rpo { beta, .. } => beta,
-            _ => unreachable!("only RPO has parts"),
-        };
-        let label_smoothing = 0.0;
-        [Self::Dpo { beta, label_smoothing }, Self::Sft {}]
+    /// Every part of the loss; the first is the one that the diagnostics show.
+    fn evaluate(&self, group: &Group) -> Vec<Evaluated> {
+        let curve = self.curve().map(|curve| {
+            let h = curve.argument(group);
+            let constant = h.clone().without_autodiff();
+            averaged(curve.loss(h), curve.weight(constant.clone()), constant)
+        });
+        curve.into_iter().chain(self.terms().iter().map(|term| evaluate_term(term, group))).collect()
     }
 }
 
-fn evaluate_linear(linear: &Linear, group: &Group) -> Evaluated {
-    let h = linear.arguments(group);
+fn evaluate_term(term: &Linear, group: &Group) -> Evaluated {
+    let h = term.arguments(group);
     let constant = h.clone().without_autodiff();
-    let w = linear.link.weight(constant.clone());
-    averaged(linear.loss(h), constant, w)
+    averaged(term.loss(h), term.link.weight(constant.clone()), constant)
 }
 
 /// `[batch, 1]` or `[batch, k]` → `[batch]`, by the mean over the second axis.
-fn averaged(loss: Tensor<2>, h: Tensor<2>, w: Tensor<2>) -> Evaluated {
+fn averaged(loss: Tensor<2>, w: Tensor<2>, h: Tensor<2>) -> Evaluated {
     let mean = |values: Tensor<2>| values.mean_dim(1).squeeze_dim(1);
     Evaluated { per_example: mean(loss), h: mean(h), w: mean(w) }
 }

@@ -1,6 +1,6 @@
 //! Ranges of the hyperparameters.
 
-use crate::{ObjectiveConfig, ObjectiveError};
+use crate::{Divergence, ObjectiveConfig, ObjectiveError};
 
 impl ObjectiveConfig {
     /// Refuses hyperparameters for which the loss is undefined, constant or turned around.
@@ -16,12 +16,24 @@ impl ObjectiveConfig {
                 check.at_least_zero("alpha", alpha)?;
                 check.some_effect(beta + alpha, "`beta` and `alpha` are both 0")
             }
-            Self::Dpo { beta, label_smoothing } => {
+            Self::Dpo { beta, label_smoothing }
+            | Self::Robust { beta, label_smoothing }
+            | Self::Aot { beta, label_smoothing }
+            | Self::AotUnpaired { beta, label_smoothing } => {
                 check.above_zero("beta", beta)?;
                 check.smoothing(label_smoothing)
             }
-            Self::Sft {} | Self::GradientAscent {} => Ok(()),
-            Self::Npo { beta } | Self::CalDpo { beta } => check.above_zero("beta", beta),
+            Self::Sft {} | Self::GradientAscent {} | Self::Unlikelihood {} => Ok(()),
+            Self::Npo { beta }
+            | Self::CalDpo { beta }
+            | Self::Hinge { beta }
+            | Self::NcaPair { beta }
+            | Self::BcoPair { beta }
+            | Self::SppoHard { beta }
+            | Self::ApoZero { beta }
+            | Self::ApoDown { beta }
+            | Self::SigmoidNorm { beta }
+            | Self::Orpo { beta } => check.above_zero("beta", beta),
             Self::Ipo { tau } => check.above_zero("tau", tau),
             Self::Slic { delta, lambda } => {
                 check.at_least_zero("delta", delta)?;
@@ -39,7 +51,27 @@ impl ObjectiveConfig {
                 let reason = "`desirable` and `undesirable` are both 0";
                 check.some_effect(desirable + undesirable, reason)
             }
-            Self::Rpo { beta, nll_weight } => {
+            Self::ExoPair { beta, label_smoothing } => {
+                check.above_zero("beta", beta)?;
+                check.above_zero("label_smoothing", label_smoothing)?;
+                check.smoothing(label_smoothing)
+            }
+            Self::Discopop { beta, tau } => {
+                check.above_zero("beta", beta)?;
+                check.range("tau", tau, tau > 0.0 && tau < 1.0, "a number above 0 and below 1")
+            }
+            Self::FDpo { beta, divergence } => {
+                check.above_zero("beta", beta)?;
+                match divergence {
+                    Divergence::Alpha(alpha) => {
+                        let expected = "a number from -10 to 10 other than 1 (at 1 it is `dpo`)";
+                        let holds = (-10.0..=10.0).contains(&alpha) && alpha != 1.0;
+                        check.range("divergence.alpha", alpha, holds, expected)
+                    }
+                    Divergence::ForwardKl | Divergence::JensenShannon => Ok(()),
+                }
+            }
+            Self::Rpo { beta, nll_weight } | Self::Cpo { beta, nll_weight } => {
                 check.above_zero("beta", beta)?;
                 check.at_least_zero("nll_weight", nll_weight)
             }

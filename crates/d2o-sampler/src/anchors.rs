@@ -3,7 +3,7 @@
 use crate::config::ensure;
 use crate::filling::Filling;
 use crate::uniforms::derive;
-use crate::{DraftCheck, Finish, NextLogits, SamplerConfig, SamplerError, Verdict, generate};
+use crate::{Draft, DraftCheck, Finish, NextLogits, SamplerConfig, SamplerError, Verdict, generate};
 use serde::{Deserialize, Serialize};
 
 /// How anchors are drawn.
@@ -69,6 +69,8 @@ pub struct DropCounts {
     pub duplicate: usize,
     /// Cut off by the length limit.
     pub truncated: usize,
+    /// Refused by the caller's own test.
+    pub unsuited: usize,
 }
 
 impl Default for AnchorConfig {
@@ -80,16 +82,30 @@ impl Default for AnchorConfig {
 impl DropCounts {
     /// All drafts thrown away.
     pub fn total(&self) -> usize {
-        self.empty + self.looping + self.duplicate + self.truncated
+        self.empty + self.looping + self.duplicate + self.truncated + self.unsuited
     }
 
     pub(crate) fn add(&mut self, verdict: Verdict) {
+        if let Some(count) = self.of(verdict) {
+            *count += 1;
+        }
+    }
+
+    /// A draft that was dropped for `verdict` is kept after all.
+    pub(crate) fn take_back(&mut self, verdict: Verdict) {
+        if let Some(count) = self.of(verdict) {
+            *count -= 1;
+        }
+    }
+
+    fn of(&mut self, verdict: Verdict) -> Option<&mut usize> {
         match verdict {
-            Verdict::Keep => {}
-            Verdict::Empty => self.empty += 1,
-            Verdict::Looping => self.looping += 1,
-            Verdict::Duplicate => self.duplicate += 1,
-            Verdict::Truncated => self.truncated += 1,
+            Verdict::Keep => None,
+            Verdict::Empty => Some(&mut self.empty),
+            Verdict::Looping => Some(&mut self.looping),
+            Verdict::Duplicate => Some(&mut self.duplicate),
+            Verdict::Truncated => Some(&mut self.truncated),
+            Verdict::Unsuited => Some(&mut self.unsuited),
         }
     }
 }
@@ -104,6 +120,8 @@ pub fn anchor_seed(seed: u64, group: usize, slot: usize, attempt: usize) -> u64 
 /// All slots are drawn first, in batches of `batch` rows; those whose draft is rejected are drawn
 /// again with another seed, together, at most `config.redraws` times. What a slot holds in the end
 /// depends on its group's slots, the model and `seed`, not on `batch` or on other groups.
+/// `suits` is the caller's own test of a draft that has no other fault; `config.check.unsuited` says
+/// what becomes of one that fails it.
 /// `progress` receives the number of drafts drawn so far and of drafts planned so far; the second
 /// grows with each round of redraws.
 ///
@@ -119,6 +137,7 @@ pub fn draw_anchors<M: NextLogits + ?Sized>(
     config: &AnchorConfig,
     seed: u64,
     batch: usize,
+    mut suits: impl FnMut(&Slot, &Draft) -> bool,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<AnchorDraws, SamplerError<M::Error>> {
     check_share(config.check.min_distinct)?;
@@ -137,7 +156,7 @@ pub fn draw_anchors<M: NextLogits + ?Sized>(
             .map_err(|error| error.renumber(|request| pending[request]))?;
         drawn = planned;
         for (&index, draft) in pending.iter().zip(drafts) {
-            filling.judge(index, draft, attempt);
+            filling.judge(index, draft, attempt, &mut suits);
         }
     }
     Ok(filling.finish())

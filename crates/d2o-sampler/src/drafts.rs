@@ -18,13 +18,15 @@ pub struct DraftCheck {
     /// it off.
     pub min_distinct: f64,
     /// What to do with drafts that ended by length.
-    pub truncated: Truncated,
+    pub truncated: Fallback,
+    /// What to do with drafts that the caller's own test does not suit.
+    pub unsuited: Fallback,
 }
 
-/// What to do with a draft that ended by length and not by a stop token.
+/// What to do with a draft whose fault one can live with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Truncated {
+pub enum Fallback {
     /// Keep it like any other.
     Keep,
     /// Draw again, and keep it only when no redraw gave anything better.
@@ -47,11 +49,20 @@ pub enum Verdict {
     Duplicate,
     /// Cut off by the length limit.
     Truncated,
+    /// The caller's own test refused it.
+    Unsuited,
 }
 
 impl Default for DraftCheck {
     fn default() -> Self {
-        Self { min_tokens: 1, max_repeat_ngram: 8, max_repeats: 5, min_distinct: 0.5, truncated: Truncated::LastResort }
+        Self {
+            min_tokens: 1,
+            max_repeat_ngram: 8,
+            max_repeats: 5,
+            min_distinct: 0.5,
+            truncated: Fallback::LastResort,
+            unsuited: Fallback::LastResort,
+        }
     }
 }
 
@@ -66,7 +77,7 @@ impl DraftCheck {
             Verdict::Looping
         } else if kept.into_iter().any(|other| other == ids) {
             Verdict::Duplicate
-        } else if draft.finished == Finish::Length && self.truncated != Truncated::Keep {
+        } else if draft.finished == Finish::Length && self.truncated != Fallback::Keep {
             Verdict::Truncated
         } else {
             Verdict::Keep

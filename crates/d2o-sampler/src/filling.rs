@@ -1,8 +1,6 @@
 //! The bookkeeping between rounds of drawing anchors.
 
-use crate::{
-    AnchorConfig, AnchorDraft, AnchorDraws, Draft, DropCounts, Request, Slot, Truncated, Verdict, anchor_seed,
-};
+use crate::{AnchorConfig, AnchorDraft, AnchorDraws, Draft, DropCounts, Fallback, Request, Slot, Verdict, anchor_seed};
 use std::collections::HashMap;
 
 /// The slots on their way to being filled.
@@ -12,8 +10,8 @@ pub(crate) struct Filling<'a> {
     seed: u64,
     /// The anchor of each slot, once there is one.
     kept: Vec<Option<AnchorDraft>>,
-    /// The first truncated draft of each slot, for the case that nothing better comes.
-    spare: Vec<Option<AnchorDraft>>,
+    /// The first draft of each slot that is kept if nothing better comes, with its fault.
+    spare: Vec<Option<(Verdict, AnchorDraft)>>,
     /// Slots of each group, as indices into `slots`.
     groups: HashMap<usize, Vec<usize>>,
     dropped: DropCounts,
@@ -55,28 +53,44 @@ impl<'a> Filling<'a> {
     }
 
     /// Keeps the draft, or counts why not.
-    pub(crate) fn judge(&mut self, index: usize, draft: Draft, attempt: usize) {
-        let verdict = self.config.check.verdict(&draft, self.kept_beside(index));
+    pub(crate) fn judge(
+        &mut self,
+        index: usize,
+        draft: Draft,
+        attempt: usize,
+        suits: &mut impl FnMut(&Slot, &Draft) -> bool,
+    ) {
+        let check = &self.config.check;
+        let verdict = match check.verdict(&draft, self.kept_beside(index)) {
+            Verdict::Keep if check.unsuited != Fallback::Keep && !suits(&self.slots[index], &draft) => {
+                Verdict::Unsuited
+            }
+            verdict => verdict,
+        };
+        let fallback = match verdict {
+            Verdict::Truncated => check.truncated,
+            Verdict::Unsuited => check.unsuited,
+            Verdict::Keep => Fallback::Keep,
+            Verdict::Empty | Verdict::Looping | Verdict::Duplicate => Fallback::Reject,
+        };
         let Slot { group, slot, .. } = self.slots[index];
         let seed = self.seed_of(index, attempt);
         let Draft { ids, finished, .. } = draft;
         let anchor = AnchorDraft { group, slot, ids, finished, seed, redraws: attempt };
         self.dropped.add(verdict);
-        match verdict {
-            Verdict::Keep => self.kept[index] = Some(anchor),
-            Verdict::Truncated => {
-                self.spare[index].get_or_insert(anchor);
+        match fallback {
+            Fallback::Keep => self.kept[index] = Some(anchor),
+            Fallback::LastResort => {
+                self.spare[index].get_or_insert((verdict, anchor));
             }
-            Verdict::Empty | Verdict::Looping | Verdict::Duplicate => {}
+            Fallback::Reject => {}
         }
     }
 
-    /// Falls back on truncated drafts where that is allowed, and sums up.
+    /// Falls back on spare drafts, and sums up.
     pub(crate) fn finish(mut self) -> AnchorDraws {
-        if self.config.check.truncated == Truncated::LastResort {
-            for index in self.pending() {
-                self.keep_spare(index);
-            }
+        for index in self.pending() {
+            self.keep_spare(index);
         }
         let place = |index: usize| (self.slots[index].group, self.slots[index].slot);
         AnchorDraws {
@@ -87,11 +101,11 @@ impl<'a> Filling<'a> {
     }
 
     fn keep_spare(&mut self, index: usize) {
-        let Some(spare) = self.spare[index].take() else {
+        let Some((fault, spare)) = self.spare[index].take() else {
             return;
         };
         if self.kept_beside(index).all(|other| other != spare.ids) {
-            self.dropped.truncated -= 1;
+            self.dropped.take_back(fault);
             self.kept[index] = Some(spare);
         }
     }

@@ -41,9 +41,10 @@ pub struct Draft {
 
 /// Draws one draft per request and returns them in the order of the requests.
 ///
-/// Requests run in batches of `batch` rows, longest prompts first, so that a batch too large for
-/// the memory fails at once. A finished row is not passed to the model again. After each step in
-/// which rows finished, `progress` receives the number of finished requests and of all of them.
+/// At most `batch` rows run together, longest prompts first, so that a batch too large for the memory
+/// fails at once. A finished row is not passed to the model again, and where the model lets rows
+/// [join](NextLogits::joins) the next request takes its place. After each step in which rows finished,
+/// `progress` receives the number of finished requests and of all of them.
 ///
 /// The logits are read from the device once per step, and rows are drawn on the host in parallel.
 ///
@@ -72,26 +73,42 @@ pub fn generate<M: NextLogits + ?Sized>(
 
     let mut drafts: Vec<Option<Draft>> = requests.iter().map(|_| None).collect();
     let mut done = 0;
-    for members in order.chunks(batch) {
-        let mut live: Vec<Live> =
-            (0..).zip(members).map(|(slot, &index)| Live::new(slot, index, &requests[index])).collect();
-        while !live.is_empty() {
-            let before = live.len();
-            advance(model, &mut live, config)?;
-            live.retain_mut(|row| match row.finish(config) {
-                Some(draft) => {
-                    drafts[row.request] = Some(draft);
-                    false
-                }
-                None => true,
-            });
-            if live.len() < before {
-                done += before - live.len();
-                progress(done, requests.len());
+    let mut waiting = order.into_iter();
+    let mut live: Vec<Live> = Vec::with_capacity(batch.min(requests.len()));
+    loop {
+        if live.is_empty() || model.joins() {
+            admit(&mut live, &mut waiting, requests, batch);
+        }
+        if live.is_empty() {
+            break;
+        }
+        let before = live.len();
+        advance(model, &mut live, config)?;
+        live.retain(|row| match row.finish(config) {
+            Some(draft) => {
+                drafts[row.request] = Some(draft);
+                false
             }
+            None => true,
+        });
+        if live.len() < before {
+            done += before - live.len();
+            progress(done, requests.len());
         }
     }
     Ok(drafts.into_iter().flatten().collect())
+}
+
+/// Fills the free places with waiting requests; the rows stay in the order of their slots.
+fn admit(live: &mut Vec<Live>, waiting: &mut impl Iterator<Item = usize>, requests: &[Request], batch: usize) {
+    let mut slot = 0;
+    while live.len() < batch {
+        while live.get(slot).is_some_and(|row| row.slot == slot) {
+            slot += 1;
+        }
+        let Some(index) = waiting.next() else { break };
+        live.insert(slot, Live::new(slot, index, &requests[index]));
+    }
 }
 
 /// A row that has not finished.

@@ -18,7 +18,7 @@
 //! use d2o_sampler::{Finish, Request, Row, SamplerConfig, generate};
 //! use std::convert::Infallible;
 //!
-//! let device = Device::default();
+//! let device = Device::flex();
 //! let mut model = |rows: &[Row<'_>]| -> Result<Tensor<2>, Infallible> {
 //!     let mut logits = vec![0.0_f32; rows.len() * 4];
 //!     for (row, logits) in rows.iter().zip(logits.chunks_exact_mut(4)) {
@@ -54,7 +54,7 @@ mod uniforms;
 pub use anchors::{AnchorConfig, AnchorDraft, AnchorDraws, DropCounts, Slot, anchor_seed, draw_anchors};
 pub use config::SamplerConfig;
 pub use distribution::{Distribution, Drawn};
-pub use drafts::{DraftCheck, Truncated, Verdict};
+pub use drafts::{DraftCheck, Fallback, Verdict};
 pub use error::SamplerError;
 pub use generate::{Draft, Finish, Request, generate};
 pub use next_logits::{NextLogits, Row};

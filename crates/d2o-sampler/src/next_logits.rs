@@ -4,13 +4,13 @@ use burn::tensor::Tensor;
 
 /// One live row of a batch, as a model sees it in one call.
 ///
-/// Rows of one call belong to one batch. When a batch begins, every row starts afresh
-/// (`fresh == ids.len()`), so a model that keeps a cache throws it away at that moment. In later
-/// calls of the same batch the same slots come back in the same order, less those that finished.
+/// A row's first call brings all of it (`fresh == ids.len()`), and whatever its slot held before is
+/// over; each later call brings one token. Rows that finished are not passed again. Where the model
+/// says that rows may [join](NextLogits::joins), new rows come into free slots at any call; elsewhere
+/// only when no row is live, so that a model which keeps a cache for the batch starts a new one then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row<'a> {
-    /// Place of the row in its batch when the batch began: the same in each call, below the batch
-    /// size, strictly increasing within a call.
+    /// Place of the row: the same in each call, below the batch size, strictly increasing within a call.
     pub slot: usize,
     /// The whole sequence so far: the prompt and every token drawn since.
     pub ids: &'a [u32],
@@ -34,6 +34,12 @@ pub trait NextLogits {
     /// Whatever the model reports. Generation stops and hands it on as
     /// [`SamplerError::Model`](crate::SamplerError::Model).
     fn next_logits(&mut self, rows: &[Row<'_>]) -> Result<Tensor<2>, Self::Error>;
+
+    /// Whether new rows may join rows that are on their way. Without, a batch runs until its last row
+    /// has finished.
+    fn joins(&self) -> bool {
+        false
+    }
 }
 
 impl<F, E> NextLogits for F

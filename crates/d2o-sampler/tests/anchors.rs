@@ -1,10 +1,14 @@
 //! Which drafts are dropped, and what fills the slots in the end.
 
+#[path = "../../../xtask/testing/device.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+mod device;
 mod markov;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use d2o_sampler::{
-    AnchorConfig, AnchorDraws, DraftCheck, DropCounts, Row, SamplerConfig, Slot, Truncated, anchor_seed, draw_anchors,
+    AnchorConfig, AnchorDraws, Draft, DraftCheck, DropCounts, Fallback, Row, SamplerConfig, Slot, anchor_seed,
+    draw_anchors,
 };
 use markov::Markov;
 
@@ -25,7 +29,7 @@ fn slots(groups: usize, k: usize) -> Vec<Slot> {
     (0..groups * k).map(slot).collect()
 }
 
-fn config(max_new_tokens: usize, redraws: usize, truncated: Truncated) -> AnchorConfig {
+fn config(max_new_tokens: usize, redraws: usize, truncated: Fallback) -> AnchorConfig {
     let stop_tokens = vec![STOP];
     AnchorConfig {
         sampler: SamplerConfig { max_new_tokens, stop_tokens, ..Default::default() },
@@ -35,18 +39,18 @@ fn config(max_new_tokens: usize, redraws: usize, truncated: Truncated) -> Anchor
 }
 
 fn draw(model: &mut Markov, slots: &[Slot], config: &AnchorConfig, batch: usize) -> AnchorDraws {
-    draw_anchors(model, slots, config, 7, batch, |_, _| {}).unwrap()
+    draw_anchors(model, slots, config, 7, batch, |_, _| true, |_, _| {}).unwrap()
 }
 
 #[test]
 fn every_slot_is_filled_or_reported_and_every_draft_accounted_for() {
     // One word and a stop: 8 possible drafts, so a group of 12 fills 8 slots at most.
     let slots = slots(3, 12);
-    let config = config(2, 40, Truncated::Reject);
+    let config = config(2, 40, Fallback::Reject);
     let mut model = chatter(1e9);
     let mut last = (0, 0);
     let progress = |done, planned| last = (done, planned);
-    let draws = draw_anchors(&mut model, &slots, &config, 7, 5, progress).unwrap();
+    let draws = draw_anchors(&mut model, &slots, &config, 7, 5, |_, _| true, progress).unwrap();
     assert_eq!(draws.drafts.len(), 24);
     assert_eq!(draws.unfilled.len(), 12);
     for group in 0..3 {
@@ -71,8 +75,8 @@ fn every_slot_is_filled_or_reported_and_every_draft_accounted_for() {
 #[test]
 fn groups_do_not_compare_their_anchors() {
     // One possible draft: each of five groups of one keeps it.
-    let greedy = SamplerConfig { temperature: 0.0, ..config(2, 3, Truncated::Reject).sampler };
-    let config = AnchorConfig { sampler: greedy, ..config(2, 3, Truncated::Reject) };
+    let greedy = SamplerConfig { temperature: 0.0, ..config(2, 3, Fallback::Reject).sampler };
+    let config = AnchorConfig { sampler: greedy, ..config(2, 3, Fallback::Reject) };
     let draws = draw(&mut chatter(1e9), &slots(5, 1), &config, 2);
     assert!(draws.drafts.iter().all(|draft| draft.ids == [1] && draft.redraws == 0));
     assert_eq!(draws.drafts.len(), 5);
@@ -87,7 +91,7 @@ fn groups_do_not_compare_their_anchors() {
 
 #[test]
 fn anchors_do_not_depend_on_the_batch_and_record_their_seed() {
-    let config = config(6, 5, Truncated::LastResort);
+    let config = config(6, 5, Fallback::LastResort);
     let slots = slots(4, 6);
     let alone = draw(&mut chatter(2.0), &slots, &config, 1);
     assert!(alone.dropped.total() > 0);
@@ -113,14 +117,14 @@ fn a_truncated_draft_is_kept_redrawn_or_rejected() {
         let draws = draw(&mut model, &slots, &config(3, 2, truncated), 8);
         (draws, model.rows_passed())
     };
-    let (keep, rows) = run(Truncated::Keep);
+    let (keep, rows) = run(Fallback::Keep);
     assert_eq!((keep.drafts.len(), keep.dropped.total(), rows), (5, 0, 15));
     // The first draft of each slot is the one kept in the end; the 2 redraws are dropped.
-    let (last_resort, rows) = run(Truncated::LastResort);
+    let (last_resort, rows) = run(Fallback::LastResort);
     assert_eq!(last_resort.drafts, keep.drafts);
     assert_eq!(last_resort.dropped, DropCounts { truncated: 10, ..Default::default() });
     assert_eq!((last_resort.unfilled.len(), rows), (0, 45));
-    let (reject, rows) = run(Truncated::Reject);
+    let (reject, rows) = run(Fallback::Reject);
     assert_eq!(reject.dropped, DropCounts { truncated: 15, ..Default::default() });
     assert_eq!((reject.drafts.len(), reject.unfilled.len(), rows), (0, 5, 45));
 }
@@ -128,7 +132,7 @@ fn a_truncated_draft_is_kept_redrawn_or_rejected() {
 #[test]
 fn a_last_resort_is_never_a_duplicate() {
     // Greedy and without a stop: both slots end by length with the same three words.
-    let base = config(3, 0, Truncated::LastResort);
+    let base = config(3, 0, Fallback::LastResort);
     let sampler = SamplerConfig { temperature: 0.0, ..base.sampler.clone() };
     let draws = draw(&mut chatter(1e-30), &slots(1, 2), &AnchorConfig { sampler, ..base }, 8);
     assert_eq!((draws.drafts.len(), draws.unfilled), (1, vec![(0, 1)]));
@@ -156,7 +160,7 @@ fn empty_and_looping_drafts_leave_slots_unfilled() {
 fn a_share_out_of_range_is_an_error() {
     let check = DraftCheck { min_distinct: 1.5, ..Default::default() };
     let config = AnchorConfig { check, ..Default::default() };
-    let error = draw_anchors(&mut chatter(1.0), &[], &config, 7, 1, |_, _| {}).unwrap_err();
+    let error = draw_anchors(&mut chatter(1.0), &[], &config, 7, 1, |_, _| true, |_, _| {}).unwrap_err();
     assert_eq!(error.to_string(), "field `min_distinct` is 1.5, expected a number from 0 to 1");
 }
 
@@ -165,7 +169,7 @@ fn errors_name_the_slot_in_every_round() {
     // Three slots of one group get one word each, then the stop. Slots 0 and 1 begin at tokens 1
     // and 2, which they repeat; slot 2 begins at token 1 and so duplicates slot 0. Its redraw, the
     // only row of the second round, meets logits that are not finite.
-    let device = Device::default();
+    let device = device::device();
     let mut calls = 0;
     let mut model = |rows: &[Row<'_>]| -> Result<Tensor<2>, std::convert::Infallible> {
         calls += 1;
@@ -178,8 +182,34 @@ fn errors_name_the_slot_in_every_round() {
         Ok(Tensor::from_data(data, &device))
     };
     let slots = [(0, 1), (1, 2), (2, 1)].map(|(slot, token)| Slot { prompt_ids: vec![token], group: 0, slot });
-    let config = config(2, 1, Truncated::Reject);
-    let error = draw_anchors(&mut model, &slots, &config, 7, 8, |_, _| {}).unwrap_err();
+    let config = config(2, 1, Fallback::Reject);
+    let error = draw_anchors(&mut model, &slots, &config, 7, 8, |_, _| true, |_, _| {}).unwrap_err();
     let expected = "request 2: logit of token 1 is inf after 0 drawn tokens";
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn drafts_that_do_not_suit_are_drawn_again_and_kept_only_as_a_last_resort() {
+    // One of eight words and a stop; only words from 5 on suit.
+    let suits = |_: &Slot, draft: &Draft| draft.ids[0] >= 5;
+    let run = |unsuited, redraws| {
+        let base = config(2, redraws, Fallback::Reject);
+        let config = AnchorConfig { check: DraftCheck { unsuited, ..base.check }, ..base };
+        draw_anchors(&mut chatter(1e9), &slots(30, 1), &config, 7, 8, suits, |_, _| {}).unwrap()
+    };
+    let suited = |draws: &AnchorDraws| draws.drafts.iter().filter(|draft| draft.ids[0] >= 5).count();
+    // Sixty draws miss half of the words with odds of 2^-60.
+    let patient = run(Fallback::Reject, 59);
+    assert_eq!((patient.drafts.len(), suited(&patient)), (30, 30));
+    let redrawn: usize = patient.drafts.iter().map(|draft| draft.redraws).sum();
+    assert_eq!(patient.dropped, DropCounts { unsuited: redrawn, ..Default::default() });
+    assert!(redrawn > 0);
+    let hasty = run(Fallback::Reject, 0);
+    assert_eq!(hasty.drafts.len(), suited(&hasty));
+    assert_eq!(hasty.dropped.unsuited, hasty.unfilled.len());
+    // The same first drafts; those that do not suit are kept after all and count as kept.
+    let lenient = run(Fallback::LastResort, 0);
+    assert_eq!((lenient.drafts.len(), suited(&lenient)), (30, suited(&hasty)));
+    assert_eq!(lenient.dropped, DropCounts::default());
+    assert_eq!(run(Fallback::Keep, 0).drafts, lenient.drafts, "nobody asks where all is kept");
 }

@@ -1,6 +1,6 @@
 //! The verdict on single drafts.
 
-use d2o_sampler::{Draft, DraftCheck, Finish, Truncated, Verdict};
+use d2o_sampler::{Draft, DraftCheck, Fallback, Finish, Verdict};
 
 const STOP: u32 = 9;
 
@@ -56,6 +56,6 @@ fn the_first_fault_counts() {
     assert_eq!(check.verdict(&cut([1, 2]), kept), Verdict::Duplicate);
     assert_eq!(check.verdict(&cut([2, 1]), kept), Verdict::Truncated);
     assert_eq!(check.verdict(&stopped([2, 1]), kept), Verdict::Keep);
-    let keep = DraftCheck { truncated: Truncated::Keep, ..check };
+    let keep = DraftCheck { truncated: Fallback::Keep, ..check };
     assert_eq!(keep.verdict(&cut([2, 1]), kept), Verdict::Keep);
 }

@@ -1,5 +1,8 @@
 //! Whole sequences from a chain with known transition probabilities.
 
+#[path = "../../../xtask/testing/device.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+mod device;
 mod markov;
 
 use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};
@@ -168,4 +171,20 @@ fn no_requests_give_no_drafts() {
     let mut model = chain();
     assert_eq!(generate(&mut model, &[], &config(5), 4, |_, _| {}).unwrap(), []);
     assert_eq!(model.rows_passed(), 0);
+}
+
+#[test]
+fn where_rows_join_a_free_place_is_taken_at_once() {
+    let requests = requests(10);
+    let apart = draw(&requests, &config(20), 4);
+    let mut model = chain();
+    model.joins = true;
+    assert_eq!(generate(&mut model, &requests, &config(20), 4, |_, _| {}).unwrap(), apart);
+    // Ten rows through four places: as long as somebody waits, no call has an empty place.
+    let mut begun = 0;
+    for rows in &model.calls {
+        begun += rows.iter().filter(|&&(_, len, fresh)| len == fresh).count();
+        assert!(rows.windows(2).all(|pair| pair[0].0 < pair[1].0) && rows.iter().all(|row| row.0 < 4));
+        assert!(rows.len() == 4 || begun == 10);
+    }
 }

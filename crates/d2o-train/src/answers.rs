@@ -61,8 +61,8 @@ pub fn answer(
         .collect::<Result<Vec<_>, TrainError>>()?;
     let mut cached = CachedLm::new(model.clone(), sampler.max_new_tokens);
     let mut answers = Vec::with_capacity(prompts.len());
-    // Slices of several batches: the sampler sorts each by length, and the user can leave between two.
-    for slice in requests.chunks(decoding.batch.max(1) * 4) {
+    // Slices of many batches: the sampler sorts each by length, and the user can leave between two.
+    for slice in requests.chunks(decoding.batch.max(1) * 8) {
         if interrupt.load(Ordering::Relaxed) {
             return Err(TrainError::Interrupted { step: 0 });
         }

@@ -8,9 +8,10 @@ use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::{Answer, Decoding, answer};
+use crate::config::SamplingWeights;
 use crate::error::TrainError;
 use crate::prepared::PreparedRow;
-use crate::trainer::step::{Chunking, score};
+use crate::trainer::step::{Chunking, score_pairs, token_batches};
 
 /// The prompts of an evaluation, none of which training has seen.
 pub struct EvaluationSets {
@@ -37,6 +38,8 @@ pub struct EvaluationSettings {
     pub prefill: String,
     /// Seed of the sampled answers.
     pub seed: u64,
+    /// Type of the weights while answers are drawn.
+    pub weights: SamplingWeights,
 }
 
 /// Negative log-likelihood of one answer.
@@ -98,10 +101,11 @@ impl Measurer<'_> {
     pub fn measure(&self, mut progress: impl FnMut(usize)) -> Result<Measured, TrainError> {
         let sets = self.sets;
         let mut done = 0;
+        let sampler = self.settings.weights.of(self.model);
         let mut ask = |rows: &[PromptRow], decoding: Decoding| {
             let prompts: Vec<Prompt> = rows.iter().map(|row| row.prompt.clone()).collect();
             let answers =
-                answer(self.model, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
+                answer(&sampler, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
             done += rows.len();
             answers
         };
@@ -110,11 +114,7 @@ impl Measurer<'_> {
         let prefilled = ask(&sets.harmful, self.greedy(&self.settings.prefill))?;
         let benign = ask(&sets.benign, self.greedy(""))?;
         let sounding = ask(&sets.sounding_harmful, self.greedy(""))?;
-        let mut tick = || {
-            done += 1;
-            progress(done);
-        };
-        let benign_likelihood = self.benign_likelihood(&mut tick)?;
+        let benign_likelihood = self.benign_likelihood(|now| progress(done + now))?;
         Ok(Measured {
             harmful: texts(harmful),
             harmful_sampled: texts(sampled),
@@ -127,29 +127,28 @@ impl Measurer<'_> {
     }
 
     /// Likelihood of the held-out rejected answers; `progress` hears of rows done.
-    pub fn negatives(&self, rows: &[PreparedRow], mut progress: impl FnMut(usize)) -> Vec<Likelihood> {
-        let likelihoods = rows.iter().enumerate().map(|(index, row)| {
-            let likelihood = self.likelihood(&row.prompt_ids, &row.rejected_ids);
-            progress(index + 1);
-            likelihood
-        });
-        likelihoods.collect()
+    pub fn negatives(&self, rows: &[PreparedRow], progress: impl FnMut(usize)) -> Vec<Likelihood> {
+        let pairs = rows.iter().map(|row| (row.prompt_ids.clone(), row.rejected_ids.clone())).collect::<Vec<_>>();
+        self.likelihoods(&pairs, progress)
     }
 
-    fn benign_likelihood(&self, tick: &mut impl FnMut()) -> Result<Vec<Likelihood>, TrainError> {
+    fn benign_likelihood(&self, progress: impl FnMut(usize)) -> Result<Vec<Likelihood>, TrainError> {
         let with_answers = self.sets.benign.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
-        with_answers
-            .map(|(row, response)| {
-                tick();
-                let prompt = self.encoder.prompt_ids(&row.prompt)?;
-                Ok(self.likelihood(&prompt, &self.encoder.response_ids(response)))
-            })
-            .collect()
+        let pairs = with_answers
+            .map(|(row, response)| Ok((self.encoder.prompt_ids(&row.prompt)?, self.encoder.response_ids(response))))
+            .collect::<Result<Vec<_>, TrainError>>()?;
+        Ok(self.likelihoods(&pairs, progress))
     }
 
-    fn likelihood(&self, prompt: &[u32], response: &[u32]) -> Likelihood {
-        let scores = score(self.model, prompt, &[response], self.chunking).into_data();
-        Likelihood { nll: -scores.iter::<f64>().sum::<f64>(), tokens: response.len() }
+    fn likelihoods(&self, pairs: &[(Vec<u32>, Vec<u32>)], mut progress: impl FnMut(usize)) -> Vec<Likelihood> {
+        let mut likelihoods = Vec::with_capacity(pairs.len());
+        for batch in token_batches(pairs, self.chunking.tokens) {
+            let scores = score_pairs(self.model, &pairs[batch.clone()], self.chunking).into_data();
+            let rows = scores.iter::<f64>().zip(&pairs[batch]);
+            likelihoods.extend(rows.map(|(score, (_, response))| Likelihood { nll: -score, tokens: response.len() }));
+            progress(likelihoods.len());
+        }
+        likelihoods
     }
 
     fn greedy(&self, prefill: &str) -> Decoding {

@@ -4,14 +4,19 @@
 mod adapters;
 mod broken;
 mod cached;
+mod config;
+#[path = "../../../../xtask/testing/device.rs"]
+mod device;
 mod export;
 mod families;
 mod forward;
 mod golden;
 mod gradients;
+mod interop;
 mod lora;
 mod parity;
 mod placements;
+mod sampling;
 mod scalar;
 mod tiny;
 mod tracking;

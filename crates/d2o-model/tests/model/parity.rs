@@ -1,17 +1,21 @@
 //! One line for each comparison with something trusted, for `cargo xtask test` to collect.
 
-/// The backend that the tests compute on.
-pub(crate) const BACKEND: &str = "flex";
+#[path = "../../../../xtask/testing/parity.rs"]
+#[allow(dead_code, reason = "each test program uses its own part")]
+mod shared;
 
-/// Prints `parity`, family, quantity, tolerance, worst difference and backend, tab-separated, and fails
-/// if the difference is beyond the tolerance.
+use shared::Parity;
+
+use crate::device::backend;
+
+/// Notes family, quantity, tolerance, worst difference and backend, and fails if the difference is beyond
+/// the tolerance.
 ///
 /// # Panics
-/// If `worst` is not below `tolerance`, or no number.
-#[expect(clippy::print_stdout, reason = "the parity table is made of these lines")]
+/// If `worst` is not at most `tolerance`, or no number.
+#[track_caller]
 pub(crate) fn report(family: &str, quantity: &str, tolerance: f64, worst: f64) {
-    println!("parity\t{family}\t{quantity}\t{tolerance:e}\t{worst:.1e}\t{BACKEND}");
-    assert!(worst < tolerance, "{family}, {quantity}: {worst:e} is not below {tolerance:e}");
+    Parity::new(family, &backend()).check(quantity, tolerance, worst);
 }
 
 /// The largest difference between two lists of one length.

@@ -1,6 +1,6 @@
 //! Run files: defaults, refusals, messages.
 
-use d2o_objective::{ObjectiveConfig, ObjectiveError};
+use d2o_objective::{Divergence, ObjectiveConfig, ObjectiveError};
 
 use crate::sample::all_objectives;
 
@@ -28,6 +28,27 @@ fn every_kind_alone_takes_its_defaults() {
         defaults.validate().unwrap();
     }
     assert_eq!(parse("kind = \"d2o\"").unwrap(), ObjectiveConfig::default());
+}
+
+#[test]
+fn the_list_of_kinds_is_complete() {
+    for kind in ObjectiveConfig::KINDS {
+        assert_eq!(parse(&format!("kind = \"{kind}\"")).unwrap().name(), *kind);
+    }
+    assert!(all_objectives().iter().all(|config| ObjectiveConfig::KINDS.contains(&config.name())));
+    // What serde lists where it refuses an unknown kind is every arm.
+    let message = parse("kind = \"d3o\"").unwrap_err().to_string();
+    assert_eq!(message.matches('`').count() / 2 - 1, ObjectiveConfig::KINDS.len(), "{message}");
+}
+
+#[test]
+fn a_divergence_is_a_name_or_an_alpha() {
+    let parsed = |text: &str| parse(&format!("kind = \"f_dpo\"\ndivergence = {text}"));
+    let alpha = ObjectiveConfig::FDpo { beta: 0.1, divergence: Divergence::Alpha(0.5) };
+    assert_eq!(parsed("{ alpha = 0.5 }").unwrap(), alpha);
+    assert!(parsed("\"jensen_shannon\"").is_ok() && parsed("\"hellinger\"").is_err());
+    let one = ObjectiveConfig::FDpo { beta: 0.1, divergence: Divergence::Alpha(1.0) }.validate().unwrap_err();
+    assert!(matches!(one, ObjectiveError::OutOfRange { field: "divergence.alpha", .. }));
 }
 
 #[test]

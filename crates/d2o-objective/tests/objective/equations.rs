@@ -1,6 +1,6 @@
 //! Every loss against its equation, written a second time for plain numbers.
 
-use d2o_objective::{ObjectiveConfig, log_sigmoid};
+use d2o_objective::{Divergence, ObjectiveConfig, log_sigmoid};
 
 use crate::sample::{Place, Sample, all_objectives, assert_close, values};
 
@@ -44,8 +44,74 @@ fn pair(config: &ObjectiveConfig, w: Response, l: Response) -> f64 {
             let misses = (w.ratio - target).powi(2) + (l.ratio + target).powi(2);
             -ln_sigma(w.ratio - l.ratio) + 0.5 * misses
         }
+        Hinge { beta } => (1.0 - beta * (w.ratio - l.ratio)).max(0.0),
+        Robust { beta, label_smoothing: e } => {
+            let z = beta * (w.ratio - l.ratio);
+            (-(1.0 - e) * ln_sigma(z) + e * ln_sigma(-z)) / (1.0 - 2.0 * e)
+        }
+        ExoPair { beta, label_smoothing: e } => {
+            let z = beta * (w.ratio - l.ratio);
+            sigma(z) * (ln_sigma(z) - (1.0 - e).ln()) + sigma(-z) * (ln_sigma(-z) - e.ln())
+        }
+        NcaPair { beta } => {
+            -ln_sigma(beta * w.ratio) - 0.5 * ln_sigma(-beta * w.ratio) - 0.5 * ln_sigma(-beta * l.ratio)
+        }
+        BcoPair { beta } => -ln_sigma(beta * w.ratio) - ln_sigma(-beta * l.ratio),
+        SppoHard { beta } => (w.ratio - 0.5 / beta).powi(2) + (l.ratio + 0.5 / beta).powi(2),
+        ApoZero { beta } => 1.0 - sigma(beta * w.ratio) + sigma(beta * l.ratio),
+        ApoDown { beta } => sigma(beta * w.ratio) + 1.0 - sigma(beta * (w.ratio - l.ratio)),
+        Discopop { beta, tau } => {
+            let z = beta * (w.ratio - l.ratio);
+            -(1.0 - sigma(z / tau)) * ln_sigma(z) + sigma(z / tau) * (-z).exp()
+        }
+        SigmoidNorm { beta } => -ln_sigma(beta * (w.ratio / w.len - l.ratio / l.len)),
+        FDpo { beta, divergence } => {
+            let g = |ratio: f64| match divergence {
+                Divergence::ForwardKl => -(-ratio).exp(),
+                Divergence::JensenShannon => ln_sigma(ratio),
+                Divergence::Alpha(alpha) => ((alpha - 1.0) * ratio).exp() / (alpha - 1.0),
+                _ => panic!("no equation for {divergence:?}"),
+            };
+            -ln_sigma(beta * (g(w.ratio) - g(l.ratio)))
+        }
+        Cpo { beta, nll_weight } => -ln_sigma(beta * (w.s - l.s)) - nll_weight * w.s / w.len,
+        Orpo { beta } => {
+            let log_odds = |r: Response| r.s / r.len - (1.0 - (r.s / r.len).exp()).ln();
+            -w.s / w.len - beta * ln_sigma(log_odds(w) - log_odds(l))
+        }
         _ => panic!("{} is not a mean over pairs", config.name()),
     }
+}
+
+/// The losses of all pairs of the batch for the objectives that compare sorted samples, by sorting.
+fn transported(config: &ObjectiveConfig, sample: &Sample) -> Vec<f64> {
+    let pairs = |of_anchor: &[f64], of_rejected: &[f64]| -> Vec<f64> {
+        (0..sample.batch * sample.k).map(|i| of_anchor[i] - of_rejected[i / sample.k]).collect()
+    };
+    let (w, l) = (&sample.anchors, &sample.rejected);
+    let zeros = vec![0.0; sample.batch];
+    let anchor_zeros = vec![0.0; sample.batch * sample.k];
+    let (own, other, beta, e) = match *config {
+        ObjectiveConfig::Aot { beta, label_smoothing } => {
+            (pairs(&w.policy, &l.policy), pairs(&w.reference, &l.reference), beta, label_smoothing)
+        }
+        ObjectiveConfig::AotUnpaired { beta, label_smoothing } => {
+            let own: Vec<_> = w.policy.iter().zip(&w.reference).map(|(p, r)| p - r).collect();
+            let other: Vec<_> = l.reference.iter().zip(&l.policy).map(|(r, p)| r - p).collect();
+            (pairs(&own, &zeros), pairs(&anchor_zeros, &other), beta, label_smoothing)
+        }
+        _ => panic!("{} compares no sorted samples", config.name()),
+    };
+    let mut order: Vec<usize> = (0..own.len()).collect();
+    order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
+    let mut sorted = other;
+    sorted.sort_by(f64::total_cmp);
+    let mut losses = vec![0.0; own.len()];
+    for (rank, index) in order.into_iter().enumerate() {
+        let z = beta * (own[index] - sorted[rank]);
+        losses[index] = -(1.0 - e) * ln_sigma(z) - e * ln_sigma(-z);
+    }
+    losses
 }
 
 fn expected(config: &ObjectiveConfig, sample: &Sample) -> Vec<f64> {
@@ -60,6 +126,10 @@ fn expected(config: &ObjectiveConfig, sample: &Sample) -> Vec<f64> {
         let mean = |f: &dyn Fn(Response) -> f64| anchors.iter().map(|&w| f(w)).sum::<f64>() / sample.k as f64;
         match *config {
             ObjectiveConfig::D2o { beta, alpha } => -ln_sigma(beta * mean(&|w| w.ratio) - alpha * l.ratio),
+            ObjectiveConfig::Unlikelihood {} => -sample.avoidance[b],
+            ObjectiveConfig::Aot { .. } | ObjectiveConfig::AotUnpaired { .. } => {
+                transported(config, sample)[b * sample.k..(b + 1) * sample.k].iter().sum::<f64>() / sample.k as f64
+            }
             _ => mean(&|w| pair(config, w, l)),
         }
     };
@@ -101,6 +171,7 @@ fn diagnostics_keep_anchors_and_rejected_apart() {
             reference: vec![-18.0, -30.0],
             tokens: vec![5.0; 2],
         },
+        avoidance: vec![-1.0; 2],
     };
     let config = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.2 };
     let seen = config.forward(&sample.group(&Place::double())).diagnostics;
@@ -121,7 +192,9 @@ fn weights_and_arguments_explain_the_losses_through_a_sigmoid() {
             ObjectiveConfig::D2o { .. }
             | ObjectiveConfig::Dpo { label_smoothing: 0.0, .. }
             | ObjectiveConfig::SimPo { .. }
-            | ObjectiveConfig::Dpop { .. } => 1.0,
+            | ObjectiveConfig::Dpop { .. }
+            | ObjectiveConfig::SigmoidNorm { .. }
+            | ObjectiveConfig::FDpo { .. } => 1.0,
             ObjectiveConfig::Npo { beta } | ObjectiveConfig::SimNpo { beta, .. } => 2.0 / beta,
             _ => continue,
         };

@@ -1,30 +1,13 @@
 //! Closed form = automatic differentiation = central differences, for every objective.
 
 use burn::tensor::Tensor;
-use d2o_objective::{Group, ObjectiveConfig, log_sigmoid};
+use d2o_objective::{ObjectiveConfig, log_one_minus_exp, log_sigmoid};
 
-use crate::sample::{Place, Sample, all_objectives, assert_close, values};
-
-/// A group whose policy scores are leaves of the graph.
-fn tracked(sample: &Sample, at: Place) -> Group {
-    let mut group = sample.group(&at.autodiff());
-    group.anchors.policy = group.anchors.policy.require_grad();
-    group.rejected.policy = group.rejected.policy.require_grad();
-    group
-}
+use crate::sample::{Place, Sample, all_objectives, assert_close, automatic, tracked, values};
 
 /// The tracked gradient, zeros where the loss does not depend on the leaf.
 fn grad<const D: usize>(leaf: &Tensor<D>, gradients: &burn::tensor::Gradients, count: usize) -> Vec<f64> {
     leaf.grad(gradients).map_or_else(|| vec![0.0; count], values)
-}
-
-fn automatic(config: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
-    let group = tracked(sample, Place::double());
-    let gradients = config.forward(&group).per_example.sum().backward();
-    [
-        grad(&group.anchors.policy, &gradients, sample.batch * sample.k),
-        grad(&group.rejected.policy, &gradients, sample.batch),
-    ]
 }
 
 fn closed(config: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
@@ -46,7 +29,7 @@ fn differences(config: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
     let anchors = 0..sample.batch * sample.k;
     [
         anchors.map(|i| slope(&|s| &mut s.anchors.policy[i])).collect(),
-        (0..sample.batch).map(|i| slope(&|s| &mut s.rejected.policy[i])).collect(),
+        (0..sample.batch).map(|i| slope(&|s| &mut s.pushed(config)[i])).collect(),
     ]
 }
 
@@ -56,7 +39,7 @@ fn closed_form_automatic_and_finite_differences_agree() {
         for k in [1, 3] {
             let sample = Sample::new(3, k, 21);
             let closed = closed(&config, &sample);
-            let automatic = automatic(&config, &sample);
+            let automatic = automatic(&config, &tracked(&sample, Place::double()));
             let differences = differences(&config, &sample);
             for part in 0..2 {
                 assert_close(&closed[part], &automatic[part], 1e-12);
@@ -103,6 +86,22 @@ fn the_log_sigmoid_keeps_its_slope_at_zero_and_far_out() {
     }
 }
 
+/// `d/dx log(1 − exp(x)) = −p/(1 − p)`: also close to 0 and to 1, and at a token that is cut off.
+#[test]
+fn the_avoidance_keeps_its_slope_at_both_ends() {
+    let arguments: [f64; 7] = [-80.0, -20.0, -1.0, -0.5, -1e-3, -1e-6, 0.0];
+    let at = Place::single().autodiff();
+    let x = at.tensor(&arguments, [7]).require_grad();
+    let avoided = log_one_minus_exp(x.clone());
+    let slopes = grad(&x, &avoided.clone().sum().backward(), 7);
+    for ((value, slope), argument) in values(avoided).iter().zip(slopes).zip(arguments) {
+        let argument = argument.min(-1e-6);
+        let rest = -argument.exp_m1();
+        assert!((value / (-argument.exp()).ln_1p().max(-14.0) - 1.0).abs() < 1e-4, "value at {argument}: {value}");
+        assert!((slope / (-argument.exp() / rest) - 1.0).abs() < 1e-4, "slope at {argument}: {slope}");
+    }
+}
+
 #[test]
 fn no_gradient_reaches_a_reference_or_a_length() {
     for config in all_objectives() {
@@ -112,6 +111,9 @@ fn no_gradient_reaches_a_reference_or_a_length() {
         group.anchors.tokens = group.anchors.tokens.require_grad();
         group.rejected.tokens = group.rejected.tokens.require_grad();
         let gradients = config.forward(&group).per_example.sum().backward();
+        assert!(
+            automatic(&config, &tracked(&Sample::new(2, 3, 24), Place::double())).concat().iter().any(|g| *g != 0.0)
+        );
         assert!(group.anchors.reference.grad(&gradients).is_none());
         assert!(group.rejected.reference.grad(&gradients).is_none());
         assert!(group.anchors.tokens.grad(&gradients).is_none());
@@ -129,10 +131,9 @@ fn references_may_live_on_the_plain_device() {
         group.anchors.tokens = plain.anchors.tokens;
         group.rejected.reference = plain.rejected.reference;
         group.rejected.tokens = plain.rejected.tokens;
-        let gradients = config.forward(&group).per_example.sum().backward();
-        let [anchors, rejected] = closed(&config, &sample);
-        assert_close(&grad(&group.anchors.policy, &gradients, 6), &anchors, 1e-12);
-        assert_close(&grad(&group.rejected.policy, &gradients, 2), &rejected, 1e-12);
+        let (automatic, closed) = (automatic(&config, &group), closed(&config, &sample));
+        assert_close(&automatic[0], &closed[0], 1e-12);
+        assert_close(&automatic[1], &closed[1], 1e-12);
     }
 }
 
@@ -162,7 +163,7 @@ fn closed_form_and_automatic_agree_at_the_reference_too() {
     for config in all_objectives() {
         let sample = Sample::new(2, 3, 27).at_reference();
         let closed = closed(&config, &sample);
-        let automatic = automatic(&config, &sample);
+        let automatic = automatic(&config, &tracked(&sample, Place::double()));
         for part in 0..2 {
             assert_close(&closed[part], &automatic[part], 1e-12);
         }

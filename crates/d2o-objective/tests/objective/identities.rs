@@ -1,6 +1,6 @@
 //! The identities of the D²O loss.
 
-use d2o_objective::ObjectiveConfig;
+use d2o_objective::{Divergence, ObjectiveConfig};
 use proptest::prelude::*;
 
 use crate::sample::{Columns, Place, Sample, all_objectives, assert_close, values};
@@ -35,6 +35,26 @@ fn without_anchors_it_is_half_alpha_times_npo() {
     let npo = sample.losses(&ObjectiveConfig::Npo { beta: alpha });
     let halved: Vec<_> = npo.iter().map(|loss| alpha / 2.0 * loss).collect();
     assert_close(&sample.losses(&d2o(0.0, alpha)), &halved, 1e-14);
+}
+
+/// With one pair in the batch there is nothing to sort: optimal transport is DPO.
+#[test]
+fn one_pair_alone_makes_optimal_transport_dpo() {
+    for seed in 0..4 {
+        let sample = Sample::new(1, 1, seed);
+        let expected = sample.losses(&ObjectiveConfig::Dpo { beta: 0.2, label_smoothing: 0.1 });
+        let (beta, label_smoothing) = (0.2, 0.1);
+        assert_close(&sample.losses(&ObjectiveConfig::Aot { beta, label_smoothing }), &expected, 1e-12);
+        assert_close(&sample.losses(&ObjectiveConfig::AotUnpaired { beta, label_smoothing }), &expected, 1e-12);
+    }
+}
+
+/// `g(Δ) = (exp((α−1)Δ) − 1)/(α−1)` tends to `Δ` for `α → 1`.
+#[test]
+fn an_alpha_divergence_close_to_one_is_dpo() {
+    let sample = Sample::new(5, 2, 6);
+    let close = ObjectiveConfig::FDpo { beta: 0.2, divergence: Divergence::Alpha(1.0 + 1e-7) };
+    assert_close(&sample.losses(&close), &sample.losses(&dpo(0.2)), 1e-5);
 }
 
 #[test]
@@ -73,6 +93,7 @@ fn anchors_from_q_pull_the_policy_towards_q() {
             tokens: vec![1.0; 8],
         },
         rejected: Columns { policy: vec![policy[2].ln()], reference: vec![reference[2].ln()], tokens: vec![1.0] },
+        avoidance: vec![0.0],
     };
     let seen = d2o(0.1, 0.1).forward(&sample.group(&Place::double())).diagnostics;
     let expected = divergence(reference) - divergence(policy);
@@ -117,6 +138,25 @@ proptest! {
         }
         for config in all_objectives() {
             assert_close(&turned.losses(&config), &sample.losses(&config), 1e-12);
+        }
+    }
+
+    /// The same groups in another order have the same losses in that order.
+    #[test]
+    fn the_order_of_groups_does_not_matter(seed: u64, batch in 2usize..6, k in 1usize..4, shift in 1usize..5) {
+        let sample = Sample::new(batch, k, seed);
+        let shift = shift % batch;
+        let mut turned = sample.clone();
+        for (columns, width) in [(&mut turned.anchors, k), (&mut turned.rejected, 1)] {
+            columns.policy.rotate_left(shift * width);
+            columns.reference.rotate_left(shift * width);
+            columns.tokens.rotate_left(shift * width);
+        }
+        turned.avoidance.rotate_left(shift);
+        for config in all_objectives() {
+            let mut expected = sample.losses(&config);
+            expected.rotate_left(shift);
+            assert_close(&turned.losses(&config), &expected, 1e-12);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Batches as plain numbers, and the way from them to tensors and back.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use d2o_objective::{Group, ObjectiveConfig, Scored};
+use d2o_objective::{Divergence, Group, ObjectiveConfig, Scored};
 
 /// One batch in ordinary vectors; anchors are stored row by row.
 #[derive(Debug, Clone)]
@@ -10,6 +10,8 @@ pub(crate) struct Sample {
     pub(crate) k: usize,
     pub(crate) anchors: Columns,
     pub(crate) rejected: Columns,
+    /// `Σ_t log(1 − p_t)` of the rejected answers.
+    pub(crate) avoidance: Vec<f64>,
 }
 
 /// Policy scores, reference scores and lengths of some responses.
@@ -52,6 +54,7 @@ impl Sample {
             k,
             anchors: Columns::scattered(batch * k, &mut state),
             rejected: Columns::scattered(batch, &mut state),
+            avoidance: (1..=batch).map(|row| -0.3 * row as f64).collect(),
         }
     }
 
@@ -80,7 +83,13 @@ impl Sample {
         Group {
             anchors: self.anchors.scored([self.batch, self.k], at),
             rejected: self.rejected.scored([self.batch], at),
+            rejected_avoidance: Some(at.tensor(&self.avoidance, [self.batch])),
         }
+    }
+
+    /// The scores through which the loss of the rejected answers reaches the policy.
+    pub(crate) fn pushed(&mut self, config: &ObjectiveConfig) -> &mut Vec<f64> {
+        if config.needs_avoidance() { &mut self.avoidance } else { &mut self.rejected.policy }
     }
 
     /// The per-example losses, in `f64`.
@@ -96,10 +105,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Single precision on the device under test.
     pub(crate) fn single() -> Self {
-        Self { device: Device::flex(), dtype: DType::F32 }
+        Self { device: crate::device::device(), dtype: DType::F32 }
     }
 
+    /// Double precision, which only the processor has.
     pub(crate) fn double() -> Self {
         Self { device: Device::flex(), dtype: DType::F64 }
     }
@@ -112,6 +123,27 @@ impl Place {
         let data = TensorData::new(values.to_vec(), shape);
         Tensor::from_data(data, (&self.device, self.dtype))
     }
+}
+
+/// A group whose policy scores are leaves of the graph.
+pub(crate) fn tracked(sample: &Sample, at: Place) -> Group {
+    let mut group = sample.group(&at.autodiff());
+    group.anchors.policy = group.anchors.policy.require_grad();
+    group.rejected.policy = group.rejected.policy.require_grad();
+    group.rejected_avoidance = group.rejected_avoidance.map(Tensor::require_grad);
+    group
+}
+
+/// The tracked gradients of the summed loss at the anchors and at what the loss pushes down; zeros where
+/// it does not depend on a leaf.
+pub(crate) fn automatic(config: &ObjectiveConfig, group: &Group) -> [Vec<f64>; 2] {
+    let [batch, k] = group.dims();
+    let gradients = config.forward(group).per_example.sum().backward();
+    let pushed = group.rejected_avoidance.as_ref().filter(|_| config.needs_avoidance());
+    [
+        group.anchors.policy.grad(&gradients).map_or_else(|| vec![0.0; batch * k], values),
+        pushed.unwrap_or(&group.rejected.policy).grad(&gradients).map_or_else(|| vec![0.0; batch], values),
+    ]
 }
 
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
@@ -136,6 +168,24 @@ pub(crate) fn all_objectives() -> Vec<ObjectiveConfig> {
         Rpo { beta: 0.15, nll_weight: 0.7 },
         Dpop { beta: 0.3, lambda: 5.0 },
         CalDpo { beta: 0.2 },
+        Unlikelihood {},
+        Hinge { beta: 0.2 },
+        Robust { beta: 0.2, label_smoothing: 0.15 },
+        ExoPair { beta: 0.2, label_smoothing: 0.1 },
+        NcaPair { beta: 0.3 },
+        BcoPair { beta: 0.2 },
+        SppoHard { beta: 0.15 },
+        ApoZero { beta: 0.25 },
+        ApoDown { beta: 0.2 },
+        Discopop { beta: 0.1, tau: 0.3 },
+        SigmoidNorm { beta: 1.5 },
+        Aot { beta: 0.2, label_smoothing: 0.0 },
+        AotUnpaired { beta: 0.2, label_smoothing: 0.1 },
+        FDpo { beta: 0.2, divergence: Divergence::ForwardKl },
+        FDpo { beta: 0.9, divergence: Divergence::JensenShannon },
+        FDpo { beta: 0.3, divergence: Divergence::Alpha(0.5) },
+        Cpo { beta: 0.1, nll_weight: 0.6 },
+        Orpo { beta: 0.4 },
     ]
 }
 

@@ -1,7 +1,7 @@
 //! One response at a time gives the gradient of the whole group.
 
 use burn::tensor::{Tensor, activation::log_softmax};
-use d2o_objective::{Coefficient, Group, ObjectiveConfig, Scored, Streaming};
+use d2o_objective::{Coefficient, Group, ObjectiveConfig, Scored, Streaming, log_one_minus_exp};
 
 use crate::sample::{Place, Sample, all_objectives, assert_close, values};
 
@@ -50,7 +50,16 @@ impl Tabular {
                 reference: place.tensor(&[-4.5], [1]),
                 tokens: place.tensor(&[self.rejected.len() as f64], [1]),
             },
+            rejected_avoidance: Some(self.avoidance(logits, &self.rejected)),
         }
+    }
+
+    /// `Σ_t log(1 − p_t)`.
+    fn avoidance(&self, logits: &Tensor<1>, response: &[usize]) -> Tensor<1> {
+        let counts: Vec<_> =
+            (0..self.logits.len()).map(|o| response.iter().filter(|r| **r == o).count() as f64).collect();
+        let counts = Place::double().tensor(&counts, [self.logits.len()]);
+        (log_one_minus_exp(log_softmax(logits.clone(), 0)) * counts).sum()
     }
 
     /// Gradient through the joint graph.
@@ -60,13 +69,16 @@ impl Tabular {
         values(logits.grad(&loss.sum().backward()).unwrap())
     }
 
-    /// `Σ_j c_j ∇s_j`, each response in a graph of its own.
-    fn accumulated(&self, coefficients: &[f64]) -> Vec<f64> {
+    /// `Σ_j c_j ∇s_j`, each response in a graph of its own; for the rejected answer the score that the
+    /// objective looks at.
+    fn accumulated(&self, config: &ObjectiveConfig, coefficients: &[f64]) -> Vec<f64> {
         let responses = self.anchors.iter().chain([&self.rejected]);
         let mut buffer = vec![0.0; self.logits.len()];
-        for (response, c) in responses.zip(coefficients) {
+        for (index, (response, c)) in responses.zip(coefficients).enumerate() {
             let logits = self.parameters();
-            let gradients = self.score(&logits, response).backward();
+            let avoided = config.needs_avoidance() && index == self.anchors.len();
+            let score = if avoided { self.avoidance(&logits, response) } else { self.score(&logits, response) };
+            let gradients = score.backward();
             for (sum, slope) in buffer.iter_mut().zip(values(logits.grad(&gradients).unwrap())) {
                 *sum += c * slope;
             }
@@ -89,7 +101,7 @@ fn streamed_equals_direct_wherever_it_is_offered() {
                 continue;
             };
             let weight = values(config.weight(&table.group(&table.parameters())).unwrap())[0];
-            let mut streamed = table.accumulated(&table.coefficients(streaming));
+            let mut streamed = table.accumulated(&config, &table.coefficients(streaming));
             streamed.iter_mut().for_each(|slope| *slope *= weight);
             assert_close(&streamed, &table.direct(&config), 1e-13);
         }
@@ -104,7 +116,7 @@ fn two_passes_equal_direct_for_every_objective() {
             let slopes = config.score_gradients(&table.group(&table.parameters()));
             let mut coefficients = values(slopes.anchors);
             coefficients.extend(values(slopes.rejected));
-            assert_close(&table.accumulated(&coefficients), &table.direct(&config), 1e-13);
+            assert_close(&table.accumulated(&config, &coefficients), &table.direct(&config), 1e-13);
         }
     }
 }

@@ -10,13 +10,16 @@ pub(crate) struct Markov {
     device: Device,
     /// `(slot, length of ids, fresh)` of every row of every call.
     pub(crate) calls: Vec<Vec<(usize, usize, usize)>>,
+    /// Whether new rows may come at any call.
+    pub(crate) joins: bool,
 }
 
 impl Markov {
     /// `weights[last][next]` are proportional to the transition probabilities, and positive.
     pub(crate) fn new(weights: &[&[f32]]) -> Self {
         let logits = |row: &&[f32]| row.iter().map(|weight| weight.ln()).collect();
-        Self { table: weights.iter().map(logits).collect(), device: Device::default(), calls: Vec::new() }
+        let table = weights.iter().map(logits).collect();
+        Self { table, device: crate::device::device(), calls: Vec::new(), joins: false }
     }
 
     /// Rows that were passed to the model in all calls together.
@@ -35,5 +38,9 @@ impl NextLogits for Markov {
         let logits: Vec<f32> = rows.iter().flat_map(last).collect();
         let shape = [rows.len(), self.table.len()];
         Ok(Tensor::from_data(TensorData::new(logits, shape), &self.device))
+    }
+
+    fn joins(&self) -> bool {
+        self.joins
     }
 }

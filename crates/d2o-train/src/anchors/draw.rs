@@ -10,23 +10,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use d2o_data::Encoder;
 use d2o_model::CausalLm;
-use d2o_sampler::{AnchorConfig, AnchorDraws, Finish, Slot, draw_anchors};
+use d2o_sampler::{AnchorConfig, AnchorDraws, Draft, Finish, Slot, draw_anchors};
 use serde::{Deserialize, Serialize};
 
 use super::instruction::Instruction;
 use super::store::{DraftCounts, Origins, StoredAnchor, StoredGroup, StoredResponse};
 use crate::cached::CachedLm;
+use crate::config::AnchorSource;
 use crate::durable::{self, at};
 use crate::error::TrainError;
+use crate::evaluate::refusal::is_refusal;
 use crate::prepared::PreparedRow;
 use crate::trainer::step::{Chunking, score};
 
 /// Groups drawn and written together.
-const BLOCK: usize = 16;
+const BLOCK: usize = 32;
 
 /// How anchors are drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DrawSettings {
+    /// Whether anchors are drawn, or are the rows' preferred answers.
+    pub source: AnchorSource,
     /// Anchors per prompt.
     pub k: usize,
     /// Slot `i` uses instruction `i mod len`; none draws from the bare prompt.
@@ -43,8 +47,10 @@ pub struct DrawSettings {
 
 /// What a draw reads.
 pub struct Drawer<'a> {
-    /// The frozen base.
+    /// The frozen base, which scores.
     pub model: &'a CausalLm,
+    /// The same as it draws.
+    pub sampler: CausalLm,
     /// Its tokenizer and template.
     pub encoder: &'a Encoder,
     /// How to draw.
@@ -102,10 +108,32 @@ impl Drawer<'_> {
     }
 
     fn block(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
+        match self.settings.source {
+            AnchorSource::Drawn => self.drawn(first, rows),
+            AnchorSource::Chosen => Ok(self.chosen(rows)),
+        }
+    }
+
+    /// Groups whose one anchor is the row's preferred answer; rows without one are left out.
+    fn chosen(&self, rows: &[PreparedRow]) -> (Vec<StoredGroup>, DraftCounts) {
+        let mut groups = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(text) = &row.chosen else { continue };
+            let answer = StoredResponse { text: text.clone(), ids: row.chosen_ids.clone(), reference: 0.0 };
+            groups.push(self.scored(row, vec![StoredAnchor { slot: 0, seed: 0, redraws: 0, answer }]));
+        }
+        let counts = DraftCounts { groups_without_anchor: rows.len() - groups.len(), ..DraftCounts::default() };
+        (groups, counts)
+    }
+
+    fn drawn(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
         let slots = self.slots(first, rows)?;
         let settings = self.settings;
-        let mut sampler = CachedLm::new(self.model.clone(), settings.anchors.sampler.max_new_tokens);
-        let drawn = draw_anchors(&mut sampler, &slots, &settings.anchors, settings.seed, settings.batch, |_, _| {})
+        let mut sampler = CachedLm::new(self.sampler.clone(), settings.anchors.sampler.max_new_tokens);
+        let tokenizer = self.encoder.tokenizer();
+        let declines = |_: &Slot, draft: &Draft| is_refusal(&tokenizer.decode(&draft.ids, true));
+        let DrawSettings { anchors, seed, batch, .. } = settings;
+        let drawn = draw_anchors(&mut sampler, &slots, anchors, *seed, *batch, declines, |_, _| {})
             .map_err(|error| TrainError::Sampling { message: error.to_string() })?;
         let mut counts = DraftCounts::of(&drawn);
         let mut groups = Vec::with_capacity(rows.len());
@@ -184,11 +212,12 @@ impl DraftCounts {
     fn of(drawn: &AnchorDraws) -> Self {
         let dropped = &drawn.dropped;
         Self {
-            drawn: drawn.drafts.len() + dropped.empty + dropped.looping + dropped.duplicate + dropped.truncated,
+            drawn: drawn.drafts.len() + dropped.total(),
             empty: dropped.empty,
             looping: dropped.looping,
             duplicate: dropped.duplicate,
             truncated: dropped.truncated,
+            not_declining: dropped.unsuited,
             unfilled: drawn.unfilled.len(),
             groups_without_anchor: 0,
         }
@@ -200,6 +229,7 @@ impl DraftCounts {
         self.looping += other.looping;
         self.duplicate += other.duplicate;
         self.truncated += other.truncated;
+        self.not_declining += other.not_declining;
         self.unfilled += other.unfilled;
         self.groups_without_anchor += other.groups_without_anchor;
     }

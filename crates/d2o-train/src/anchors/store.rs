@@ -88,6 +88,9 @@ pub struct DraftCounts {
     pub duplicate: usize,
     /// Dropped because they were cut by the length limit.
     pub truncated: usize,
+    /// Dropped because they do not decline what was asked.
+    #[serde(default)]
+    pub not_declining: usize,
     /// Slots that stayed empty after all redraws.
     pub unfilled: usize,
     /// Groups that were dropped because no slot was filled.

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use burn::optim::AdamWConfig;
 use burn::tensor::Tensor;
 use d2o_data::{Encoder, Prompt, load_prompts};
 use d2o_model::{CausalLm, Trainable};
@@ -20,17 +19,25 @@ use crate::base::Base;
 use crate::durable::at;
 use crate::meter::{Meter, resident_mib};
 use crate::stages::run::HEAD_ROWS;
+use crate::trainer::adamw::AdamW;
 use crate::trainer::gradients::{GradientSum, clip_global_norm};
 use crate::trainer::group::{Response, TrainingGroup};
+use crate::trainer::guarded::Guarded;
 use crate::trainer::readings::{Readings, group_figures};
-use crate::trainer::step::{Chunking, accumulate, score};
+use crate::trainer::step::{Chunking, GroupPass, score};
+use crate::trainer::trunk::{Trunk, TrunkType};
 use crate::{device, fetch};
+
+mod check;
 
 /// One row of a benchmark file.
 #[derive(Deserialize)]
 struct BenchRow {
     prompt: String,
     rejected: String,
+    #[serde(default)]
+    chosen: Option<String>,
+    #[serde(default)]
     anchors: Vec<String>,
 }
 
@@ -40,7 +47,7 @@ struct BenchRow {
 /// A model or rows that cannot be read, too few rows or anchors.
 pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
     let (base, device) = open(&args.model)?;
-    let mut groups = read_groups(&args.data, &base.encoder, args.k)?;
+    let mut groups = read_groups(&args.data, &base.encoder, if args.pairs { 0 } else { args.k })?;
     let needed = args.prompts * (args.steps + args.warmup);
     anyhow::ensure!(!groups.is_empty(), "{}: no rows", args.data.display());
     let chunking = match args.layout {
@@ -48,7 +55,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         // A budget below any response: each runs alone behind its own copy of the prompt.
         Layout::Naive => Chunking { tokens: 0, head_rows: HEAD_ROWS },
     };
-    if args.reference == Reference::Stored {
+    if args.reference == Reference::Stored || args.check {
         for index in 0..groups.len().min(needed) {
             refer(&base.model, &mut groups[index], chunking);
         }
@@ -59,10 +66,21 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
     };
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     let mut model = base.model.train_on(&trainable, 0, &device.autodiff())?;
-    let mut optimizer = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.0).init();
+    let mut out = std::io::stdout().lock();
+    if args.check {
+        let groups = &groups[..args.prompts.min(groups.len())];
+        return check::check(
+            &mut out,
+            &model,
+            &objective,
+            groups,
+            Chunking { tokens: args.tokens_per_chunk, head_rows: HEAD_ROWS },
+        );
+    }
+    let mut optimizer = AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }.optimizer();
+    let mut trunk = Trunk::new(&model, TrunkType::F32, args.trunk_mib);
     let mut laps = Vec::new();
     let mut tokens_seen = 0;
-    let mut out = std::io::stdout().lock();
     for step in 0..args.warmup + args.steps {
         let mut meter = Meter::default();
         let mut sum = GradientSum::default();
@@ -74,14 +92,16 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
                 refer(&base.model, &mut groups[index], chunking);
             }
             let group = &groups[index];
-            let scored = accumulate(&model, &objective, group, 1.0 / args.prompts as f64, chunking, &mut sum);
+            let (policy, loss, scale) = (&model, &Guarded::from(objective), 1.0 / args.prompts as f64);
+            let pass = GroupPass { policy, loss, group, index, scale, chunking };
+            let scored = pass.accumulate(&mut trunk, &mut sum);
             figures.push(group_figures(&objective, &scored));
             tokens += group.naive_tokens();
         }
         let gradients = sum.take().unwrap_or_default();
         let (gradients, norm) = clip_global_norm(&model, gradients, 1.0);
         let mut readings = Readings::default();
-        readings.push(figures, norm);
+        readings.push(figures, norm, None);
         model = optimizer.step(1e-5, model, gradients);
         let figures = readings.read();
         let lap = meter.lap();
@@ -113,6 +133,7 @@ pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
         .flat_map(|row| std::iter::repeat_n(row.prompt.clone(), args.samples.max(1)))
         .collect();
     let sampler = SamplerConfig { temperature: 1.0, max_new_tokens: args.new, ..SamplerConfig::default() };
+    let model = base.model.for_sampling();
     let mut laps = Vec::new();
     let mut tokens_seen = 0;
     let mut out = std::io::stdout().lock();
@@ -120,7 +141,7 @@ pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
         let decoding =
             Decoding { sampler: sampler.clone(), prefill: String::new(), batch: prompts.len(), seed: round as u64 };
         let mut meter = Meter::default();
-        let answers = answer(&base.model, &base.encoder, &prompts, &decoding, interrupt(), |_| {})?;
+        let answers = answer(&model, &base.encoder, &prompts, &decoding, interrupt(), |_| {})?;
         let lap = meter.lap();
         let tokens: usize = answers.iter().map(|answer| answer.ids.len()).sum();
         let line = json!({
@@ -143,20 +164,22 @@ fn open(args: &ModelArgs) -> anyhow::Result<(Base, burn::tensor::Device)> {
     Ok((base, device))
 }
 
+/// Groups of `k` anchors; with 0, of one: the chosen response.
 fn read_groups(path: &Path, encoder: &Encoder, k: usize) -> anyhow::Result<Vec<TrainingGroup>> {
     let text = at(path, fs::read_to_string(path))?;
     let mut groups = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let place = || format!("{}:{}", path.display(), index + 1);
         let row: BenchRow = serde_json::from_str(line).map_err(|error| anyhow::anyhow!("{}: {error}", place()))?;
-        let found = row.anchors.len();
-        anyhow::ensure!(k > 0 && found > 0, "{}: field `anchors`: expected at least 1", place());
+        let anchors = if k == 0 { row.chosen.into_iter().collect() } else { row.anchors };
+        let (found, field) = (anchors.len(), if k == 0 { "chosen" } else { "anchors" });
+        anyhow::ensure!(found > 0, "{}: field `{field}`: expected at least 1", place());
         let response = |text: &str| Response { ids: encoder.response_ids(text), reference: 0.0 };
         groups.push(TrainingGroup {
             id: place(),
             prompt: encoder.prompt_ids(&Prompt::Text(row.prompt))?,
             // More anchors than the row has: it is about their cost, so they repeat.
-            anchors: (0..k).map(|anchor| response(&row.anchors[anchor % found])).collect(),
+            anchors: (0..k.max(1)).map(|anchor| response(&anchors[anchor % found])).collect(),
             rejected: response(&row.rejected),
         });
     }

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::hearth::HearthCommand;
+use super::pretrain::PretrainArgs;
+use super::reproduce::ReproduceArgs;
+
 /// Align a language model with nothing but its rejected answers.
 #[derive(Debug, Parser)]
 #[command(name = "d2o", version, about)]
@@ -34,6 +38,13 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Score answers; one JSON object a line.
     Score(ScoreArgs),
+    /// Make a language model from texts, or go on with one.
+    Pretrain(PretrainArgs),
+    /// The small world: its texts and its judge.
+    #[command(subcommand)]
+    Hearth(HearthCommand),
+    /// Compare methods in the small world, and write the page about it.
+    Reproduce(ReproduceArgs),
     /// Write a model in another form.
     Export(ExportArgs),
     /// Measure speed and memory; one JSON object a line.
@@ -288,6 +299,15 @@ pub struct BenchStepArgs {
     /// Tokens in one forward pass at the most.
     #[arg(long, default_value_t = 1024)]
     pub tokens_per_chunk: usize,
+    /// One pair a prompt, `chosen` against `rejected`: with equal weights D²O is then DPO.
+    #[arg(long, conflicts_with = "k")]
+    pub pairs: bool,
+    /// Instead of measuring, compare loss and gradient of both layouts on one step's rows.
+    #[arg(long)]
+    pub check: bool,
+    /// Memory for what enters the first trained layer, MiB; 0 computes it at every step.
+    #[arg(long, default_value_t = 0)]
+    pub trunk_mib: usize,
 }
 
 /// Sampling to measure.

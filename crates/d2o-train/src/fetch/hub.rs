@@ -1,4 +1,4 @@
-//! Models that another tool has already put into the local Hugging Face cache.
+//! Models in the local Hugging Face cache, put there by another tool or, with the feature `hub`, from here.
 //!
 //! Layout: `models--OWNER--NAME/refs/REVISION` holds a commit, `models--OWNER--NAME/snapshots/COMMIT`
 //! the files.
@@ -18,6 +18,18 @@ pub(super) fn root(environment: &dyn Fn(&str) -> Environment) -> Result<PathBuf,
         return Ok(PathBuf::from(home).join("hub"));
     }
     Ok(user_cache(environment, "HF_HUB_CACHE")?.join("huggingface").join("hub"))
+}
+
+/// The model `OWNER/NAME[@REVISION]`: from the cache below `root`, else downloaded where that is compiled in.
+pub(super) fn model(root: &Path, name: &str) -> Result<PathBuf, FetchError> {
+    match resolve(root, name) {
+        #[cfg(feature = "hub")]
+        Err(FetchError::NotInHubCache { .. }) => {
+            super::hub_download::download(root, name)?;
+            resolve(root, name)
+        }
+        found => found,
+    }
 }
 
 /// The snapshot of `OWNER/NAME[@REVISION]` below `root`, or the one GGUF file in it if it has no

@@ -18,6 +18,8 @@ struct Step {
     anchor_nll: f64,
     rejected_nll: f64,
     grad_norm: f64,
+    /// Not a number where no retain rows were seen.
+    retain_kl: f64,
     learning_rate: f64,
     tokens_per_second: f64,
 }
@@ -81,6 +83,7 @@ fn figures(event: &Event) -> Option<(usize, Step)> {
         anchor_nll,
         rejected_nll,
         grad_norm,
+        retain_kl,
         learning_rate,
         tokens,
         wall_s,
@@ -101,6 +104,7 @@ fn figures(event: &Event) -> Option<(usize, Step)> {
         anchor_nll,
         rejected_nll,
         grad_norm,
+        retain_kl: retain_kl.unwrap_or(f64::NAN),
         learning_rate,
         tokens_per_second,
     };
@@ -146,7 +150,7 @@ fn small_charts(run: &Run, steps: &Steps) -> Vec<Small> {
     let clip = run.setting_number("train.max_grad_norm").filter(|&norm| norm > 0.0);
     let clip = clip.map(|norm| (norm, "clipped above".to_owned()));
     let one = |heading, unit, of| single(steps, heading, unit, of);
-    vec![
+    let mut charts = vec![
         with_baseline(one("Loss", "nats", |step| step.loss), start),
         including(one("Reward margin", "anchors less rejected", |step| step.reward_margin), &[0.0]),
         including(one("Reward accuracy", "share of groups", |step| step.reward_accuracy), &[0.0, 1.0]),
@@ -156,7 +160,12 @@ fn small_charts(run: &Run, steps: &Steps) -> Vec<Small> {
         including(with_baseline(one("Gradient norm", "before clipping", |step| step.grad_norm), clip), &[0.0]),
         including(one("Learning rate", "", |step| step.learning_rate), &[0.0]),
         including(one("Speed", "tokens per second", |step| step.tokens_per_second), &[0.0]),
-    ]
+    ];
+    if steps.values().any(|step| step.retain_kl.is_finite()) {
+        let retain = one("Drift on ordinary prompts", "KL from the base, nats per token", |step| step.retain_kl);
+        charts.push(including(retain, &[0.0]));
+    }
+    charts
 }
 
 fn single(steps: &Steps, heading: &'static str, unit: &'static str, of: fn(&Step) -> f64) -> Small {

@@ -9,6 +9,7 @@ use d2o_sampler::AnchorConfig;
 use super::run::Run;
 use crate::anchors::draw::{DrawSettings, Drawer};
 use crate::anchors::store::{AnchorStore, Origins};
+use crate::config::AnchorSource;
 use crate::durable::{self, at};
 use crate::error::TrainError;
 use crate::events::Event;
@@ -49,7 +50,13 @@ fn draw(
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let total = run.data.train.len();
-    let drawer = Drawer { model: &run.base.model, encoder: &run.base.encoder, settings, interrupt: run.interrupt };
+    let drawer = Drawer {
+        model: &run.base.model,
+        sampler: run.config.device.sampling.of(&run.base.model),
+        encoder: &run.base.encoder,
+        settings,
+        interrupt: run.interrupt,
+    };
     let partial = dir.join("partial.jsonl");
     let observers = &mut run.observers;
     let (groups, counts) = drawer.draw(&run.data.train, &origins, &partial, |done| {
@@ -68,13 +75,14 @@ fn draw(
         stage: STAGE.to_owned(),
         wall_s: began.elapsed().as_secs_f64(),
         detail: format!(
-            "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated; {} slots unfilled",
+            "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated, {} not declining; {} slots unfilled",
             store.groups.len(),
             counts.drawn,
             counts.empty,
             counts.looping,
             counts.duplicate,
             counts.truncated,
+            counts.not_declining,
             counts.unfilled
         ),
     })?;
@@ -89,6 +97,7 @@ fn settings(run: &Run<'_>) -> DrawSettings {
         sampler.stop_tokens.push(end);
     }
     DrawSettings {
+        source: config.source,
         k: config.k,
         instructions: config.instructions.clone(),
         anchors: AnchorConfig { sampler, check: config.check(), redraws: config.redraws },
@@ -102,7 +111,12 @@ fn settings(run: &Run<'_>) -> DrawSettings {
 fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     let mut origins = run.base.origins()?;
     origins.insert("data".to_owned(), run.data.fingerprint.clone());
-    let drawn = serde_json::to_vec(&(settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
+    let weights = run.config.device.sampling;
+    let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
     origins.insert("configuration of [anchors] or seed".to_owned(), durable::sha256(&drawn));
+    if settings.source == AnchorSource::Chosen {
+        let chosen: Vec<&[u32]> = run.data.train.iter().map(|row| row.chosen_ids.as_slice()).collect();
+        origins.insert("set of preferred answers".to_owned(), durable::sha256(&serde_json::to_vec(&chosen)?));
+    }
     Ok(origins)
 }

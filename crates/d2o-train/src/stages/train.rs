@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use d2o_data::{Encoder, Limits};
+use d2o_data::{Encoder, Limits, Sequence};
 use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
 
+use super::retain::retain_rows;
 use super::run::Run;
 use crate::anchors::store::AnchorStore;
 use crate::config::{ExportSection, builtin};
@@ -13,9 +14,13 @@ use crate::durable;
 use crate::error::TrainError;
 use crate::events::Event;
 use crate::observe::JsonLines;
+use crate::prepared::PreparedRow;
+use crate::trainer::adamw::AdamW;
 use crate::trainer::group::TrainingGroup;
+use crate::trainer::guarded::Guarded;
 use crate::trainer::order::Order;
-use crate::trainer::run::{AdamW, Trained, Training};
+use crate::trainer::retain::Retain;
+use crate::trainer::run::{Trained, Training};
 use crate::trainer::schedule::Schedule;
 use crate::trainer::stop::StopRules;
 use crate::trainer::watch::WatchSet;
@@ -29,7 +34,9 @@ const STAGE: &str = "train";
 /// # Errors
 /// Non-finite figures, failed writes, a checkpoint of another run, an interruption.
 pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Result<PathBuf> {
-    let fingerprint = fingerprint(run, store)?;
+    let retained = (run.config.retain.weight > 0.0).then(|| retain_rows(run)).transpose()?;
+    let (rows, print) = retained.unwrap_or_default();
+    let fingerprint = fingerprint(run, store, &print)?;
     let out = output(run);
     if fresh {
         discard(&run.dir.join("checkpoints"))?;
@@ -41,7 +48,8 @@ pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Res
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
-    let training = training(run, &groups, fingerprint.clone())?;
+    let base = run.base.model.clone();
+    let training = Training { retain: retain(run, &base, rows), ..training(run, &groups, fingerprint.clone())? };
     let checkpoint = training.checkpoint(&mut run.observers)?;
     let resumed_from = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
     let events = JsonLines::resume(&run.dir.join("events.jsonl"), resumed_from.unwrap_or(0))?;
@@ -70,16 +78,19 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         max_anchor_kl: stop.max_anchor_kl,
         max_benign_perplexity_increase: stop.max_benign_perplexity_increase,
         min_entropy: stop.min_entropy,
+        min_negatives_gain: stop.min_negatives_gain,
     };
     let watch = if stop.watches() { watch_set(&run.base.encoder)? } else { WatchSet::default() };
     Ok(Training {
-        objective: run.config.objective,
+        loss: Guarded { objective: run.config.objective, guards: run.config.guards },
         groups,
         order,
         schedule: Schedule {
             peak: config.learning_rate,
             warmup_steps: config.warmup_steps,
+            warmup: config.warmup,
             steps,
+            decay: config.schedule,
             final_fraction: config.final_lr_fraction,
         },
         adamw: AdamW {
@@ -90,8 +101,11 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         },
         max_grad_norm: config.max_grad_norm,
         chunking: run.chunking(),
+        trunk: (config.trunk_type, config.trunk_mib),
         stop,
+        retain: None,
         watch,
+        negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { WatchSet::default() },
         watch_every: run.config.stop.check_every,
         log_every: config.log_every,
         checkpoint_every: config.checkpoint_every,
@@ -99,6 +113,25 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         checkpoints: run.dir.join("checkpoints"),
         fingerprint,
     })
+}
+
+fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<Retain<'b>> {
+    let config = &run.config.retain;
+    (!rows.is_empty()).then(|| Retain {
+        base,
+        order: Order::new(rows.len(), config.per_step, run.config.seed),
+        rows,
+        weight: config.weight,
+    })
+}
+
+/// The held-out rows as prompts with their rejected answers.
+fn held_out(run: &Run<'_>) -> WatchSet {
+    let sequence = |row: &PreparedRow| Sequence {
+        ids: [row.prompt_ids.as_slice(), &row.rejected_ids].concat(),
+        prompt_len: row.prompt_ids.len(),
+    };
+    WatchSet::new(run.data.held_out.iter().map(sequence).collect())
 }
 
 fn watch_set(encoder: &Encoder) -> Result<WatchSet, TrainError> {
@@ -177,15 +210,18 @@ fn export(run: &Run<'_>, trained: &Trained, out: &Path) -> anyhow::Result<()> {
 }
 
 /// Everything that decides the trained weights.
-fn fingerprint(run: &Run<'_>, store: &AnchorStore) -> anyhow::Result<String> {
+fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Result<String> {
     let config = &run.config;
     let mut train = config.train.clone();
     // How often to look and save changes no weight.
     (train.log_every, train.checkpoint_every, train.keep_checkpoints) = (1, 1, 1);
+    // Nor does how much is kept of what would be computed again, unless it is rounded.
+    train.trunk_mib = 0;
     let parts = serde_json::to_vec(&(
-        &config.objective,
+        (&config.objective, &config.guards),
         &train,
         &config.stop,
+        (&config.retain, retained),
         config.seed,
         store.fingerprint(),
         run.base.origins()?,

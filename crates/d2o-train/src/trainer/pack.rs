@@ -37,27 +37,47 @@ pub struct Packed {
     tokens: usize,
 }
 
+/// A sequence's tokens behind the packed prefix.
+#[derive(Clone, Copy, Debug)]
+pub struct Continuation<'a> {
+    /// Its tokens.
+    pub ids: &'a [u32],
+    /// How many of them belong to the prompt: they are read, not scored.
+    pub unscored: usize,
+}
+
 impl Packed {
     /// Packs `prompt` and `responses` for `device`.
     ///
     /// # Panics
     /// If the prompt or a response is empty: the encoder guarantees that neither is.
     pub fn new(prompt: &[u32], responses: &[&[u32]], device: &Device) -> Self {
-        assert!(!prompt.is_empty(), "a prompt has at least one token");
-        assert!(responses.iter().all(|ids| !ids.is_empty()), "a response has at least one token");
-        let lengths: Vec<usize> = responses.iter().map(|ids| ids.len()).collect();
-        let total: usize = lengths.iter().sum();
-        let mut ids: Vec<i64> = prompt.iter().map(|&id| i64::from(id)).collect();
+        let rows: Vec<Continuation<'_>> = responses.iter().map(|ids| Continuation { ids, unscored: 0 }).collect();
+        Self::continuations(prompt, &rows, device)
+    }
+
+    /// Packs what several sequences begin with, once, and how each goes on.
+    ///
+    /// # Panics
+    /// If nothing of a sequence is scored, or its first scored token has none before it.
+    pub fn continuations(prefix: &[u32], rows: &[Continuation<'_>], device: &Device) -> Self {
+        assert!(rows.iter().all(|row| row.ids.len() > row.unscored), "a response has at least one token");
+        assert!(rows.iter().all(|row| prefix.len() + row.unscored > 0), "a prompt has at least one token");
+        let lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
+        let total: usize = rows.iter().map(|row| row.ids.len() - row.unscored).sum();
+        let mut ids: Vec<i64> = prefix.iter().map(|&id| i64::from(id)).collect();
         let mut predictors = Vec::with_capacity(total);
         let mut targets = Vec::with_capacity(total);
-        let mut membership = vec![0f32; responses.len() * total];
-        for (row, response) in responses.iter().enumerate() {
-            for (offset, &id) in response.iter().enumerate() {
-                membership[row * total + targets.len()] = 1.0;
-                // The last prompt token predicts the first response token.
-                let before = if offset == 0 { prompt.len() } else { ids.len() };
-                predictors.push(before as i64 - 1);
-                targets.push(i64::from(id));
+        let mut membership = vec![0f32; rows.len() * total];
+        for (index, row) in rows.iter().enumerate() {
+            for (offset, &id) in row.ids.iter().enumerate() {
+                if offset >= row.unscored {
+                    membership[index * total + targets.len()] = 1.0;
+                    // The last token of the prefix predicts the first one behind it.
+                    let before = if offset == 0 { prefix.len() } else { ids.len() };
+                    predictors.push(before as i64 - 1);
+                    targets.push(i64::from(id));
+                }
                 ids.push(i64::from(id));
             }
         }
@@ -65,10 +85,10 @@ impl Packed {
         let int = |data: Vec<i64>| Tensor::<1, Int>::from_data(TensorData::from(data.as_slice()), device);
         Self {
             ids: int(ids).reshape([1, tokens as i64]),
-            placement: Placement::packed(prompt.len(), &lengths, device),
+            placement: Placement::packed(prefix.len(), &lengths, device),
             predictors: int(predictors),
             targets: int(targets),
-            membership: Tensor::from_data(TensorData::new(membership, [responses.len(), total]), device),
+            membership: Tensor::from_data(TensorData::new(membership, [rows.len(), total]), device),
             tokens,
         }
     }
@@ -83,11 +103,23 @@ impl Packed {
         self.targets.clone()
     }
 
+    /// What enters layer `first`, `[1, tokens, width]`: the same at every step while the layers below are frozen.
+    pub fn entering(&self, model: &CausalLm, first: usize) -> Tensor<3> {
+        model.run_layers(model.embed(self.ids.clone(), &self.placement), 0..first, &self.placement)
+    }
+
     /// Final hidden states at the positions that predict the targets, `[targets, width]`.
     pub fn predicting_hidden(&self, model: &CausalLm) -> Tensor<2> {
-        let hidden = model.hidden(self.ids.clone(), &self.placement);
+        self.predicting_hidden_from(model, 0, self.entering(model, 0))
+    }
+
+    /// The same from what enters layer `first`.
+    pub fn predicting_hidden_from(&self, model: &CausalLm, first: usize, entering: Tensor<3>) -> Tensor<2> {
+        let hidden = model.run_layers(entering, first..model.layers_len(), &self.placement);
         let [_, tokens, width] = hidden.dims();
-        hidden.reshape([tokens, width]).select(0, self.predictors.clone())
+        // The norm works row by row: only rows that somebody reads go through it.
+        let hidden = hidden.reshape([tokens, width]).select(0, self.predictors.clone());
+        model.final_norm(hidden.unsqueeze_dim(0)).squeeze_dim(0)
     }
 
     /// Per-token log-probabilities of all response tokens, nats, `[targets]`.
@@ -97,7 +129,22 @@ impl Packed {
 
     /// Summed log-probability of each response, `s(y) = Σ_t log π(y_t | x, y_<t)`, nats, `[responses]`.
     pub fn log_probs(&self, model: &CausalLm, head_chunk: usize) -> Tensor<1> {
-        let per_token = self.token_log_probs(model, head_chunk);
+        self.summed(self.token_log_probs(model, head_chunk))
+    }
+
+    /// Per-token log-probabilities from what enters layer `first`, nats, `[targets]`.
+    pub fn token_log_probs_from(
+        &self,
+        model: &CausalLm,
+        first: usize,
+        entering: Tensor<3>,
+        head_chunk: usize,
+    ) -> Tensor<1> {
+        model.log_probs(self.predicting_hidden_from(model, first, entering), self.targets(), head_chunk)
+    }
+
+    /// Sums figures of single tokens, `[targets]`, over each response: `[responses]`.
+    pub fn summed(&self, per_token: Tensor<1>) -> Tensor<1> {
         self.membership.clone().matmul(per_token.unsqueeze_dim(1)).squeeze_dim(1)
     }
 }

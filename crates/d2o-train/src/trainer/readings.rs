@@ -1,10 +1,10 @@
 //! A step's figures: kept on the device until the log interval ends, then read in one go.
 
 use burn::tensor::Tensor;
-use d2o_objective::{Group, ObjectiveConfig};
+use d2o_objective::{Group, Loss, ObjectiveConfig};
 
 /// Names of the figures, in the order of [`Readings`]' columns.
-const COLUMNS: usize = 11;
+const COLUMNS: usize = 12;
 
 /// Figures of one step, means over its groups.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub struct StepFigures {
     pub anchor_fall: f64,
     /// Global gradient norm before clipping.
     pub grad_norm: f64,
+    /// Mean KL of the step's retain rows, nats per token; 0 without such rows.
+    pub retain_kl: f64,
 }
 
 /// Steps whose figures have not been read yet.
@@ -39,9 +41,13 @@ pub struct Readings {
     rows: Vec<Tensor<1>>,
 }
 
-/// The figures of one group, `[10]`: all columns but the gradient norm.
+/// The figures of one group, `[10]`: all columns but those of the whole step.
 pub fn group_figures(objective: &ObjectiveConfig, group: &Group) -> Tensor<1> {
-    let loss = objective.forward(group);
+    figures_of(objective.forward(group), group)
+}
+
+/// The same from a loss that is known already.
+pub(super) fn figures_of(loss: Loss, group: &Group) -> Tensor<1> {
     let figures = loss.diagnostics;
     let anchor_tokens = group.anchors.tokens.clone().sum();
     let anchor_nll = group.anchors.policy.clone().sum().neg() / anchor_tokens.clone();
@@ -65,10 +71,11 @@ pub fn group_figures(objective: &ObjectiveConfig, group: &Group) -> Tensor<1> {
 }
 
 impl Readings {
-    /// Takes note of a step: its groups' figures and the gradient norm `[1]`.
-    pub fn push(&mut self, groups: Vec<Tensor<1>>, grad_norm: Tensor<1>) {
+    /// Takes note of a step: its groups' figures, the gradient norm and the retain rows' KL, both `[1]`.
+    pub fn push(&mut self, groups: Vec<Tensor<1>>, grad_norm: Tensor<1>, retain_kl: Option<Tensor<1>>) {
+        let retain_kl = retain_kl.unwrap_or_else(|| grad_norm.zeros_like());
         let mean: Tensor<1> = Tensor::stack::<2>(groups, 0).mean_dim(0).squeeze_dim(0);
-        self.rows.push(Tensor::cat(vec![mean, grad_norm], 0));
+        self.rows.push(Tensor::cat(vec![mean, grad_norm, retain_kl], 0));
     }
 
     /// Steps not read yet.
@@ -101,6 +108,7 @@ impl StepFigures {
             rejected_nll,
             anchor_fall,
             grad_norm,
+            retain_kl,
         ] = row
         else {
             unreachable!("a row has {COLUMNS} figures")
@@ -117,6 +125,7 @@ impl StepFigures {
             rejected_nll: *rejected_nll,
             anchor_fall: *anchor_fall,
             grad_norm: *grad_norm,
+            retain_kl: *retain_kl,
         }
     }
 
@@ -125,6 +134,7 @@ impl StepFigures {
         [
             ("the loss", self.loss),
             ("the gradient norm", self.grad_norm),
+            ("the retain rows' KL", self.retain_kl),
             ("the anchors' log-ratio", self.anchor_log_ratio),
             ("the rejected answers' log-ratio", self.rejected_log_ratio),
         ]

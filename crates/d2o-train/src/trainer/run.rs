@@ -4,40 +4,31 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use d2o_model::CausalLm;
-use d2o_objective::ObjectiveConfig;
 
+use super::adamw::AdamW;
 use super::checkpoint::{Checkpoint, CheckpointState};
+use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
+use super::guarded::Guarded;
 use super::order::Order;
 use super::readings::{Readings, StepFigures, group_figures};
+use super::retain::Retain;
 use super::schedule::Schedule;
-use super::step::{Chunking, accumulate};
+use super::step::{Chunking, GroupPass};
 use super::stop::{Reading, StopRules, StopState};
+use super::trunk::{Trunk, TrunkType};
 use super::watch::WatchSet;
 use crate::error::TrainError;
 use crate::events::{Event, Observers};
 use crate::meter::{Meter, resident_mib};
 
-/// AdamW's knobs (arXiv 1711.05101).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamW {
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub epsilon: f64,
-    /// Decoupled weight decay; 0 switches it off.
-    pub weight_decay: f64,
-}
-
 /// Everything that decides what a run computes.
 pub struct Training<'a> {
-    /// The loss.
-    pub objective: ObjectiveConfig,
+    /// The loss, with its guards.
+    pub loss: Guarded,
     /// The groups, with stored reference scores.
     pub groups: &'a [TrainingGroup],
     /// Which groups each step sees.
@@ -50,10 +41,16 @@ pub struct Training<'a> {
     pub max_grad_norm: f64,
     /// How groups are cut into forward passes.
     pub chunking: Chunking,
+    /// How what enters the first trained layer is kept, and in how many MiB.
+    pub trunk: (TrunkType, usize),
     /// What ends the run early.
     pub stop: StopRules,
+    /// Ordinary prompts on which the policy is held to the base.
+    pub retain: Option<Retain<'a>>,
     /// Ordinary prompts with good answers that the stop rules look at.
     pub watch: WatchSet,
+    /// Held-out rejected answers that the stop rules look at; empty without such a rule.
+    pub negatives: WatchSet,
     /// Steps between two looks at the watch set.
     pub watch_every: usize,
     /// Steps between two reads of the device.
@@ -108,10 +105,12 @@ impl Training<'_> {
         interrupt: &AtomicBool,
     ) -> Result<Trained, TrainError> {
         let began = Instant::now();
-        let mut state = State::new(model, self.optimizer());
+        let trunk = Trunk::new(&model, self.trunk.0, self.trunk.1);
+        let mut state = State::new(model, self.adamw.optimizer());
         if let Some(checkpoint) = checkpoint {
             state = state.resume(&checkpoint)?;
         }
+        state.trunk = trunk;
         if self.stop.watches() && state.stop.base.is_none() {
             state.stop.base = Some(self.watch.measure(&state.model().frozen(), self.chunking));
         }
@@ -122,7 +121,7 @@ impl Training<'_> {
             let due = |every: usize| every > 0 && state.step.is_multiple_of(every);
             let last = state.step == self.steps();
             let save = due(self.checkpoint_every) || last || interrupt.load(Ordering::Relaxed);
-            let look = self.stop.watches() && due(self.watch_every);
+            let look = (self.stop.watches() || !self.negatives.is_empty()) && due(self.watch_every);
             if due(self.log_every) || save || look {
                 self.log(&mut state, &mut meter, observers)?;
             }
@@ -142,30 +141,30 @@ impl Training<'_> {
         Ok(Trained { steps: state.step, stopped: state.stop.stopped.clone(), model: state.into_model() })
     }
 
-    fn optimizer(&self) -> ModuleOptimizer {
-        AdamWConfig::new()
-            .with_beta_1(self.adamw.beta1 as f32)
-            .with_beta_2(self.adamw.beta2 as f32)
-            .with_epsilon(self.adamw.epsilon as f32)
-            .with_weight_decay(self.adamw.weight_decay as f32)
-            .init()
-    }
-
-    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L))`.
+    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L + ∇ retain))`.
     fn step(&self, state: &mut State) {
         let batch = self.order.step(state.step);
         let scale = 1.0 / batch.len() as f64;
         let mut sum = GradientSum::default();
-        let mut figures = Vec::with_capacity(batch.len());
-        let mut tokens = 0;
-        for group in batch.iter().map(|&index| &self.groups[index]) {
-            let scored = accumulate(state.model(), &self.objective, group, scale, self.chunking, &mut sum);
-            figures.push(group_figures(&self.objective, &scored));
-            tokens += group.naive_tokens();
-        }
+        let groups: Vec<&TrainingGroup> = batch.iter().map(|&index| &self.groups[index]).collect();
+        let tokens: usize = groups.iter().map(|group| group.naive_tokens()).sum();
+        let policy = state.model.as_ref().expect("the model is back after every update");
+        let (loss, objective, chunking) = (&self.loss, &self.loss.objective, self.chunking);
+        let figures = if objective.couples_groups() {
+            accumulate_coupled(policy, objective, &groups, scale, chunking, &mut sum)
+        } else {
+            let trunk = &mut state.trunk;
+            let mut one = |(&index, &group): (&usize, &&TrainingGroup)| {
+                let pass = GroupPass { policy, loss, group, index, scale, chunking };
+                group_figures(objective, &pass.accumulate(trunk, &mut sum))
+            };
+            batch.iter().zip(&groups).map(&mut one).collect()
+        };
+        let retain = self.retain.as_ref();
+        let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
         let gradients = sum.take().expect("every group has a gradient");
         let (gradients, norm) = clip_global_norm(state.model(), gradients, self.max_grad_norm);
-        state.readings.push(figures, norm);
+        state.readings.push(figures, norm, retain_kl);
         state.update(self.schedule.at(state.step), gradients);
         state.step += 1;
         state.pending_tokens.push(tokens);
@@ -192,6 +191,15 @@ impl Training<'_> {
     }
 
     fn look(&self, state: &mut State, observers: &mut Observers) -> Result<(), TrainError> {
+        if !self.negatives.is_empty() {
+            let nll = self.negatives.measure(&state.model().frozen(), self.chunking).nll;
+            if let Some(reading) = self.stop.negatives(&mut state.stop, nll) {
+                self.judge(state, reading, observers)?;
+            }
+        }
+        if !self.stop.watches() {
+            return Ok(());
+        }
         let now = self.watch.measure(&state.model().frozen(), self.chunking);
         for reading in self.stop.watch(&state.stop, now) {
             self.judge(state, reading, observers)?;
@@ -236,6 +244,7 @@ impl Training<'_> {
             anchor_nll: figures.anchor_nll,
             rejected_nll: figures.rejected_nll,
             grad_norm: figures.grad_norm,
+            retain_kl: self.retain.as_ref().map(|_| figures.retain_kl),
             clipped: self.max_grad_norm > 0.0 && figures.grad_norm > self.max_grad_norm,
             learning_rate: self.schedule.at(step - 1),
             tokens,
@@ -256,6 +265,7 @@ struct State {
     wall_s: f64,
     stop: StopState,
     readings: Readings,
+    trunk: Trunk,
     pending_tokens: Vec<usize>,
 }
 
@@ -269,6 +279,7 @@ impl State {
             wall_s: 0.0,
             stop: StopState::default(),
             readings: Readings::default(),
+            trunk: Trunk::default(),
             pending_tokens: Vec::new(),
         }
     }

@@ -40,8 +40,32 @@ impl World {
             })
             .collect();
         fs::write(world.path("rows.jsonl"), rows.join("\n")).unwrap();
-        fs::write(world.path("run.toml"), RUN.replace("DIR", &world.dir.path().display().to_string())).unwrap();
+        fs::write(world.path("run.toml"), world.run_file()).unwrap();
         world
+    }
+
+    /// The run file, on the backend under test.
+    fn run_file(&self) -> String {
+        let backend = std::env::var("D2O_TEST_BACKEND").unwrap_or_else(|_| "flex".to_owned());
+        RUN.replace("DIR", &self.dir.path().display().to_string()).replace("BACKEND", &backend)
+    }
+
+    /// Writes a run file with another objective, other lines in place of the number of steps, and the drafts of
+    /// the run in `first`.
+    pub(crate) fn write_run(&self, name: &str, objective: &str, steps: &str) {
+        let text = self.run_file();
+        let (before, after) = (text.find("[objective]").unwrap(), text.find("[train]").unwrap());
+        let store = format!("redraws = 1\nstore = {:?}", self.path("first").join("anchors").display().to_string());
+        let head = text[..before].replace("redraws = 1", &store);
+        let rest = text[after..].replace("steps = 24", steps);
+        fs::write(self.path(name), format!("{head}[objective]\n{objective}\n{rest}")).unwrap();
+    }
+
+    /// A figure of every step of a run.
+    pub(crate) fn figures(&self, out: &str, name: &str) -> Vec<f64> {
+        let text = fs::read_to_string(self.path(out).join("events.jsonl")).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.filter(|event| event["event"] == "step").map(|event| event[name].as_f64().unwrap()).collect()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -50,8 +74,13 @@ impl World {
 
     /// The arguments of a run into `out`, more of them behind.
     pub(crate) fn train(&self, out: &str, more: &[&str]) -> Command {
+        self.train_file("run.toml", out, more)
+    }
+
+    /// The same for another run file.
+    pub(crate) fn train_file(&self, file: &str, out: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
-        command.arg("train").arg("--config").arg(self.path("run.toml")).arg("--out").arg(self.path(out)).args(more);
+        command.arg("train").arg("--config").arg(self.path(file)).arg("--out").arg(self.path(out)).args(more);
         command
     }
 
@@ -105,6 +134,8 @@ const RUN: &str = r#"
 seed = 3
 [model]
 path = "DIR/model"
+[device]
+backend = "BACKEND"
 [data]
 negatives = ["DIR/rows.jsonl"]
 held_out = 0.2

@@ -1,0 +1,25 @@
+//! Rows `{user, assistant, category?}`: one exchange, as PyRIT's many-shot examples have it.
+
+use crate::error::DataError;
+use crate::row::Row;
+use crate::sample::{NegativeSample, Prompt};
+
+/// What `category` begins with where the answer is not harmful after all.
+const HARMLESS: &str = "not harmful";
+
+/// Whether a row is such an exchange.
+pub(crate) fn is_exchange(row: &Row) -> bool {
+    row.has("user") && row.has("assistant")
+}
+
+/// The answer, which is rejected unless `category` says that it is not harmful.
+pub(crate) fn negatives(row: &Row) -> Result<Vec<NegativeSample>, DataError> {
+    let harmless = row.optional("category")?.is_some_and(|category| {
+        let verdict = category.trim_start().to_lowercase();
+        verdict.starts_with(HARMLESS)
+    });
+    if harmless {
+        return Ok(Vec::new());
+    }
+    Ok(vec![row.sample(Prompt::Text(row.text("user")?.to_owned()), row.text("assistant")?, None)?])
+}

@@ -1,0 +1,282 @@
+//! Every operation against its composition: values and gradients, odd sizes, strided inputs, every
+//! instruction set, any number of threads.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::attention::{Inputs, Results};
+use crate::head::{Head, Wanted};
+use crate::testing::{assert_close, noise, on_threads};
+use crate::*;
+
+fn leaf<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
+    let device = Device::flex().autodiff();
+    let values = noise(shape.iter().product(), seed);
+    Tensor::from_data(TensorData::new(values, shape), &device).require_grad()
+}
+
+fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
+/// `f` of the leaves, and the gradients by each of a weighted sum of its values.
+fn value_and_slopes<const D: usize, const O: usize, const N: usize>(
+    leaves: &[Tensor<D>; N],
+    f: impl Fn([Tensor<D>; N]) -> Tensor<O>,
+) -> Vec<Vec<f32>> {
+    let y = f(leaves.clone());
+    let weights = Tensor::from_data(TensorData::new(noise(y.shape().num_elements(), 99), y.dims()), &Device::flex());
+    let gradients = (y.clone() * weights).sum().backward();
+    let mut all = vec![floats(y.inner())];
+    all.extend(leaves.iter().map(|leaf| floats(leaf.grad(&gradients).expect("a leaf of the graph"))));
+    all
+}
+
+/// Asserts that values and gradients of both agree; every leaf also enters as a strided view.
+fn assert_agree<const D: usize, const O: usize, const N: usize>(
+    leaves: &[Tensor<D>; N],
+    fused: impl Fn([Tensor<D>; N]) -> Tensor<O>,
+    composed: impl Fn([Tensor<D>; N]) -> Tensor<O>,
+) {
+    let expected = value_and_slopes(leaves, &composed);
+    for (found, expected) in value_and_slopes(leaves, &fused).iter().zip(&expected) {
+        assert_close(found, expected, 2e-5, "fused");
+    }
+    // A product that is transposed twice is no leaf and does not own its values alone.
+    let strided = |x: [Tensor<D>; N]| x.map(|x| (x * 1.5).transpose().mul_scalar(1.0).transpose());
+    let expected = value_and_slopes(leaves, |x| composed(strided(x)));
+    for (found, expected) in value_and_slopes(leaves, |x| fused(strided(x))).iter().zip(&expected) {
+        assert_close(found, expected, 2e-5, "fused, strided");
+    }
+}
+
+#[test]
+fn norms_agree() {
+    for [rows, width] in [[1, 1], [3, 5], [70, 33], [130, 64]] {
+        let weight = leaf([width], 3);
+        let found = |x, w| rms_norm::<2>(x, w, 1e-5);
+        assert_agree(
+            &[leaf([rows, width], 1)],
+            |[x]| found(x, weight.clone()),
+            |[x]| rms_norm_composed(x, weight.clone(), 1e-5),
+        );
+        // By the weight, too.
+        let x = leaf([rows, width], 1);
+        let fused = value_and_slopes(&[weight.clone()], |[w]| found(x.clone(), w));
+        let composed = value_and_slopes(&[weight], |[w]| rms_norm_composed(x.clone(), w, 1e-5));
+        assert_close(&fused[1], &composed[1], 2e-5, "by the weight");
+    }
+}
+
+#[test]
+fn gates_agree() {
+    for shape in [[1, 1], [3, 7], [129, 257]] {
+        let leaves = [leaf(shape, 1) * 8.0, leaf(shape, 2)].map(|x| x.detach().require_grad());
+        assert_agree(&leaves, |[gate, up]| swiglu(gate, up), |[gate, up]| swiglu_composed(gate, up));
+    }
+}
+
+fn angles(tokens: usize, dim: usize) -> Angles {
+    let half = dim / 2;
+    let angle = |token: usize, i: usize| (token * 3 + 1) as f32 * 0.7f32.powi(i as i32);
+    let row = |token: usize, f: fn(f32) -> f32, sign: f32| {
+        let low = (0..half).map(move |i| sign * f(angle(token, i)));
+        low.chain((0..half).map(move |i| f(angle(token, i)))).collect::<Vec<f32>>()
+    };
+    let table = |f: fn(f32) -> f32, sign| Arc::new((0..tokens).flat_map(|token| row(token, f, sign)).collect());
+    Angles::new(dim, table(f32::cos, 1.0), table(f32::sin, -1.0))
+}
+
+#[test]
+fn turns_agree_in_part_and_in_whole() {
+    for (tokens, heads, head_dim, dim) in [(1, 1, 2, 2), (5, 3, 6, 6), (40, 2, 34, 20)] {
+        let angles = angles(tokens, dim);
+        let leaves = [leaf([tokens, heads * head_dim], 1)];
+        assert_agree(&leaves, |[x]| rotate(x, head_dim, &angles), |[x]| rotate_composed(x, head_dim, &angles));
+    }
+}
+
+#[test]
+fn a_turn_leaves_its_input_to_others() {
+    let x = Tensor::<2>::from_data(TensorData::new(noise(4 * 6, 1), [4, 6]), &Device::flex());
+    let before = floats(x.clone());
+    let turned = rotate(x.clone(), 6, &angles(4, 6));
+    assert_eq!(floats(x), before);
+    assert_ne!(floats(turned), before);
+}
+
+/// A prompt of 70 tokens with two responses, and a row of its own.
+fn spans() -> Spans {
+    let span = |tokens, prefix| Span { tokens, prefix };
+    Spans::new(vec![span(0..70, 0..0), span(70..75, 0..70), span(75..140, 0..70), span(140..141, 0..0)])
+}
+
+const HEADS: Heads = Heads { queries: 4, kv: 2, dim: 5, scale: 0.4 };
+
+fn attention_leaves(tokens: usize) -> [Tensor<2>; 3] {
+    let width = |heads| heads * HEADS.dim;
+    [leaf([tokens, width(4)], 1), leaf([tokens, width(2)], 2), leaf([tokens, width(2)], 3)]
+        .map(|x| (x * 3.0).detach().require_grad())
+}
+
+#[test]
+fn attention_agrees_with_a_mask_over_all_pairs() {
+    for spans in [spans(), Spans::new(vec![Span { tokens: 0..1, prefix: 0..0 }])] {
+        let leaves = attention_leaves(spans.tokens());
+        assert_agree(
+            &leaves,
+            |[q, k, v]| span_attention(q, k, v, HEADS, &spans),
+            |[q, k, v]| span_attention_composed(q, k, v, HEADS, &spans),
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "spans follow each other")]
+fn spans_leave_no_token_out() {
+    let _ = Spans::new(vec![Span { tokens: 1..4, prefix: 0..0 }]);
+}
+
+fn targets(rows: usize, vocab: usize) -> Tensor<1, Int> {
+    let ids: Vec<i64> = (0..rows).map(|row| ((row * 7 + 3) % vocab) as i64).collect();
+    Tensor::from_data(TensorData::from(ids.as_slice()), &Device::flex())
+}
+
+#[test]
+fn heads_agree_in_both_layouts_and_any_chunk() {
+    for (rows, width, vocab, chunk) in [(1, 3, 2, 1), (13, 5, 37, 4), (40, 17, 67, 100)] {
+        for layout in [HeadLayout::Straight, HeadLayout::Transposed] {
+            let shape = if layout == HeadLayout::Straight { [width, vocab] } else { [vocab, width] };
+            let leaves = [leaf([rows, width], 1), leaf(shape, 2)];
+            let targets = targets(rows, vocab);
+            assert_agree(
+                &leaves,
+                |[h, w]| token_log_probs(h, w, layout, targets.clone(), chunk),
+                |[h, w]| token_log_probs_composed(h, w, layout, targets.clone(), chunk),
+            );
+            // A frozen head, and one whose probabilities are not kept.
+            let frozen = leaves[1].clone().inner();
+            assert_agree(
+                &[leaves[0].clone()],
+                |[h]| token_log_probs(h, frozen.clone(), layout, targets.clone(), chunk),
+                |[h]| token_log_probs_composed(h, frozen.clone(), layout, targets.clone(), chunk),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_head_that_keeps_nothing_gives_the_same_weights_gradient() {
+    let (rows, width, vocab) = (13, 5, 37);
+    let (hidden, weights, slope) = (noise(rows * width, 1), noise(width * vocab, 2), noise(rows, 3));
+    let targets: Vec<usize> = (0..rows).map(|row| row * 2).collect();
+    let level = Level::best();
+    let head =
+        Head { level, hidden: &hidden, weights: &weights, layout: HeadLayout::Straight, targets: &targets, chunk: 4 };
+    let scored = head.forward(Wanted { hidden: false, weights: true });
+    let kept = scored.residual.expect("small enough to be kept");
+    let from_kept = head.weight_slopes(&scored.sums, Some(&kept), &slope);
+    assert_close(&head.weight_slopes(&scored.sums, None, &slope), &from_kept, 1e-6, "recomputed");
+}
+
+#[test]
+fn every_instruction_set_gives_the_same_to_rounding() {
+    let (x, w, dy) = (noise(70 * 33, 1), noise(33, 2), noise(70 * 33, 3));
+    let norm_at = |level| {
+        let (y, inverses) = norm::forward(level, &x, &w, 1e-5);
+        let mut dx = dy.clone();
+        let dw = norm::backward(level, &x, &w, &inverses, &mut dx);
+        [y, dx, dw].concat()
+    };
+    let gate_at = |level| {
+        let mut slope = dy.clone();
+        let up = gated::backward(level, &x, &dy, &mut slope);
+        [gated::forward(level, &x, &dy), slope, up].concat()
+    };
+    let turn_at = |level| {
+        let mut x = x.clone();
+        turn::turn(level, &mut x, 11, &angles(70, 6), false);
+        x
+    };
+    let attention_at = |level| attention_slices(level).concat();
+    let head_at = |level| {
+        let targets: Vec<usize> = (0..70).map(|row| row % 19).collect();
+        let head = Head {
+            level,
+            hidden: &x,
+            weights: &dy[..33 * 19],
+            layout: HeadLayout::Straight,
+            targets: &targets,
+            chunk: 9,
+        };
+        let scored = head.forward(Wanted { hidden: true, weights: true });
+        let slopes = scored.slopes.expect("wanted").to_vec();
+        let weights = head.weight_slopes(&scored.sums, None, &dy[..70]);
+        [scored.log_probs, slopes, weights].concat()
+    };
+    let kernels: [(&str, &dyn Fn(Level) -> Vec<f32>); 5] =
+        [("norm", &norm_at), ("gate", &gate_at), ("turn", &turn_at), ("attention", &attention_at), ("head", &head_at)];
+    for (name, kernel) in kernels {
+        let portable = kernel(Level::all()[0]);
+        for level in Level::all() {
+            assert_close(&kernel(level), &portable, 1e-5, &format!("{name}, {}", level.name()));
+        }
+        let best = Level::best();
+        let alone = on_threads(1, || Arc::new(kernel_on(name, best)));
+        for threads in [2, 3, 8] {
+            let together = on_threads(threads, || Arc::new(kernel_on(name, best)));
+            assert!(alone == together, "{name}: {threads} threads change bits");
+        }
+    }
+}
+
+fn attention_slices(level: Level) -> [Vec<f32>; 5] {
+    let spans = spans();
+    let tokens = spans.tokens();
+    let (q, kv) = (tokens * HEADS.queries * HEADS.dim, tokens * HEADS.kv * HEADS.dim);
+    let (queries, keys, values, slope) = (noise(q, 1), noise(kv, 2), noise(kv, 3), noise(q, 4));
+    let inputs = Inputs { queries: &queries, keys: &keys, values: &values };
+    let (output, sums) = attention::forward(level, inputs, HEADS, &spans);
+    let results = Results { output: &output, sums: &sums, slope: &slope };
+    let [dq, dk, dv] = attention::backward(level, inputs, results, HEADS, &spans);
+    [output, sums, dq, dk, dv]
+}
+
+/// The kernels whose work is split among threads, on larger inputs.
+fn kernel_on(name: &str, level: Level) -> Vec<f32> {
+    let (x, w) = (noise(1000 * 48, 1), noise(48, 2));
+    match name {
+        "norm" => {
+            let (y, inverses) = norm::forward(level, &x, &w, 1e-5);
+            let mut dx = y;
+            let dw = norm::backward(level, &x, &w, &inverses, &mut dx);
+            [dx, dw].concat()
+        }
+        "gate" => {
+            let mut slope = x.clone();
+            let up = gated::backward(level, &x, &x, &mut slope);
+            [slope, up].concat()
+        }
+        "turn" => {
+            let mut x = x;
+            turn::turn(level, &mut x, 24, &angles(1000, 24), true);
+            x
+        }
+        "attention" => attention_slices(level).concat(),
+        _ => {
+            let targets: Vec<usize> = (0..1000).map(|row| row % 500).collect();
+            let weights = noise(48 * 500, 3);
+            let head = Head {
+                level,
+                hidden: &x,
+                weights: &weights,
+                layout: HeadLayout::Transposed,
+                targets: &targets,
+                chunk: 128,
+            };
+            let scored = head.forward(Wanted { hidden: true, weights: false });
+            [scored.log_probs, head.weight_slopes(&scored.sums, None, &x[..1000])].concat()
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What enters the first trained layer, kept: below it nothing changes while a run trains.
+//!
+//! With the last layers trained (or adapters in them), embedding and lower layers give the same
+//! activations for a group at every epoch. They are computed at a group's first step and read at every
+//! later one, in f32 bit for bit.
+
+use std::collections::HashMap;
+
+use burn::tensor::{FloatDType, Tensor};
+use d2o_model::CausalLm;
+use serde::{Deserialize, Serialize};
+
+use super::pack::Packed;
+
+/// How activations are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrunkType {
+    /// As they are: later epochs equal those of a run that keeps nothing, bit for bit.
+    #[default]
+    F32,
+    /// Rounded, in half the memory; from the first step on, so that every epoch sees the same.
+    Bf16,
+}
+
+/// Activations by chunk of a group, within a budget of memory.
+#[derive(Debug, Default)]
+pub struct Trunk {
+    /// The first layer that trains; 0 keeps nothing.
+    first: usize,
+    kind: TrunkType,
+    bytes_left: usize,
+    kept: HashMap<(usize, usize), Tensor<3>>,
+}
+
+impl Trunk {
+    /// Keeps at most `mib` MiB of what enters the first layer that trains in `policy`.
+    ///
+    /// What goes beyond is computed at every step, as it is with 0, or where the first layer trains.
+    pub fn new(policy: &CausalLm, kind: TrunkType, mib: usize) -> Self {
+        let first = policy.first_trainable_layer();
+        Self { first, kind, bytes_left: mib << 20, kept: HashMap::new() }
+    }
+
+    /// The layer at which a forward pass of the policy goes on.
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
+    /// What enters that layer for chunk `chunk` of group `group`.
+    pub fn entering(&mut self, policy: &CausalLm, packed: &Packed, group: usize, chunk: usize) -> Tensor<3> {
+        if let Some(kept) = self.kept.get(&(group, chunk)) {
+            return widened(kept.clone());
+        }
+        let entering = packed.entering(policy, self.first);
+        if self.first == 0 {
+            return entering;
+        }
+        let entering = match self.kind {
+            TrunkType::F32 => entering,
+            TrunkType::Bf16 => entering.cast(FloatDType::BF16),
+        };
+        let width = if self.kind == TrunkType::Bf16 { 2 } else { 4 };
+        let bytes = entering.shape().num_elements() * width;
+        if bytes <= self.bytes_left {
+            self.bytes_left -= bytes;
+            self.kept.insert((group, chunk), entering.clone());
+        }
+        widened(entering)
+    }
+}
+
+fn widened(kept: Tensor<3>) -> Tensor<3> {
+    kept.cast(FloatDType::F32)
+}

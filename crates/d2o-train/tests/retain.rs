@@ -1,0 +1,100 @@
+//! The penalty on retain rows is the Kullback–Leibler divergence from the base, and so is its gradient.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use d2o_data::Sequence;
+use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
+use d2o_train::trainer::gradients::GradientSum;
+use d2o_train::trainer::order::Order;
+use d2o_train::trainer::retain::Retain;
+use d2o_train::trainer::step::Chunking;
+use serde_json::json;
+
+fn model(seed: u64) -> CausalLm {
+    let config = json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "vocab_size": 40,
+        "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 4, "rope_theta": 10000.0, "rms_norm_eps": 1e-5,
+        "max_position_embeddings": 64, "tie_word_embeddings": true, "initializer_range": 0.3,
+    });
+    let config = ModelConfig::from_json("config.json".as_ref(), config).unwrap();
+    CausalLm::init(&config, seed, &Device::flex())
+}
+
+fn row(ids: &[u32], prompt_len: usize) -> Sequence {
+    Sequence { ids: ids.to_vec(), prompt_len }
+}
+
+fn tracked(model: &CausalLm) -> CausalLm {
+    model.train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap()
+}
+
+/// Next-token probabilities after the prompt's last token and each answer token but the last.
+fn probabilities(model: &CausalLm, row: &Sequence) -> Tensor<2> {
+    let device = model.device().without_autodiff();
+    let ids: Vec<i64> = row.ids.iter().map(|&id| i64::from(id)).collect();
+    let length = ids.len();
+    let input = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, length]), &device);
+    let hidden = model.hidden(input, &Placement::causal(1, length, &device)).squeeze_dim::<2>(0);
+    softmax(model.logits(hidden.narrow(0, row.prompt_len - 1, row.response().len())), 1)
+}
+
+struct Values<'a>(&'a GradientsParams, Vec<f32>);
+
+impl ModuleVisitor for Values<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.0.get::<D>(param.id) {
+            self.1.extend(gradient.into_data().iter::<f32>());
+        }
+    }
+}
+
+fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
+    let mut visitor = Values(gradients, Vec::new());
+    model.visit(&mut visitor);
+    visitor.1
+}
+
+fn penalty(base: &CausalLm, policy: &CausalLm, rows: Vec<Sequence>, head_rows: usize) -> (f32, Vec<f32>) {
+    let order = Order::new(rows.len(), rows.len(), 0);
+    let retain = Retain { base, rows, order, weight: 1.5 };
+    let mut sum = GradientSum::default();
+    let divergence = retain.accumulate(policy, 0, Chunking { tokens: 64, head_rows }, &mut sum);
+    (divergence.into_scalar(), values(policy, &sum.take().unwrap()))
+}
+
+#[test]
+fn it_is_the_divergence_over_all_tokens_in_any_chunks() {
+    let (base, policy) = (model(5), tracked(&model(6)));
+    let rows = vec![row(&[1, 2, 3, 4, 5, 6, 7], 3), row(&[9, 8, 7], 1)];
+    // Σ_v p log(p / q), mean over each row's tokens, mean over the rows; the weight is 1.5.
+    let divergence = |row: &Sequence| {
+        let (p, q) = (probabilities(&base, row), probabilities(&policy, row));
+        (p.clone() * (p.log() - q.log())).sum().div_scalar(row.response().len() as f64)
+    };
+    let mean = (divergence(&rows[0]) + divergence(&rows[1])).div_scalar(2.0);
+    let expected: f32 = mean.clone().inner().into_scalar();
+    let gradients = GradientsParams::from_grads(mean.mul_scalar(1.5).backward(), &policy);
+    let expected_gradient = values(&policy, &gradients);
+    let largest = expected_gradient.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+    assert!(expected > 0.01 && largest > 0.01, "{expected} {largest}");
+    for head_rows in [1, 3, 64] {
+        let (found, gradient) = penalty(&base, &policy, rows.clone(), head_rows);
+        assert!((found - expected).abs() < 1e-5 * expected.max(1.0), "{found} {expected}");
+        assert_eq!(gradient.len(), expected_gradient.len());
+        for (a, b) in gradient.iter().zip(&expected_gradient) {
+            assert!((a - b).abs() <= 1e-4 * largest, "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn at_the_base_there_is_neither_penalty_nor_gradient() {
+    let base = model(5);
+    let (found, gradient) = penalty(&base, &tracked(&base), vec![row(&[1, 2, 3, 4, 5], 2)], 64);
+    assert!(found.abs() < 1e-6, "{found}");
+    let largest = gradient.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+    assert!(largest < 1e-5, "{largest}");
+}
