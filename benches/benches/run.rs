@@ -68,7 +68,8 @@ fn step(criterion: &mut Criterion) {
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     let chunking = Chunking { tokens: 1024, head_rows: 256 };
     for anchors in [1, 4, 8, 64] {
-        let response = |seed: u32| Response { ids: (0..96).map(|i| (i * 31 + seed) % 4000).collect(), reference: -800.0 };
+        let response =
+            |seed: u32| Response { ids: (0..96).map(|i| (i * 31 + seed) % 4000).collect(), reference: -800.0 };
         let prompt = TrainingGroup {
             id: String::new(),
             prompt: (0..96).collect(),

@@ -126,7 +126,12 @@ fn median(runs: &[Figures]) -> Figures {
 fn row(vocab: usize, case: &Case, theirs: Figures, ours: Figures) -> String {
     let pair = |theirs: f64, ours: f64| format!("{theirs:.2} / {ours:.2} = {:.2}×", ours / theirs);
     let speed = if case.samples {
-        format!("; {:.0} / {:.0} tok/s = {:.1}×", theirs.tokens_per_s, ours.tokens_per_s, ours.tokens_per_s / theirs.tokens_per_s)
+        format!(
+            "; {:.0} / {:.0} tok/s = {:.1}×",
+            theirs.tokens_per_s,
+            ours.tokens_per_s,
+            ours.tokens_per_s / theirs.tokens_per_s
+        )
     } else {
         String::new()
     };
@@ -154,9 +159,8 @@ mod tests {
         let line = |wall: f64, cpu: f64| {
             format!(r#"{{"event":"summary","median_s":{wall},"median_cpu_s":{cpu},"tok_per_s":5,"peak_rss_mb":7}}"#)
         };
-        let runs: Vec<Figures> = [(3.0, 1.0), (1.0, 2.0), (2.0, 9.0)]
-            .map(|(wall, cpu)| summary(&line(wall, cpu)).unwrap())
-            .to_vec();
+        let runs: Vec<Figures> =
+            [(3.0, 1.0), (1.0, 2.0), (2.0, 9.0)].map(|(wall, cpu)| summary(&line(wall, cpu)).unwrap()).to_vec();
         let middle = Figures { wall_s: 2.0, cpu_s: 2.0, peak_mb: 7.0, tokens_per_s: 5.0 };
         assert_eq!(median(&runs), middle);
         assert!(summary("{}").is_err());

@@ -56,9 +56,11 @@ fn norms_agree() {
     for [rows, width] in [[1, 1], [3, 5], [70, 33], [130, 64]] {
         let weight = leaf([width], 3);
         let found = |x, w| rms_norm::<2>(x, w, 1e-5);
-        assert_agree(&[leaf([rows, width], 1)], |[x]| found(x, weight.clone()), |[x]| {
-            rms_norm_composed(x, weight.clone(), 1e-5)
-        });
+        assert_agree(
+            &[leaf([rows, width], 1)],
+            |[x]| found(x, weight.clone()),
+            |[x]| rms_norm_composed(x, weight.clone(), 1e-5),
+        );
         // By the weight, too.
         let x = leaf([rows, width], 1);
         let fused = value_and_slopes(&[weight.clone()], |[w]| found(x.clone(), w));
@@ -170,7 +172,8 @@ fn a_head_that_keeps_nothing_gives_the_same_weights_gradient() {
     let (hidden, weights, slope) = (noise(rows * width, 1), noise(width * vocab, 2), noise(rows, 3));
     let targets: Vec<usize> = (0..rows).map(|row| row * 2).collect();
     let level = Level::best();
-    let head = Head { level, hidden: &hidden, weights: &weights, layout: HeadLayout::Straight, targets: &targets, chunk: 4 };
+    let head =
+        Head { level, hidden: &hidden, weights: &weights, layout: HeadLayout::Straight, targets: &targets, chunk: 4 };
     let scored = head.forward(Wanted { hidden: false, weights: true });
     let kept = scored.residual.expect("small enough to be kept");
     let from_kept = head.weight_slopes(&scored.sums, Some(&kept), &slope);
@@ -199,7 +202,14 @@ fn every_instruction_set_gives_the_same_to_rounding() {
     let attention_at = |level| attention_slices(level).concat();
     let head_at = |level| {
         let targets: Vec<usize> = (0..70).map(|row| row % 19).collect();
-        let head = Head { level, hidden: &x, weights: &dy[..33 * 19], layout: HeadLayout::Straight, targets: &targets, chunk: 9 };
+        let head = Head {
+            level,
+            hidden: &x,
+            weights: &dy[..33 * 19],
+            layout: HeadLayout::Straight,
+            targets: &targets,
+            chunk: 9,
+        };
         let scored = head.forward(Wanted { hidden: true, weights: true });
         let slopes = scored.slopes.expect("wanted").to_vec();
         let weights = head.weight_slopes(&scored.sums, None, &dy[..70]);
@@ -257,7 +267,14 @@ fn kernel_on(name: &str, level: Level) -> Vec<f32> {
         _ => {
             let targets: Vec<usize> = (0..1000).map(|row| row % 500).collect();
             let weights = noise(48 * 500, 3);
-            let head = Head { level, hidden: &x, weights: &weights, layout: HeadLayout::Transposed, targets: &targets, chunk: 128 };
+            let head = Head {
+                level,
+                hidden: &x,
+                weights: &weights,
+                layout: HeadLayout::Transposed,
+                targets: &targets,
+                chunk: 128,
+            };
             let scored = head.forward(Wanted { hidden: true, weights: false });
             [scored.log_probs, head.weight_slopes(&scored.sums, None, &x[..1000])].concat()
         }

@@ -90,7 +90,13 @@ impl Spans {
 ///
 /// # Panics
 /// If the shapes disagree with `heads` or `spans`.
-pub fn span_attention(queries: Tensor<2>, keys: Tensor<2>, values: Tensor<2>, heads: Heads, spans: &Spans) -> Tensor<2> {
+pub fn span_attention(
+    queries: Tensor<2>,
+    keys: Tensor<2>,
+    values: Tensor<2>,
+    heads: Heads,
+    spans: &Spans,
+) -> Tensor<2> {
     let tokens = spans.tokens();
     assert_eq!(queries.dims(), [tokens, heads.queries * heads.dim], "queries");
     assert!([&keys, &values].iter().all(|x| x.dims() == [tokens, heads.kv * heads.dim]), "keys and values");

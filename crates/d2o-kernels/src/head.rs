@@ -168,8 +168,12 @@ impl<'a> Head<'a> {
     /// The weights' gradient, laid out as they are: `Σ_rows slope · h ⊗ (onehot − p)`.
     pub(crate) fn weight_slopes(&self, sums: &[f32], residual: Option<&[f32]>, slope: &[f32]) -> Vec<f32> {
         let (rows, width, vocab) = (self.targets.len(), self.width(), self.vocab());
-        let scaled: Vec<f32> =
-            self.hidden.chunks_exact(width).zip(slope).flat_map(|(row, &slope)| row.iter().map(move |h| h * slope)).collect();
+        let scaled: Vec<f32> = self
+            .hidden
+            .chunks_exact(width)
+            .zip(slope)
+            .flat_map(|(row, &slope)| row.iter().map(move |h| h * slope))
+            .collect();
         let mut result = vec![0f32; self.weights.len()];
         let mut scratch = vec![0f32; if residual.is_some() { 0 } else { rows.min(self.chunk) * vocab }];
         for first in (0..rows).step_by(self.chunk) {

@@ -109,13 +109,7 @@ impl RaggedCache {
     /// # Panics
     /// If a slot is named twice or has no room, shapes disagree, or a tensor is not plain
     /// (see [`is_plain`](crate::is_plain)).
-    pub fn attend(
-        &mut self,
-        layer: usize,
-        rows: &[Fresh],
-        inputs: [Tensor<4>; 3],
-        scoring: Scoring,
-    ) -> Tensor<4> {
+    pub fn attend(&mut self, layer: usize, rows: &[Fresh], inputs: [Tensor<4>; 3], scoring: Scoring) -> Tensor<4> {
         let shape = inputs[0].dims();
         let [queries, keys, values] = inputs.map(host::values);
         host::tensor(self.attend_slices(Level::best(), layer, rows, [&queries, &keys, &values], scoring), shape)
@@ -191,7 +185,8 @@ impl Step<'_> {
         let mut scores = vec![0f32; end];
         for kv_head in 0..kv_heads {
             let fresh = (kv_head * self.tokens + first) * dim..(kv_head * self.tokens + first + row.tokens) * dim;
-            let (keys, values) = (&mut cached_keys[kv_head * head..][..head], &mut cached_values[kv_head * head..][..head]);
+            let (keys, values) =
+                (&mut cached_keys[kv_head * head..][..head], &mut cached_values[kv_head * head..][..head]);
             keys[slot.len * dim..end * dim].copy_from_slice(&self.keys[fresh.clone()]);
             values[slot.len * dim..end * dim].copy_from_slice(&self.values[fresh]);
             self.head(kv_head, [keys, values], slot.len, row.tokens, first, &mut scores, output);
@@ -322,7 +317,9 @@ mod tests {
 
     /// Tokens `range` of each head.
     fn tokens(x: &[f32], len: usize, range: std::ops::Range<usize>) -> Vec<f32> {
-        x.chunks_exact(len * SHAPE.dim).flat_map(|head| head[range.start * SHAPE.dim..range.end * SHAPE.dim].to_vec()).collect()
+        x.chunks_exact(len * SHAPE.dim)
+            .flat_map(|head| head[range.start * SHAPE.dim..range.end * SHAPE.dim].to_vec())
+            .collect()
     }
 
     /// Two rows' tokens side by side.
@@ -331,7 +328,13 @@ mod tests {
         heads.flat_map(|(a, b)| a.iter().chain(b).copied().collect::<Vec<_>>()).collect()
     }
 
-    fn attend(cache: &mut RaggedCache, level: Level, rows: &[Fresh], inputs: [&[f32]; 3], scoring: Scoring) -> Vec<f32> {
+    fn attend(
+        cache: &mut RaggedCache,
+        level: Level,
+        rows: &[Fresh],
+        inputs: [&[f32]; 3],
+        scoring: Scoring,
+    ) -> Vec<f32> {
         let out = cache.attend_slices(level, 1, rows, inputs, scoring);
         cache.advance(rows);
         out
@@ -390,8 +393,7 @@ mod tests {
             cache.begin(slot, capacity, Some((0, 5)));
             assert_eq!(cache.seen(slot), 5);
             let rows = [Fresh { slot, tokens: 3 }];
-            let found =
-                attend(&mut cache, level, &rows, [&part(&q, 5..8), &part(&k, 5..8), &part(&v, 5..8)], SCORING);
+            let found = attend(&mut cache, level, &rows, [&part(&q, 5..8), &part(&k, 5..8), &part(&v, 5..8)], SCORING);
             assert_eq!(found, part(&whole, 5..8));
         }
     }

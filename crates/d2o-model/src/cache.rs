@@ -27,11 +27,7 @@ pub(crate) enum Seen<'a> {
     /// Rows padded to one length.
     Padded(&'a mut LayerCache),
     /// Rows of their own lengths.
-    Ragged {
-        cache: &'a mut RaggedCache,
-        layer: usize,
-        rows: &'a [Fresh],
-    },
+    Ragged { cache: &'a mut RaggedCache, layer: usize, rows: &'a [Fresh] },
 }
 
 impl KvCache {

@@ -48,7 +48,10 @@ impl CausalLm {
     /// If `ids` and `rows` disagree, a row has no new token, or a slot is named twice or has no room.
     pub fn forward_ragged(&self, ids: &[u32], rows: &[Fresh], cache: &mut RaggedCache) -> Tensor<2> {
         let tokens: usize = rows.iter().map(|row| row.tokens).sum();
-        assert!(tokens == ids.len() && rows.iter().all(|row| row.tokens > 0), "{tokens} tokens in rows of at least one");
+        assert!(
+            tokens == ids.len() && rows.iter().all(|row| row.tokens > 0),
+            "{tokens} tokens in rows of at least one"
+        );
         let device = self.device();
         let place = |row: &Fresh| (0..row.tokens).map(|new| (cache.seen(row.slot) + new) as u32).collect::<Vec<_>>();
         let positions: Vec<u32> = rows.iter().flat_map(place).collect();

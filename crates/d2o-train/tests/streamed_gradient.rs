@@ -135,8 +135,14 @@ fn the_scale_multiplies_and_sums_add_up() {
     let once = streamed(&model, &objective, 1000, 1.0);
     let mut sum = GradientSum::default();
     let (policy, objective, group) = (&model, &objective, &group());
-    let pass =
-        GroupPass { policy, objective, group, index: 0, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
+    let pass = GroupPass {
+        policy,
+        objective,
+        group,
+        index: 0,
+        scale: 0.5,
+        chunking: Chunking { tokens: 1000, head_rows: 64 },
+    };
     for _ in 0..2 {
         pass.accumulate(&mut Trunk::default(), &mut sum);
     }

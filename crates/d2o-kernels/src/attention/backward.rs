@@ -44,8 +44,7 @@ pub(crate) fn backward(
     let work = Work { level, inputs, results, heads };
     let tasks: Vec<(&Span, usize)> =
         spans.list().iter().flat_map(|span| (0..heads.kv).map(move |head| (span, head))).collect();
-    let shared: Vec<PrefixSlopes> =
-        tasks.par_iter().map(|&(span, kv_head)| work.span(span, kv_head, places)).collect();
+    let shared: Vec<PrefixSlopes> = tasks.par_iter().map(|&(span, kv_head)| work.span(span, kv_head, places)).collect();
     let row = heads.kv * heads.dim;
     for PrefixSlopes { kv_head, prefix, keys, values } in shared {
         for (index, token) in prefix.enumerate() {
@@ -110,7 +109,15 @@ impl Work<'_> {
         let slope = head_rows(self.results.slope, queries, dim, head, block.rows.clone());
         let kv_rows = |x, rows| head_rows(x, kv, dim, head / self.heads.group(), rows);
         multiply(slopes, keys, slope, kv_rows(self.inputs.values, block.prefix.clone()).t(), 1.0, Into::Replace, false);
-        multiply(&mut slopes[prefix..], keys, slope, kv_rows(self.inputs.values, block.own.clone()).t(), 1.0, Into::Replace, false);
+        multiply(
+            &mut slopes[prefix..],
+            keys,
+            slope,
+            kv_rows(self.inputs.values, block.own.clone()).t(),
+            1.0,
+            Into::Replace,
+            false,
+        );
         for (index, row) in block.rows.clone().enumerate() {
             let at = (row * queries + head) * dim..(row * queries + head + 1) * dim;
             let part = index * keys..(index + 1) * keys;

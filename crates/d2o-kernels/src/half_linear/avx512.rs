@@ -1,7 +1,9 @@
 //! The product with AVX-512 BF16: `vdpbf16ps` multiplies two pairs and adds both products.
 #![allow(unsafe_code)]
 
-use std::arch::x86_64::{__m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps};
+use std::arch::x86_64::{
+    __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
+};
 
 use super::PANEL;
 use crate::level::{Kind, Level};
@@ -43,8 +45,9 @@ unsafe fn tile<const R: usize>(pairs: usize, x: &[u32], weights: &[u32], sums: &
     let mut total = [[_mm512_setzero_ps(); VECTORS]; R];
     for pair in 0..pairs {
         // SAFETY: `pair < pairs` and the lanes end at `PANEL`: inside `weights`.
-        let weights: [__m512bh; VECTORS] =
-            std::array::from_fn(|vector| unsafe { as_halves(_mm512_loadu_si512(weights.add(pair * PANEL + 16 * vector).cast())) });
+        let weights: [__m512bh; VECTORS] = std::array::from_fn(|vector| unsafe {
+            as_halves(_mm512_loadu_si512(weights.add(pair * PANEL + 16 * vector).cast()))
+        });
         for (row, total) in total.iter_mut().enumerate() {
             // SAFETY: `row < R` and `pair < pairs`: inside `x`.
             let word = unsafe { *x.add(row * pairs + pair) };

@@ -68,7 +68,13 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if args.check {
         let groups = &groups[..args.prompts.min(groups.len())];
-        return check::check(&mut out, &model, &objective, groups, Chunking { tokens: args.tokens_per_chunk, head_rows: HEAD_ROWS });
+        return check::check(
+            &mut out,
+            &model,
+            &objective,
+            groups,
+            Chunking { tokens: args.tokens_per_chunk, head_rows: HEAD_ROWS },
+        );
     }
     let mut optimizer = AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }.optimizer();
     let mut trunk = Trunk::new(&model, TrunkType::F32, args.trunk_mib);

@@ -7,8 +7,8 @@ use d2o_objective::{Diagnostics, Group, Loss, ObjectiveConfig, Scored};
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
 use super::readings::figures_of;
-use super::trunk::Trunk;
 use super::step::{Chunking, Through, backward, score, scored};
+use super::trunk::Trunk;
 
 /// Adds `scale · Σ_groups ∇L(group)` to `sum` and returns each group's figures, for objectives that
 /// [couple groups](ObjectiveConfig::couples_groups).
@@ -37,7 +37,15 @@ pub fn accumulate_coupled(
         let of_anchors = slopes.anchors.clone().narrow(0, first, k).squeeze_dim::<1>(1).div_scalar(k as f64);
         let of_rejected = slopes.rejected.clone().narrow(0, first, k).mean();
         let coefficients = Tensor::cat(vec![of_anchors, of_rejected], 0).mul_scalar(scale);
-        backward(policy, group, &group.responses(), (coefficients, Through::LogProb), chunking, (&mut Trunk::default(), 0), sum);
+        backward(
+            policy,
+            group,
+            &group.responses(),
+            (coefficients, Through::LogProb),
+            chunking,
+            (&mut Trunk::default(), 0),
+            sum,
+        );
         figures.push(figures_of(share(objective, known, &loss, first), known));
         first += k;
     }
