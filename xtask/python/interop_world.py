@@ -13,7 +13,19 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    Phi3Config,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+    SmolLM3Config,
+)
 
 from hf_model import quiet
 from score_rows import read_rows, score
@@ -25,7 +37,6 @@ TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 def arguments(doc, *more):
@@ -115,10 +126,29 @@ def sizes(tokens):
 
 
 def families(tokens):
-    """Name and configuration of every tiny model."""
+    """Name and configuration of every tiny model, and whether GGUF has a form for it here."""
     size = sizes(tokens)
-    yield "llama", LlamaConfig(**size, head_dim=16, tie_word_embeddings=False)
-    yield "llama-tied", LlamaConfig(**size, rope_theta=5000.0, tie_word_embeddings=True)
+    llama3 = {
+        "rope_type": "llama3",
+        "rope_theta": 500_000.0,
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    }
+    gemma = {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 16}
+    yield "llama", LlamaConfig(**size, head_dim=16, tie_word_embeddings=False), True
+    yield "llama-tied", LlamaConfig(**size, rope_theta=5000.0, tie_word_embeddings=True), True
+    yield "llama3", LlamaConfig(**size, rope_parameters=llama3, tie_word_embeddings=True), True
+    yield "mistral", MistralConfig(**size, sliding_window=None), True
+    yield "mistral-window", MistralConfig(**size, sliding_window=16), False
+    yield "qwen2", Qwen2Config(**size, tie_word_embeddings=True), True
+    yield "qwen3", Qwen3Config(**size, head_dim=16), True
+    yield "smollm3", SmolLM3Config(**(size | {"num_hidden_layers": 4}), pad_token_id=0), True
+    yield "phi3", Phi3Config(**size, pad_token_id=0), False
+    yield "gemma2", Gemma2Config(**size, **gemma), False
+    yield "gemma3", Gemma3TextConfig(**size, **gemma), False
+    yield "gpt2", GPT2Config(**size, n_embd=64, n_layer=3, n_head=4, n_positions=512), False
 
 
 def tiny(config, path, seed=3):
@@ -133,12 +163,13 @@ def tiny(config, path, seed=3):
     tokenizer().save_pretrained(path)
 
 
-def tiny_models(work):
-    """Writes all tiny models; yields name and directory."""
-    for name, config in families(len(tokenizer())):
-        path = work / name / "original"
-        tiny(config, path)
-        yield name, path
+def tiny_models(work, gguf=False, only=None):
+    """Writes all tiny models, or those that GGUF has a form for, or those named; yields name and directory."""
+    for name, config, has_form in families(len(tokenizer())):
+        if (has_form or not gguf) and (only is None or name in only):
+            path = work / name / "original"
+            tiny(config, path)
+            yield name, path
 
 
 def rows_file(path, count, longest=160):

@@ -13,9 +13,24 @@ use crate::test::{Backend, SCOPE, test_in};
 /// The one crate that is looked at a second time, alone: what it makes optional, and without Burn beside it.
 const DATA: &[&str] = &["--package", "d2o-data", "--features", "parquet"];
 
-/// Test programs that compute with tensors: those that a second backend repeats.
-const ON_DEVICE: &[&str] =
-    &["anchors", "complaints", "generation", "golden", "model", "objective", "runs", "streamed_gradient"];
+/// What a second backend repeats: test programs that compare with a reference implementation or compute with
+/// tensors throughout, and of other programs the modules that do.
+const ON_DEVICE: [&[&str]; 2] = [
+    &["--test", "golden", "--test", "generation", "--test", "streamed_gradient"],
+    &[
+        "--test",
+        "model",
+        "--test",
+        "objective",
+        "--test",
+        "runs",
+        "--",
+        "backends::",
+        "families::",
+        "golden::",
+        "transformers::",
+    ],
+];
 
 /// Format, architecture, lints, tests on both backends, types of the third, documentation, and the checks from the
 /// other side where their environment is there; stops at the first that fails.
@@ -28,8 +43,10 @@ pub(crate) fn check() -> Result<()> {
         test_in(scope, &[], Backend::Default, &records)?;
     }
     if has_vulkan() {
-        let programs: Vec<OsString> = ON_DEVICE.iter().flat_map(|name| ["--test".into(), (*name).into()]).collect();
-        test_in(SCOPE, &programs, Backend::Wgpu, &records)?;
+        for part in ON_DEVICE {
+            let part: Vec<OsString> = part.iter().map(OsString::from).collect();
+            test_in(SCOPE, &part, Backend::Wgpu, &records)?;
+        }
     } else {
         eprintln!(
             "left out: tests on wgpu (there is no Vulkan driver; on Debian, mesa-vulkan-drivers is one in software)"

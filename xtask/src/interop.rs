@@ -11,26 +11,20 @@ use cargo_metadata::MetadataCommand;
 use crate::cargo::{cargo, describe, root, succeed};
 
 /// The checks, each a script `xtask/python/interop_NAME.py`.
-const CHECKS: [&str; 5] = ["directories", "adapters", "gguf", "smollm2", "llama_cpp"];
+const CHECKS: [&str; 6] = ["families", "directories", "adapters", "gguf", "smollm2", "llama_cpp"];
 
 /// What a script exits with when it lacks something.
 const LEFT_OUT: i32 = 77;
 
-/// What is built beside the pinned packages on demand: it compiles llama.cpp, for many minutes.
-const LLAMA_CPP: &str = "llama-cpp-python==0.3.16";
-
 /// How the checks are run.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct InteropArgs {
-    /// Run these checks only: directories, adapters, gguf, smollm2, llama_cpp.
+    /// Run these checks only: families, directories, adapters, gguf, smollm2, llama_cpp.
     #[arg(value_parser = CHECKS)]
     checks: Vec<String>,
     /// A `d2o` that is there, instead of building one.
     #[arg(long, value_name = "PROGRAM")]
     d2o: Option<PathBuf>,
-    /// Build llama.cpp into the environment as well (minutes to an hour of processor time).
-    #[arg(long)]
-    llama_cpp: bool,
 }
 
 /// How a check ended.
@@ -46,9 +40,6 @@ pub(crate) fn interop(args: &InteropArgs) -> Result<()> {
     let environment = Environment::below(&target()?);
     if !environment.is_ready() {
         environment.install()?;
-    }
-    if args.llama_cpp {
-        succeed(environment.pip().args(["install", LLAMA_CPP]))?;
     }
     environment.run(args)
 }
@@ -99,12 +90,6 @@ impl Environment {
         self.dir.join(folder).join(name)
     }
 
-    fn pip(&self) -> Command {
-        let mut command = Command::new(self.python());
-        command.args(["-m", "pip"]);
-        command
-    }
-
     /// The list of packages that was installed last, as it was.
     fn installed(&self) -> PathBuf {
         self.dir.join("installed-requirements.txt")
@@ -122,7 +107,7 @@ impl Environment {
         let python = if cfg!(windows) { "python" } else { "python3" };
         succeed(Command::new(python).args(["-m", "venv"]).arg(&self.dir))?;
         let requirements = scripts().join("requirements.txt");
-        succeed(self.pip().args(["install", "--requirement"]).arg(&requirements))?;
+        succeed(Command::new(self.python()).args(["-m", "pip", "install", "--requirement"]).arg(&requirements))?;
         // Written last: an environment without it is not whole.
         fs::copy(&requirements, self.installed())
             .with_context(|| format!("cannot write below {}", self.dir.display()))?;

@@ -26,12 +26,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build `d2o` with the backend that is asked for and run `d2o train` (without a configuration, a
-    /// model or data of your own: the preset `smollm2-quick`).
+    /// model or data of your own: the preset `hearth`).
     Train(Passed),
     /// Build `d2o` and run `d2o fetch`.
     Fetch(Passed),
     /// Build `d2o` and run any of its commands.
     D2o(Passed),
+    /// Build `d2o` and compare methods in the small world: `d2o reproduce`.
+    Reproduce(Passed),
     /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
     /// Run the same work in PyTorch and here, in turn, and print ratios.
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Train(passed) => run::train(&passed.args),
         Command::Fetch(passed) => run::command("fetch", &passed.args),
         Command::D2o(passed) => run::d2o(&passed.args),
+        Command::Reproduce(passed) => run::command("reproduce", &passed.args),
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),

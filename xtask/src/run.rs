@@ -10,7 +10,7 @@ use cargo_metadata::MetadataCommand;
 use crate::cargo::{cargo, root, succeed};
 
 /// What a run without any choice runs.
-const DEFAULT_PRESET: &str = "smollm2-quick";
+const DEFAULT_PRESET: &str = "hearth";
 
 /// `d2o train ARGS`.
 pub(crate) fn train(args: &[OsString]) -> Result<ExitCode> {

@@ -10,8 +10,8 @@ use crate::cargo::{cargo, describe};
 use crate::parity::{Records, VARIABLE};
 
 /// What is compiled everywhere: the same for lints, tests and documentation, so that Burn is compiled once. Every
-/// crate's tests have both backends; the feature gives the second one to the program, too.
-pub(crate) const SCOPE: &[&str] = &["--workspace", "--features", "d2o-train/wgpu"];
+/// crate's tests have both backends; the features give the program the second one, too, and downloads from a hub.
+pub(crate) const SCOPE: &[&str] = &["--workspace", "--features", "d2o-train/hub,d2o-train/wgpu"];
 
 /// Environment variable with the backend that tests compute on.
 const BACKEND: &str = "D2O_TEST_BACKEND";

@@ -41,6 +41,7 @@ mod fingerprint;
 mod format;
 mod gguf_export;
 mod gguf_vocabulary;
+pub mod hearth;
 mod hh;
 mod json_array;
 mod lines;
@@ -59,6 +60,7 @@ mod scored_csv;
 mod split;
 mod template;
 mod tokenizer;
+mod tokenizer_training;
 
 pub use encode::{Encoder, Limits, Sequence};
 pub use error::{Cause, DataError};

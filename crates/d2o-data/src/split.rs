@@ -60,7 +60,7 @@ pub fn shuffle<T>(items: &mut [T], seed: u64) {
 }
 
 /// 64 bits that depend on all three arguments; `purpose` keeps uses of one seed apart.
-fn hash(purpose: &str, seed: u64, bytes: &[u8]) -> u64 {
+pub(crate) fn hash(purpose: &str, seed: u64, bytes: &[u8]) -> u64 {
     let digest = Sha256::new().chain_update(purpose).chain_update(seed.to_le_bytes()).chain_update(bytes);
     let mut first = [0; 8];
     first.copy_from_slice(&digest.finalize()[..8]);
@@ -68,6 +68,6 @@ fn hash(purpose: &str, seed: u64, bytes: &[u8]) -> u64 {
 }
 
 /// A number in `[0, 1)` from the upper 53 bits.
-fn unit(bits: u64) -> f64 {
+pub(crate) fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }

@@ -57,6 +57,7 @@ pub(crate) struct Attention {
 
 /// The maps that make queries, keys and values.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each layer")]
 pub(crate) enum Inputs {
     Separate(Separate),
     /// One map that gives queries, keys and values, in this order.

@@ -7,6 +7,7 @@ mod layers;
 mod parts;
 mod resolve;
 mod rope;
+mod ropes;
 
 use std::path::Path;
 

@@ -17,6 +17,7 @@ pub(crate) struct FeedForward {
 
 /// The maps in front of the nonlinearity.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each layer")]
 pub(crate) enum Inputs {
     GateAndUp(GateAndUp),
     /// One map that gives the gate and then what it gates.

@@ -1,6 +1,7 @@
 //! What does the model think of these tokens?
 //!
-//! A Llama-family decoder on Burn: hidden states apart from the head, log-probabilities of chosen
+//! Causal decoders on Burn (Llama, Mistral, Qwen, Phi-3, Gemma, SmolLM, GPT-2: one decoder whose
+//! differences are data in [`ModelConfig`]): hidden states apart from the head, log-probabilities of chosen
 //! tokens only, a preallocated key-value cache, packed layouts that compute a prompt once, training
 //! of the last layers or of low-rank adapters. Reads Hugging Face directories and GGUF files, and
 //! writes directories that other tools load.

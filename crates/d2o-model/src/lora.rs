@@ -33,15 +33,13 @@ impl<'a> LoraPlan<'a> {
         if !alpha.is_finite() || alpha == 0.0 {
             return wrong(format!("field `alpha`: expected a finite number other than 0, got {alpha}"));
         }
-        let mut known: Vec<&str> = names::maps(config).iter().map(|map| names::short(map.module)).collect();
         // GPT-2 calls two maps `c_proj`: a target names both, as in PEFT.
-        let mut seen = Vec::new();
-        known.retain(|name| {
-            !seen.contains(name) && {
-                seen.push(*name);
-                true
+        let mut known: Vec<&str> = Vec::new();
+        for name in names::maps(config).iter().map(|map| names::short(map.module)) {
+            if !known.contains(&name) {
+                known.push(name);
             }
-        });
+        }
         if let Some(unknown) = targets.iter().find(|target| !known.contains(&target.as_str())) {
             let known = known.join(", ");
             return wrong(format!("field `targets`: `{unknown}` is none of {known}"));

@@ -126,6 +126,31 @@ pub enum Event {
         /// Resident memory, in MiB; 0 where the system does not tell.
         rss_mb: f64,
     },
+    /// An optimizer step of pretraining was taken.
+    PretrainStep {
+        /// Number of the step, from 1.
+        step: usize,
+        /// Optimizer steps in the whole run.
+        steps: usize,
+        /// Passes over the data completed so far.
+        epoch: f64,
+        /// Negative log-likelihood of the predicted tokens, in nats per token.
+        #[serde(deserialize_with = "null_is_nan")]
+        loss: f64,
+        /// Global norm of the gradient before clipping.
+        #[serde(deserialize_with = "null_is_nan")]
+        grad_norm: f64,
+        /// Learning rate of this step.
+        learning_rate: f64,
+        /// Predicted tokens of this step.
+        tokens: usize,
+        /// Seconds since the previous such event.
+        wall_s: f64,
+        /// Processor seconds, over all threads, since the previous such event.
+        cpu_s: f64,
+        /// Resident memory, in MiB; 0 where the system does not tell.
+        rss_mb: f64,
+    },
     /// A stop rule was looked at.
     Guard {
         /// The step after which it was.
@@ -180,6 +205,7 @@ impl Event {
     pub fn step(&self) -> Option<usize> {
         match self {
             Self::Step { step, .. }
+            | Self::PretrainStep { step, .. }
             | Self::Guard { step, .. }
             | Self::Checkpoint { step, .. }
             | Self::Stopped { step, .. }

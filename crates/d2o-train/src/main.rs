@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use d2o_train::allocator;
 use d2o_train::commands::cli::{BenchCommand, Cli, Command};
-use d2o_train::commands::{bench, complain, export, generate, runs, score};
+use d2o_train::commands::{bench, complain, export, generate, hearth, pretrain, reproduce, runs, score};
 
 fn main() -> ExitCode {
     allocator::keep_memory();
@@ -19,6 +19,9 @@ fn main() -> ExitCode {
         Command::Presets => runs::list_presets(),
         Command::Generate(args) => generate::generate(&args),
         Command::Score(args) => score::score(&args),
+        Command::Pretrain(args) => pretrain::pretrain(&args),
+        Command::Hearth(command) => hearth::hearth(&command),
+        Command::Reproduce(args) => reproduce::reproduce(&args),
         Command::Export(args) => export::export(&args),
         Command::Bench(BenchCommand::Step(args)) => bench::step(&args),
         Command::Bench(BenchCommand::Generate(args)) => bench::generate(&args),

@@ -24,6 +24,10 @@ pub struct PreparedRow {
     pub rejected: String,
     /// Its token ids, cut to the limit; with an end token unless cut.
     pub rejected_ids: Vec<u32>,
+    /// The preferred answer's text, where the row has one.
+    pub chosen: Option<String>,
+    /// Its token ids, cut like the rejected answer's; empty without one.
+    pub chosen_ids: Vec<u32>,
 }
 
 /// How rows are read and cut.
@@ -134,12 +138,15 @@ fn encode(
         }
         let (sequence, truncated) = encoder.sequence(&sample.prompt, &sample.rejected, limits)?;
         summary.cut_answers += usize::from(truncated);
+        let chosen = sample.chosen.as_ref().map(|text| encoder.sequence(&sample.prompt, text, limits)).transpose()?;
         rows.push(PreparedRow {
             id: sample.id.clone(),
             prompt: sample.prompt.clone(),
             prompt_ids: sequence.prompt().to_vec(),
             rejected: sample.rejected.clone(),
             rejected_ids: sequence.response().to_vec(),
+            chosen: sample.chosen.clone(),
+            chosen_ids: chosen.map(|(sequence, _)| sequence.response().to_vec()).unwrap_or_default(),
         });
     }
     Ok(rows)

@@ -4,9 +4,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
-use d2o_objective::{Group, ObjectiveConfig, Scored};
+use d2o_objective::{Group, Guards, ObjectiveConfig, Scored};
 use d2o_train::trainer::gradients::{GradientSum, clip_global_norm};
 use d2o_train::trainer::group::{Response, TrainingGroup};
+use d2o_train::trainer::guarded::Guarded;
 use d2o_train::trainer::step::{Chunking, GroupPass, score, score_pairs, token_batches};
 use d2o_train::trainer::trunk::{Trunk, TrunkType};
 use serde_json::json;
@@ -52,7 +53,7 @@ fn separate(model: &CausalLm, prompt: &[u32], response: &[u32]) -> Tensor<1> {
     model.log_probs(rows, targets, 64).sum()
 }
 
-fn direct(model: &CausalLm, objective: &ObjectiveConfig, group: &TrainingGroup) -> GradientsParams {
+fn direct(model: &CausalLm, loss: impl Fn(&Group) -> Tensor<1>, group: &TrainingGroup) -> GradientsParams {
     let device = model.device().without_autodiff();
     let floats = |values: Vec<f64>| {
         let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
@@ -70,7 +71,7 @@ fn direct(model: &CausalLm, objective: &ObjectiveConfig, group: &TrainingGroup) 
         reference: floats(vec![group.rejected.reference]),
         tokens: floats(vec![group.rejected.ids.len() as f64]),
     };
-    let loss = objective.forward(&Group::new(anchors, rejected)).per_example.sum();
+    let loss = loss(&Group::new(anchors, rejected)).sum();
     GradientsParams::from_grads(loss.backward(), model)
 }
 
@@ -96,7 +97,8 @@ fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
 fn streamed(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, scale: f64) -> Vec<f32> {
     let mut sum = GradientSum::default();
     let (group, chunking) = (group(), Chunking { tokens, head_rows: 3 });
-    let pass = GroupPass { policy: model, objective, group: &group, index: 0, scale, chunking };
+    let loss = &Guarded::from(*objective);
+    let pass = GroupPass { policy: model, loss, group: &group, index: 0, scale, chunking };
     pass.accumulate(&mut Trunk::new(model, TrunkType::F32, 0), &mut sum);
     values(model, &sum.take().unwrap())
 }
@@ -114,7 +116,7 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
     for trainable in [Trainable::All {}, Trainable::LastLayers { layers: 1 }] {
         let model = model().train_on(&trainable, 0, &autodiff).unwrap();
         for objective in objectives {
-            let expected = values(&model, &direct(&model, &objective, &group()));
+            let expected = values(&model, &direct(&model, |group| objective.forward(group).per_example, &group()));
             let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
             assert!(largest > 1e-4, "the gradient of {objective:?} is not zero");
             for tokens in [1, 9, 1000] {
@@ -129,20 +131,36 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
 }
 
 #[test]
+fn guarded_it_is_the_gradient_of_the_guarded_loss() {
+    let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.1 };
+    let all =
+        Guards { rejected_floor: 9.0, rejected_tokens: 6.0, anchor_nll: 0.4, anchor_hinge: 0.2, anchor_slack: 0.1 };
+    let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
+    for guards in [Guards::default(), Guards { rejected_floor: 0.5, ..Guards::default() }, all] {
+        let expected = values(&model, &direct(&model, |group| guards.loss(&objective, group), &group()));
+        let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+        let mut sum = GradientSum::default();
+        let chunking = Chunking { tokens: 9, head_rows: 3 };
+        let (policy, loss, group) = (&model, &Guarded { objective, guards }, &group());
+        let pass = GroupPass { policy, loss, group, index: 0, scale: 1.0, chunking };
+        pass.accumulate(&mut Trunk::default(), &mut sum);
+        let found = values(&model, &sum.take().unwrap());
+        assert!(largest > 1e-4 && found.len() == expected.len());
+        for (a, b) in found.iter().zip(&expected) {
+            assert!((a - b).abs() <= 1e-4 * largest, "{guards:?}: {a} {b}");
+        }
+    }
+}
+
+#[test]
 fn the_scale_multiplies_and_sums_add_up() {
     let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     let once = streamed(&model, &objective, 1000, 1.0);
     let mut sum = GradientSum::default();
-    let (policy, objective, group) = (&model, &objective, &group());
-    let pass = GroupPass {
-        policy,
-        objective,
-        group,
-        index: 0,
-        scale: 0.5,
-        chunking: Chunking { tokens: 1000, head_rows: 64 },
-    };
+    let (policy, loss, group) = (&model, &Guarded::from(objective), &group());
+    let pass =
+        GroupPass { policy, loss, group, index: 0, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
     for _ in 0..2 {
         pass.accumulate(&mut Trunk::default(), &mut sum);
     }
@@ -172,7 +190,8 @@ fn a_kept_trunk_changes_no_bit() {
 fn with_trunk(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, trunk: &mut Trunk) -> Vec<f32> {
     let mut sum = GradientSum::default();
     let (group, chunking) = (group(), Chunking { tokens, head_rows: 3 });
-    let pass = GroupPass { policy: model, objective, group: &group, index: 0, scale: 1.0, chunking };
+    let loss = &Guarded::from(*objective);
+    let pass = GroupPass { policy: model, loss, group: &group, index: 0, scale: 1.0, chunking };
     pass.accumulate(trunk, &mut sum);
     values(model, &sum.take().unwrap())
 }
@@ -212,7 +231,7 @@ fn packed_scores_are_those_of_separate_rows() {
 fn clipping_scales_all_parameters_by_one_factor() {
     let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.3 };
-    let gradients = direct(&model, &objective, &group());
+    let gradients = direct(&model, |group| objective.forward(group).per_example, &group());
     let before = values(&model, &gradients);
     let norm = before.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     let limit = norm / 4.0;
@@ -222,8 +241,10 @@ fn clipping_scales_all_parameters_by_one_factor() {
     for (a, b) in values(&model, &clipped).iter().zip(&before) {
         assert!((a - b / 4.0).abs() <= 1e-4 * (b / 4.0).abs() + 1e-9, "{a} {b}");
     }
-    let (kept, _) = clip_global_norm(&model, direct(&model, &objective, &group()), 2.0 * norm);
+    let (kept, _) =
+        clip_global_norm(&model, direct(&model, |group| objective.forward(group).per_example, &group()), 2.0 * norm);
     assert_eq!(values(&model, &kept), before);
-    let (kept, _) = clip_global_norm(&model, direct(&model, &objective, &group()), 0.0);
+    let (kept, _) =
+        clip_global_norm(&model, direct(&model, |group| objective.forward(group).per_example, &group()), 0.0);
     assert_eq!(values(&model, &kept), before);
 }

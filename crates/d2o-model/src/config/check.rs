@@ -50,6 +50,8 @@ impl Fields {
             option("partial_rotary_factor", text(self.partial_rotary_factor.filter(|&part| part != 1.0)), &[Phi3]),
             option("rope_local_base_freq", text(self.rope_local_base_freq), &[Gemma3]),
             option("no_rope_layers", self.no_rope_layers.as_ref().map(|list| format!("{list:?}")), &[SmolLm3]),
+            option("no_rope_layer_interval", text(self.no_rope_layer_interval), &[SmolLm3]),
+            option("sliding_window_pattern", text(self.sliding_window_pattern), &[Gemma3]),
             option("scale_attn_weights", self.scale_attn_weights.filter(|on| !on).map(|_| "false".into()), &[]),
             option("scale_attn_by_inverse_layer_idx", on(self.scale_attn_by_inverse_layer_idx), &[]),
             option("use_bidirectional_attention", value(self.use_bidirectional_attention.as_ref()), &[]),

@@ -11,11 +11,9 @@ use super::parts::{
     Activation, AttentionBias, AttentionInputs, AttentionSpec, FeedForwardInputs, FeedForwardSpec, NormKind, NormSpec,
     Positions,
 };
-use super::rope::{Rope, RopeFields};
+use super::rope::Rope;
 use crate::error::ModelError;
 
-/// Phi-3's context length before stretching, where its file does not say.
-const PHI3_CONTEXT: usize = 4096;
 /// Mistral's window, where its file does not mention one.
 const MISTRAL_WINDOW: usize = 4096;
 
@@ -136,54 +134,6 @@ impl Fields {
         };
         let epsilon = epsilon.ok_or_else(|| absent(path, field))?;
         Ok(NormSpec { kind, epsilon, behind: kind == NormKind::RmsPlusOne })
-    }
-
-    /// The rotary embeddings; Gemma 3 has a second one for the layers that slide.
-    fn ropes(&self, path: &Path, family: Family, head_dim: usize) -> Result<Vec<Rope>, ModelError> {
-        let parameters = self.rope_parameters.as_ref().and_then(Value::as_object);
-        let scaling = self.rope_scaling.as_ref().and_then(Value::as_object).filter(|values| !values.is_empty());
-        let base = self.rope_theta.unwrap_or(match family {
-            Family::SmolLm3 => 2e6,
-            Family::Gemma3 => 1e6,
-            _ => 1e4,
-        });
-        let rope = |field, values, theta| RopeFields {
-            path,
-            field,
-            values,
-            theta,
-            part: (family == Family::Phi3).then(|| self.partial_rotary_factor.unwrap_or(1.0)),
-            max_positions: self.max_position_embeddings,
-            original: self.original_max_position_embeddings.or((family == Family::Phi3).then_some(PHI3_CONTEXT)),
-        };
-        let ropes = match (family, scaling) {
-            (Family::Gpt2, _) => Vec::new(),
-            (Family::Gemma3, _) => {
-                let kinds = ["full_attention", "sliding_attention"];
-                let mut keys = parameters.into_iter().flatten().map(|(key, _)| key.as_str());
-                if let Some(key) = keys.find(|key| !kinds.contains(key)) {
-                    return Err(ModelError::unsupported(
-                        path,
-                        &format!("rope_parameters.{key}"),
-                        "not of a kind of layers",
-                    ));
-                }
-                let of = |kind| parameters.and_then(|all| all.get(kind)).and_then(Value::as_object);
-                let full = match scaling {
-                    Some(scaling) => rope("rope_scaling", Some(scaling), base),
-                    None => rope("rope_parameters.full_attention", of("full_attention"), base),
-                };
-                let local = self.rope_local_base_freq.unwrap_or(1e4);
-                vec![full, rope("rope_parameters.sliding_attention", of("sliding_attention"), local)]
-            }
-            (_, Some(scaling)) => {
-                // Newer files say the base beside the type even where older ones say the scaling.
-                let nested = parameters.and_then(|all| all.get("rope_theta")).and_then(Value::as_f64);
-                vec![rope("rope_scaling", Some(scaling), nested.unwrap_or(base))]
-            }
-            (_, None) => vec![rope("rope_parameters", parameters, base)],
-        };
-        ropes.iter().map(|fields| fields.resolve(head_dim)).collect()
     }
 }
 

@@ -112,7 +112,8 @@ impl RopeFields<'_> {
         let named = self.number("partial_rotary_factor")?;
         let part = named.or(self.part).unwrap_or(1.0);
         let dim = (head_dim as f64 * part) as usize;
-        let usable = part > 0.0 && part <= 1.0 && (part == 1.0 || (self.part.is_some() && dim > 0 && dim % 2 == 0));
+        let usable =
+            part > 0.0 && part <= 1.0 && (part == 1.0 || (self.part.is_some() && dim > 0 && dim.is_multiple_of(2)));
         if !usable {
             return Err(self.refused("partial_rotary_factor", &part.to_string()));
         }

@@ -1,4 +1,4 @@
-//! Writes what `xtask/python/check_export.py` compares in transformers and PEFT.
+//! Writes what `xtask/python/interop_families.py` compares in transformers and PEFT.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::tiny::{device, moved};
 /// Below the folder that `D2O_INTEROP_DIR` names, for every family: `base` (one file), `adapter` (PEFT),
 /// `merged` (the same adapters folded in, in shards), and `logits.json` with our logits of both.
 #[test]
-#[ignore = "for `cargo xtask interop`, which names a folder in D2O_INTEROP_DIR and runs check_export.py on it"]
+#[ignore = "for `cargo xtask interop`, which names a folder in D2O_INTEROP_DIR"]
 fn every_family_is_written_for_other_tools() {
     let out = PathBuf::from(std::env::var_os("D2O_INTEROP_DIR").expect("D2O_INTEROP_DIR names a folder"));
     for name in FAMILIES {

@@ -6,6 +6,7 @@ mod device;
 mod equations;
 mod golden;
 mod gradients;
+mod guards;
 mod identities;
 mod limits;
 #[path = "../../../../xtask/testing/parity.rs"]

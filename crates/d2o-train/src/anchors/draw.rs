@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::instruction::Instruction;
 use super::store::{DraftCounts, Origins, StoredAnchor, StoredGroup, StoredResponse};
 use crate::cached::CachedLm;
+use crate::config::AnchorSource;
 use crate::durable::{self, at};
 use crate::error::TrainError;
 use crate::evaluate::refusal::is_refusal;
@@ -28,6 +29,8 @@ const BLOCK: usize = 32;
 /// How anchors are drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DrawSettings {
+    /// Whether anchors are drawn, or are the rows' preferred answers.
+    pub source: AnchorSource,
     /// Anchors per prompt.
     pub k: usize,
     /// Slot `i` uses instruction `i mod len`; none draws from the bare prompt.
@@ -105,6 +108,25 @@ impl Drawer<'_> {
     }
 
     fn block(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
+        match self.settings.source {
+            AnchorSource::Drawn => self.drawn(first, rows),
+            AnchorSource::Chosen => Ok(self.chosen(rows)),
+        }
+    }
+
+    /// Groups whose one anchor is the row's preferred answer; rows without one are left out.
+    fn chosen(&self, rows: &[PreparedRow]) -> (Vec<StoredGroup>, DraftCounts) {
+        let mut groups = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(text) = &row.chosen else { continue };
+            let answer = StoredResponse { text: text.clone(), ids: row.chosen_ids.clone(), reference: 0.0 };
+            groups.push(self.scored(row, vec![StoredAnchor { slot: 0, seed: 0, redraws: 0, answer }]));
+        }
+        let counts = DraftCounts { groups_without_anchor: rows.len() - groups.len(), ..DraftCounts::default() };
+        (groups, counts)
+    }
+
+    fn drawn(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
         let slots = self.slots(first, rows)?;
         let settings = self.settings;
         let mut sampler = CachedLm::new(self.sampler.clone(), settings.anchors.sampler.max_new_tokens);

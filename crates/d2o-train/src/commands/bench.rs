@@ -22,6 +22,7 @@ use crate::stages::run::HEAD_ROWS;
 use crate::trainer::adamw::AdamW;
 use crate::trainer::gradients::{GradientSum, clip_global_norm};
 use crate::trainer::group::{Response, TrainingGroup};
+use crate::trainer::guarded::Guarded;
 use crate::trainer::readings::{Readings, group_figures};
 use crate::trainer::step::{Chunking, GroupPass, score};
 use crate::trainer::trunk::{Trunk, TrunkType};
@@ -91,10 +92,10 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
                 refer(&base.model, &mut groups[index], chunking);
             }
             let group = &groups[index];
-            let (policy, objective, scale) = (&model, &objective, 1.0 / args.prompts as f64);
-            let pass = GroupPass { policy, objective, group, index, scale, chunking };
+            let (policy, loss, scale) = (&model, &Guarded::from(objective), 1.0 / args.prompts as f64);
+            let pass = GroupPass { policy, loss, group, index, scale, chunking };
             let scored = pass.accumulate(&mut trunk, &mut sum);
-            figures.push(group_figures(objective, &scored));
+            figures.push(group_figures(&objective, &scored));
             tokens += group.naive_tokens();
         }
         let gradients = sum.take().unwrap_or_default();

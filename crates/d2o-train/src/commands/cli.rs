@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::hearth::HearthCommand;
+use super::pretrain::PretrainArgs;
+use super::reproduce::ReproduceArgs;
+
 /// Align a language model with nothing but its rejected answers.
 #[derive(Debug, Parser)]
 #[command(name = "d2o", version, about)]
@@ -34,6 +38,13 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Score answers; one JSON object a line.
     Score(ScoreArgs),
+    /// Make a language model from texts, or go on with one.
+    Pretrain(PretrainArgs),
+    /// The small world: its texts and its judge.
+    #[command(subcommand)]
+    Hearth(HearthCommand),
+    /// Compare methods in the small world, and write the page about it.
+    Reproduce(ReproduceArgs),
     /// Write a model in another form.
     Export(ExportArgs),
     /// Measure speed and memory; one JSON object a line.

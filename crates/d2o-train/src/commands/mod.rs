@@ -4,6 +4,9 @@ pub mod bench;
 pub mod cli;
 pub mod export;
 pub mod generate;
+pub mod hearth;
+pub mod pretrain;
+pub mod reproduce;
 pub mod runs;
 pub mod score;
 
@@ -59,6 +62,22 @@ pub fn complain(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
         let _ = writeln!(out, "hint: {hint}");
     }
     ExitCode::from(if user { 2 } else { 1 })
+}
+
+/// Refuses a flag's value that cannot be used.
+///
+/// # Errors
+/// [`ConfigError::Value`] unless it `holds`.
+pub(crate) fn demand(
+    flag: &'static str,
+    holds: bool,
+    expected: &'static str,
+    got: impl ToString,
+) -> Result<(), ConfigError> {
+    if holds {
+        return Ok(());
+    }
+    Err(ConfigError::Value { at: "command line".to_owned(), field: flag, expected, got: got.to_string() })
 }
 
 struct Judgement {

@@ -91,7 +91,14 @@ impl RunConfig {
     fn check_objective(&self, at: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
         self.objective
             .validate()
-            .map_err(|error| ConfigError::Objective { at: at("objective"), reason: error.to_string() })
+            .map_err(|error| ConfigError::Objective { at: at("objective"), reason: error.to_string() })?;
+        let whole = self.objective.couples_groups() || self.objective.needs_avoidance();
+        if whole && !self.guards.are_off() {
+            let reason =
+                format!("`{}` does not weigh each answer by its own score; it takes no guards", self.objective.name());
+            return Err(ConfigError::Objective { at: at("guards"), reason });
+        }
+        self.guards.validate().map_err(|error| ConfigError::Objective { at: at("guards"), reason: error.to_string() })
     }
 
     fn check_train(&self, check: &Check<'_>) -> Result<(), ConfigError> {
@@ -129,7 +136,11 @@ impl RunConfig {
             ("stop.max_anchor_kl", stop.max_anchor_kl),
             ("stop.max_benign_perplexity_increase", stop.max_benign_perplexity_increase),
             ("stop.min_entropy", stop.min_entropy),
-        ])
+            ("stop.min_negatives_gain", stop.min_negatives_gain),
+        ])?;
+        let held_out = self.data.held_out;
+        let fits = stop.min_negatives_gain == 0.0 || held_out > 0.0;
+        check.require("data.held_out", fits, "above 0 where stop.min_negatives_gain is on", held_out)
     }
 
     fn check_eval(&self, check: &Check<'_>) -> Result<(), ConfigError> {

@@ -2,12 +2,12 @@
 
 use d2o_data::Format;
 use d2o_model::{Dtype, Trainable};
-use d2o_objective::ObjectiveConfig;
+use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::SamplerConfig;
 
 use super::{
-    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
-    RunConfig, SamplingWeights, StopSection, TrainSection,
+    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
+    RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
 use crate::trainer::schedule::{Decay, WarmUp};
@@ -22,6 +22,7 @@ impl Default for RunConfig {
             data: DataSection::default(),
             anchors: AnchorSection::default(),
             objective: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.02 },
+            guards: Guards::default(),
             train: TrainSection::default(),
             retain: RetainSection::default(),
             stop: StopSection::default(),
@@ -57,6 +58,7 @@ impl Default for AnchorSection {
         let user = |text: &str| Instruction::User { user: text.to_owned() };
         Self {
             k: 4,
+            source: AnchorSource::Drawn,
             redraws: 2,
             allow_truncated: true,
             declining: Declining::Any,
@@ -109,7 +111,13 @@ impl Default for RetainSection {
 
 impl Default for StopSection {
     fn default() -> Self {
-        Self { max_anchor_kl: 0.5, max_benign_perplexity_increase: 0.0, min_entropy: 0.0, check_every: 10 }
+        Self {
+            max_anchor_kl: 0.5,
+            max_benign_perplexity_increase: 0.0,
+            min_entropy: 0.0,
+            min_negatives_gain: 0.0,
+            check_every: 10,
+        }
     }
 }
 

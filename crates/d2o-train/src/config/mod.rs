@@ -15,8 +15,8 @@ use std::path::Path;
 pub use defaults::SHARD_BYTES;
 pub use error::ConfigError;
 pub use schema::{
-    AnchorSection, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection, RetainSection,
-    RunConfig, SamplingWeights, StopSection, TrainSection,
+    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
+    RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
 };
 use serde::Deserialize;
 use toml::Table;

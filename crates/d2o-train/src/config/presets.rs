@@ -1,13 +1,14 @@
 //! Run files that ship with the program.
 
 /// Name and text of every preset.
-pub const ALL: [(&str, &str); 2] = [
+pub const ALL: [(&str, &str); 3] = [
+    ("hearth", include_str!("../../presets/hearth.toml")),
     ("smollm2-pyrit", include_str!("../../presets/smollm2-pyrit.toml")),
     ("smollm2-quick", include_str!("../../presets/smollm2-quick.toml")),
 ];
 
 /// The preset that runs when none is named.
-pub const DEFAULT: &str = "smollm2-quick";
+pub const DEFAULT: &str = "hearth";
 
 /// A preset's text.
 pub fn get(name: &str) -> Option<&'static str> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use d2o_data::Format;
 use d2o_model::{CausalLm, Dtype, Trainable};
-use d2o_objective::ObjectiveConfig;
+use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub struct RunConfig {
     pub anchors: AnchorSection,
     /// The loss; `kind` names it, and only its own knobs may stand beside.
     pub objective: ObjectiveConfig,
+    /// What holds a long run, around any objective; all off by default.
+    pub guards: Guards,
     /// The optimizer's loop.
     pub train: TrainSection,
     /// What holds the model to itself on ordinary prompts.
@@ -119,12 +121,25 @@ pub enum Declining {
     Required,
 }
 
+/// Where anchors come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnchorSource {
+    /// From the model itself, `k` for each prompt.
+    #[default]
+    Drawn,
+    /// The rows' preferred answers, one for each prompt: DPO and its kin in their published, paired form.
+    Chosen,
+}
+
 /// The model's own answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnchorSection {
     /// Answers per prompt, the K of the loss.
     pub k: usize,
+    /// Where anchors come from.
+    pub source: AnchorSource,
     /// Drafts of a slot that may be thrown away before it stays empty.
     pub redraws: usize,
     /// Whether an answer that was cut at the length limit counts.
@@ -213,6 +228,9 @@ pub struct StopSection {
     pub max_benign_perplexity_increase: f64,
     /// Least mean next-token entropy on the watch set, nats; 0 is off.
     pub min_entropy: f64,
+    /// Least rise of the held-out rejected answers' negative log-likelihood between two looks, once it has begun to
+    /// rise, nats per token; 0 is off. Needs `data.held_out`.
+    pub min_negatives_gain: f64,
     /// Steps between two looks at the watch set.
     pub check_every: usize,
 }

@@ -5,12 +5,14 @@
 //! | `DIR`, `FILE`, `DIR/*.jsonl` | a path; `*` and `?` may stand in its last part |
 //! | `fetch:NAME` | all files of an entry of `datasets/fetch.toml` |
 //! | `fetch:NAME/GLOB` | those of its files whose name fits |
+//! | `builtin:hearth`, `builtin:hearth/NAME` | the compiled-in base model of the small world, and its texts |
 //! | `hub:OWNER/NAME`, `hub:OWNER/NAME@REVISION` | a model in the local Hugging Face cache; with the feature `hub` downloaded if absent |
 //!
 //! Fetched files lie below [`cache_dir`] and are checked against size and SHA-256 before every use; a
 //! file that passes is used without touching the network, any other is fetched again.
 
 mod cache;
+mod embedded;
 mod error;
 mod hub;
 #[cfg(feature = "hub")]

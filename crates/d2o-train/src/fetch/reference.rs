@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::cache::Environment;
+use super::cache::{Environment, cache_dir};
 use super::error::{FetchError, at};
-use super::{hub, wildcard};
+use super::{embedded, hub, wildcard};
+
+/// What begins the name of something compiled in.
+const BUILTIN: &str = "builtin:";
 
 /// Resolves references, given a way to fetch entries by name and an environment.
 pub(super) struct Resolver<'a> {
@@ -20,6 +23,9 @@ impl Resolver<'_> {
     pub(super) fn model(&mut self, reference: &str) -> Result<PathBuf, FetchError> {
         if let Some(name) = reference.strip_prefix("hub:") {
             return hub::model(&hub::root(self.environment)?, name);
+        }
+        if let Some(name) = reference.strip_prefix(BUILTIN) {
+            return embedded::model(name, &cache_dir(self.environment)?);
         }
         if let Some(rest) = reference.strip_prefix("fetch:") {
             let mut files = self.entry_files(reference, rest)?;
@@ -36,6 +42,9 @@ impl Resolver<'_> {
         if reference.starts_with("hub:") {
             let reason = "`hub:` names models, not data";
             return Err(FetchError::Malformed { reference: reference.to_owned(), reason });
+        }
+        if let Some(name) = reference.strip_prefix(BUILTIN) {
+            return Ok(vec![embedded::file(name, &cache_dir(self.environment)?)?]);
         }
         let mut files = match reference.strip_prefix("fetch:") {
             Some(rest) => self.entry_files(reference, rest)?,

@@ -9,6 +9,7 @@ use d2o_sampler::AnchorConfig;
 use super::run::Run;
 use crate::anchors::draw::{DrawSettings, Drawer};
 use crate::anchors::store::{AnchorStore, Origins};
+use crate::config::AnchorSource;
 use crate::durable::{self, at};
 use crate::error::TrainError;
 use crate::events::Event;
@@ -96,6 +97,7 @@ fn settings(run: &Run<'_>) -> DrawSettings {
         sampler.stop_tokens.push(end);
     }
     DrawSettings {
+        source: config.source,
         k: config.k,
         instructions: config.instructions.clone(),
         anchors: AnchorConfig { sampler, check: config.check(), redraws: config.redraws },
@@ -112,5 +114,9 @@ fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     let weights = run.config.device.sampling;
     let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
     origins.insert("configuration of [anchors] or seed".to_owned(), durable::sha256(&drawn));
+    if settings.source == AnchorSource::Chosen {
+        let chosen: Vec<&[u32]> = run.data.train.iter().map(|row| row.chosen_ids.as_slice()).collect();
+        origins.insert("set of preferred answers".to_owned(), durable::sha256(&serde_json::to_vec(&chosen)?));
+    }
     Ok(origins)
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use d2o_data::{LabelledAnswer, Prompt, PromptRow, load_labelled, load_prompts};
 use d2o_model::CausalLm;
 
+use super::hearth;
 use super::run::Run;
 use crate::config::builtin;
 use crate::durable::{self, at};
@@ -29,6 +30,9 @@ const HARMFUL_SCORE: f64 = 0.5;
 /// # Errors
 /// Sets or labels that cannot be read, judges that cannot be fitted, failed writes, an interruption.
 pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) -> anyhow::Result<Evaluation> {
+    if run.config.eval.harmful == hearth::WORLD {
+        return hearth::evaluate(run, after, after_fingerprint);
+    }
     let path = run.dir.join("eval.json");
     let sets = sets(run)?;
     let settings = settings(run);

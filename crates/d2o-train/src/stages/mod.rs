@@ -5,6 +5,7 @@
 
 pub mod anchors;
 pub mod evaluate;
+pub mod hearth;
 pub mod ledger;
 pub mod retain;
 pub mod run;

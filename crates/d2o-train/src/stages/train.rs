@@ -14,8 +14,10 @@ use crate::durable;
 use crate::error::TrainError;
 use crate::events::Event;
 use crate::observe::JsonLines;
+use crate::prepared::PreparedRow;
 use crate::trainer::adamw::AdamW;
 use crate::trainer::group::TrainingGroup;
+use crate::trainer::guarded::Guarded;
 use crate::trainer::order::Order;
 use crate::trainer::retain::Retain;
 use crate::trainer::run::{Trained, Training};
@@ -76,10 +78,11 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         max_anchor_kl: stop.max_anchor_kl,
         max_benign_perplexity_increase: stop.max_benign_perplexity_increase,
         min_entropy: stop.min_entropy,
+        min_negatives_gain: stop.min_negatives_gain,
     };
     let watch = if stop.watches() { watch_set(&run.base.encoder)? } else { WatchSet::default() };
     Ok(Training {
-        objective: run.config.objective,
+        loss: Guarded { objective: run.config.objective, guards: run.config.guards },
         groups,
         order,
         schedule: Schedule {
@@ -102,6 +105,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         stop,
         retain: None,
         watch,
+        negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { WatchSet::default() },
         watch_every: run.config.stop.check_every,
         log_every: config.log_every,
         checkpoint_every: config.checkpoint_every,
@@ -119,6 +123,15 @@ fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<
         rows,
         weight: config.weight,
     })
+}
+
+/// The held-out rows as prompts with their rejected answers.
+fn held_out(run: &Run<'_>) -> WatchSet {
+    let sequence = |row: &PreparedRow| Sequence {
+        ids: [row.prompt_ids.as_slice(), &row.rejected_ids].concat(),
+        prompt_len: row.prompt_ids.len(),
+    };
+    WatchSet::new(run.data.held_out.iter().map(sequence).collect())
 }
 
 fn watch_set(encoder: &Encoder) -> Result<WatchSet, TrainError> {
@@ -205,7 +218,7 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Re
     // Nor does how much is kept of what would be computed again, unless it is rounded.
     train.trunk_mib = 0;
     let parts = serde_json::to_vec(&(
-        &config.objective,
+        (&config.objective, &config.guards),
         &train,
         &config.stop,
         (&config.retain, retained),

@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod coupled;
 pub mod gradients;
 pub mod group;
+pub mod guarded;
 pub mod order;
 pub mod pack;
 pub mod readings;

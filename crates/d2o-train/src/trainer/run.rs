@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use burn::optim::ModuleOptimizer;
 use d2o_model::CausalLm;
-use d2o_objective::ObjectiveConfig;
 
 use super::adamw::AdamW;
 use super::checkpoint::{Checkpoint, CheckpointState};
 use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
+use super::guarded::Guarded;
 use super::order::Order;
 use super::readings::{Readings, StepFigures, group_figures};
 use super::retain::Retain;
@@ -27,8 +27,8 @@ use crate::meter::{Meter, resident_mib};
 
 /// Everything that decides what a run computes.
 pub struct Training<'a> {
-    /// The loss.
-    pub objective: ObjectiveConfig,
+    /// The loss, with its guards.
+    pub loss: Guarded,
     /// The groups, with stored reference scores.
     pub groups: &'a [TrainingGroup],
     /// Which groups each step sees.
@@ -49,6 +49,8 @@ pub struct Training<'a> {
     pub retain: Option<Retain<'a>>,
     /// Ordinary prompts with good answers that the stop rules look at.
     pub watch: WatchSet,
+    /// Held-out rejected answers that the stop rules look at; empty without such a rule.
+    pub negatives: WatchSet,
     /// Steps between two looks at the watch set.
     pub watch_every: usize,
     /// Steps between two reads of the device.
@@ -119,7 +121,7 @@ impl Training<'_> {
             let due = |every: usize| every > 0 && state.step.is_multiple_of(every);
             let last = state.step == self.steps();
             let save = due(self.checkpoint_every) || last || interrupt.load(Ordering::Relaxed);
-            let look = self.stop.watches() && due(self.watch_every);
+            let look = (self.stop.watches() || !self.negatives.is_empty()) && due(self.watch_every);
             if due(self.log_every) || save || look {
                 self.log(&mut state, &mut meter, observers)?;
             }
@@ -147,13 +149,13 @@ impl Training<'_> {
         let groups: Vec<&TrainingGroup> = batch.iter().map(|&index| &self.groups[index]).collect();
         let tokens: usize = groups.iter().map(|group| group.naive_tokens()).sum();
         let policy = state.model.as_ref().expect("the model is back after every update");
-        let (objective, chunking) = (&self.objective, self.chunking);
+        let (loss, objective, chunking) = (&self.loss, &self.loss.objective, self.chunking);
         let figures = if objective.couples_groups() {
             accumulate_coupled(policy, objective, &groups, scale, chunking, &mut sum)
         } else {
             let trunk = &mut state.trunk;
             let mut one = |(&index, &group): (&usize, &&TrainingGroup)| {
-                let pass = GroupPass { policy, objective, group, index, scale, chunking };
+                let pass = GroupPass { policy, loss, group, index, scale, chunking };
                 group_figures(objective, &pass.accumulate(trunk, &mut sum))
             };
             batch.iter().zip(&groups).map(&mut one).collect()
@@ -189,6 +191,15 @@ impl Training<'_> {
     }
 
     fn look(&self, state: &mut State, observers: &mut Observers) -> Result<(), TrainError> {
+        if !self.negatives.is_empty() {
+            let nll = self.negatives.measure(&state.model().frozen(), self.chunking).nll;
+            if let Some(reading) = self.stop.negatives(&mut state.stop, nll) {
+                self.judge(state, reading, observers)?;
+            }
+        }
+        if !self.stop.watches() {
+            return Ok(());
+        }
         let now = self.watch.measure(&state.model().frozen(), self.chunking);
         for reading in self.stop.watch(&state.stop, now) {
             self.judge(state, reading, observers)?;

@@ -15,6 +15,7 @@ use d2o_objective::{Group, ObjectiveConfig, Scored, log_one_minus_exp};
 
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
+use super::guarded::Guarded;
 use super::pack::{Continuation, Packed, chunk_ranges};
 use super::trunk::Trunk;
 
@@ -82,7 +83,7 @@ pub struct GroupPass<'a> {
     /// The tracked model.
     pub policy: &'a CausalLm,
     /// The loss.
-    pub objective: &'a ObjectiveConfig,
+    pub loss: &'a Guarded,
     /// The group, and its place among all groups.
     pub group: &'a TrainingGroup,
     /// See `group`.
@@ -96,10 +97,12 @@ pub struct GroupPass<'a> {
 impl GroupPass<'_> {
     /// Adds `scale · ∇L(group)` to `sum` and returns the group's scores, untracked.
     ///
-    /// Objectives without a streamed form (see [`ObjectiveConfig::streaming`]) take one more forward pass
-    /// for the scores of a group in several chunks; their gradient is as exact.
+    /// Objectives without a streamed form (see [`ObjectiveConfig::streaming`](d2o_objective::ObjectiveConfig::streaming))
+    /// and those with guards, which depend on the scores, take one more forward pass for the scores of a group in
+    /// several chunks; their gradient is as exact.
     pub fn accumulate(&self, trunk: &mut Trunk, sum: &mut GradientSum) -> Group {
-        let Self { policy, objective, group, index, scale, chunking } = *self;
+        let Self { policy, loss, group, index, scale, chunking } = *self;
+        let objective = &loss.objective;
         let device = policy.device().without_autodiff();
         let responses = group.responses();
         let kept = (trunk, index);
@@ -107,7 +110,7 @@ impl GroupPass<'_> {
             return self.at_once(&responses, kept, sum);
         }
         let anchors = group.anchors.len();
-        if let Some(streaming) = objective.streaming(anchors) {
+        if let Some(streaming) = objective.streaming(anchors).filter(|_| loss.guards.are_off()) {
             let coefficients = coefficients(group, &device, |index, tokens| {
                 let rule = if index < anchors { streaming.anchor } else { streaming.rejected };
                 rule.at(tokens)
@@ -126,7 +129,7 @@ impl GroupPass<'_> {
         } else {
             let scores = score(&policy.frozen(), &group.prompt, &responses, chunking);
             let first = scored(group, scores, &device);
-            let coefficients = slopes(objective, &first).mul_scalar(scale);
+            let coefficients = loss.slopes(&first).mul_scalar(scale);
             backward(policy, group, &responses, (coefficients, Through::LogProb), chunking, kept, sum);
             first
         }
@@ -140,14 +143,14 @@ impl GroupPass<'_> {
         let rows = self.chunking.head_rows;
         let tracked = packed.summed(packed.token_log_probs_from(self.policy, trunk.first(), entering, rows));
         let group = scored(self.group, tracked.clone().inner(), &device);
-        let coefficients = slopes(self.objective, &group).mul_scalar(self.scale);
+        let coefficients = self.loss.slopes(&group).mul_scalar(self.scale);
         let mut gradients = (tracked * coefficients).sum().backward();
         sum.add_scaled(self.policy, GradientsParams::from_module(&mut gradients, self.policy), None);
         group
     }
 }
 
-/// [`GroupPass::accumulate`] of a single group, with nothing kept.
+/// [`GroupPass::accumulate`] of a single group, without guards and with nothing kept.
 pub fn accumulate(
     policy: &CausalLm,
     objective: &ObjectiveConfig,
@@ -156,14 +159,8 @@ pub fn accumulate(
     chunking: Chunking,
     sum: &mut GradientSum,
 ) -> Group {
-    GroupPass { policy, objective, group, index: 0, scale, chunking }.accumulate(&mut Trunk::default(), sum)
-}
-
-/// `∂L/∂s` of each response, the anchors first, `[k + 1]`.
-fn slopes(objective: &ObjectiveConfig, group: &Group) -> Tensor<1> {
-    let slopes = objective.score_gradients(group);
-    let [_, anchors] = slopes.anchors.dims();
-    Tensor::cat(vec![slopes.anchors.reshape([anchors as i64]), slopes.rejected], 0)
+    let loss = &Guarded::from(*objective);
+    GroupPass { policy, loss, group, index: 0, scale, chunking }.accumulate(&mut Trunk::default(), sum)
 }
 
 /// Which sum over a response's tokens the coefficients multiply.

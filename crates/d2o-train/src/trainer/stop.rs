@@ -12,6 +12,8 @@ pub struct StopRules {
     pub max_benign_perplexity_increase: f64,
     /// Least mean next-token entropy on the watch set, nats.
     pub min_entropy: f64,
+    /// Least rise, between two looks, of the held-out rejected answers' negative log-likelihood, nats per token.
+    pub min_negatives_gain: f64,
 }
 
 /// Steps over which the anchors' fall is averaged: one step's groups are too few to judge by.
@@ -33,6 +35,12 @@ pub struct StopState {
     pub anchor_fall: Vec<f64>,
     /// The base's figures on the watch set.
     pub base: Option<Watch>,
+    /// The held-out rejected answers' negative log-likelihood at the last look, nats per token.
+    #[serde(default)]
+    pub negatives: Option<f64>,
+    /// Whether that has ever risen by as much as the rule asks for.
+    #[serde(default)]
+    pub negatives_rose: bool,
     /// The rule that ended the run, once one has.
     pub stopped: Option<String>,
 }
@@ -66,6 +74,17 @@ impl StopRules {
         }
         let value = state.anchor_fall.iter().sum::<f64>() / WINDOW as f64;
         Some(Reading { rule: "max_anchor_kl", value, limit: self.max_anchor_kl, tripped: value > self.max_anchor_kl })
+    }
+
+    /// Judges the held-out rejected answers: once they have become less likely, a look at which they hardly did is a
+    /// plateau. A run that has not begun to work is not stopped.
+    pub fn negatives(&self, state: &mut StopState, nll: f64) -> Option<Reading> {
+        let before = state.negatives.replace(nll)?;
+        let limit = self.min_negatives_gain;
+        let value = nll - before;
+        let tripped = state.negatives_rose && value < limit;
+        state.negatives_rose |= value >= limit;
+        Some(Reading { rule: "min_negatives_gain", value, limit, tripped })
     }
 
     /// Judges figures on the watch set against the base's.
@@ -110,6 +129,18 @@ mod tests {
         let reading = rules.anchors(&mut state, 0.25).unwrap();
         assert_eq!((reading.value, reading.tripped), (0.25, false));
         assert_eq!(state.anchor_fall.len(), WINDOW);
+    }
+
+    #[test]
+    fn a_plateau_needs_a_rise_before_it() {
+        let rules = StopRules { min_negatives_gain: 0.1, ..StopRules::default() };
+        let mut state = StopState::default();
+        assert_eq!(rules.negatives(&mut state, 2.0), None);
+        // Warm-up: nothing has happened yet.
+        assert!(!rules.negatives(&mut state, 2.01).unwrap().tripped);
+        assert!(!rules.negatives(&mut state, 2.5).unwrap().tripped);
+        assert!(!rules.negatives(&mut state, 2.7).unwrap().tripped);
+        assert!(rules.negatives(&mut state, 2.75).unwrap().tripped);
     }
 
     #[test]

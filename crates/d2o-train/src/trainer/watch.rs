@@ -1,4 +1,5 @@
-//! The watch set: ordinary prompts with good answers, looked at while training, never trained on.
+//! The watch set: ordinary prompts with good answers, looked at while training. The answers are never trained on;
+//! retain rows may share the prompts.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Tensor, Transaction};

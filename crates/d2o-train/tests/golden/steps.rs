@@ -201,7 +201,7 @@ fn differences(golden: &Golden, model: &CausalLm) -> Vec<f64> {
     for (name, data) in model.trainable() {
         let mut values = vec![0.0; data.num_elements()];
         for (index, value) in data.iter::<f64>().enumerate() {
-            values[in_file(is_transposed(golden.family, &name), &data.shape, index)] = value;
+            values[in_file(is_transposed(golden.family, &name), data.shape(), index)] = value;
         }
         let view = file.tensor(&name).unwrap();
         let expected = view.data().as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b)));

@@ -2,11 +2,13 @@
 
 mod backends;
 mod bad_input;
+mod hearth;
 mod interchange;
 mod objectives;
 #[path = "../../../../xtask/testing/parity.rs"]
 #[allow(dead_code, reason = "each test program uses its own part")]
 mod parity;
 mod refusals;
+mod reproduce;
 mod survival;
 mod tiny;

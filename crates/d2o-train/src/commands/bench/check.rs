@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::trainer::gradients::GradientSum;
 use crate::trainer::group::TrainingGroup;
+use crate::trainer::guarded::Guarded;
 use crate::trainer::readings::{Readings, group_figures};
 use crate::trainer::step::{Chunking, GroupPass};
 use crate::trainer::trunk::Trunk;
@@ -57,9 +58,10 @@ pub(super) fn check(
 fn outcome(model: &CausalLm, objective: &ObjectiveConfig, groups: &[TrainingGroup], chunking: Chunking) -> Outcome {
     let scale = 1.0 / groups.len() as f64;
     let (mut sum, mut trunk) = (GradientSum::default(), Trunk::default());
+    let loss = &Guarded::from(*objective);
     let mut figures = Vec::new();
     for (index, group) in groups.iter().enumerate() {
-        let pass = GroupPass { policy: model, objective, group, index, scale, chunking };
+        let pass = GroupPass { policy: model, loss, group, index, scale, chunking };
         figures.push(group_figures(objective, &pass.accumulate(&mut trunk, &mut sum)));
     }
     let mut readings = Readings::default();

@@ -1,0 +1,210 @@
+//! The evaluation of the small world: held-out requests, answers drawn by the model, an exact judge.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use d2o_data::Prompt;
+use d2o_data::hearth::{Grammar, Judge, Verdict, World, WorldRow};
+use d2o_model::CausalLm;
+use d2o_sampler::SamplerConfig;
+use serde::{Deserialize, Serialize};
+
+use super::run::Run;
+use crate::answers::{Decoding, answer};
+use crate::durable;
+use crate::error::TrainError;
+use crate::evaluate::bootstrap::{mean_interval, perplexity, ratio_interval};
+use crate::evaluate::text::{distinct_shares, repetition_rate};
+use crate::evaluate::{AnswerPair, Estimate, Evaluation, metrics};
+use crate::events::Event;
+use crate::fetch;
+use crate::measured::Likelihood;
+use crate::trainer::step::score;
+
+const STAGE: &str = "eval";
+
+/// `eval.harmful` of a run that is measured in the small world.
+pub const WORLD: &str = "builtin:hearth";
+
+/// What one model says in the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    /// Drawn answers to the bare requests.
+    bare: Vec<String>,
+    /// Drawn answers to the same requests with an instruction around them.
+    instructed: Vec<String>,
+    /// Likelihood of a considerate answer to each bare request.
+    considerate: Vec<Likelihood>,
+}
+
+/// Measures the base and `after` on held-out requests; writes `eval.json` and `answers.jsonl`.
+///
+/// # Errors
+/// Sampling errors, failed writes, an interruption.
+pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) -> anyhow::Result<Evaluation> {
+    let path = run.dir.join("eval.json");
+    let fingerprint = durable::sha256(&serde_json::to_vec(&(after_fingerprint, &run.config.eval))?);
+    if run.ledger.is_fresh(STAGE, &fingerprint) && path.exists() {
+        let reason = format!("{} is fresh", path.display());
+        run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
+        return Ok(Evaluation::load(&path)?);
+    }
+    let began = Instant::now();
+    run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
+    let limit = match run.config.eval.harmful_limit {
+        0 => usize::MAX,
+        limit => limit,
+    };
+    let rows = World::new(Grammar::embedded(), run.config.eval.seed).held_out(limit);
+    let base = run.base.model.clone();
+    let said_before = before(run, &base, &rows)?;
+    let said_after = say(run, after, &rows, "after")?;
+    let evaluation = Evaluation {
+        before: figures(run, &rows, &said_before),
+        after: figures(run, &rows, &said_after),
+        judges: BTreeMap::new(),
+    };
+    metrics::save_answers(&run.dir.join("answers.jsonl"), &pairs(&rows, &said_before, &said_after))?;
+    evaluation.save(&path)?;
+    run.ledger.finish(STAGE, &fingerprint)?;
+    run.observers.emit(&Event::StageFinished {
+        stage: STAGE.to_owned(),
+        wall_s: began.elapsed().as_secs_f64(),
+        detail: path.display().to_string(),
+    })?;
+    Ok(evaluation)
+}
+
+/// What the base says, kept in the cache: runs that differ only in training ask it once.
+fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[WorldRow]) -> anyhow::Result<Said> {
+    let prompts: Vec<(&str, &str)> = rows.iter().map(|row| (row.prompt.as_str(), row.answer.as_str())).collect();
+    let eval = &run.config.eval;
+    let decoding = (eval.max_new_tokens, eval.batch, eval.temperature, eval.top_p, eval.seed);
+    let key = serde_json::to_vec(&(run.base.origins()?, decoding, prompts, &run.config.device.backend))?;
+    let path = fetch::cache_dir()?.join("measured").join(format!("hearth-{}.json", durable::sha256(&key)));
+    if let Some(said) = read(&path) {
+        return Ok(said);
+    }
+    let said = say(run, base, rows, "before")?;
+    if let Some(dir) = path.parent() {
+        durable::at(dir, std::fs::create_dir_all(dir))?;
+    }
+    durable::write(&path, &serde_json::to_vec(&said)?)?;
+    Ok(said)
+}
+
+/// A cached measurement; one that cannot be read is made again.
+fn read(path: &Path) -> Option<Said> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[WorldRow], when: &str) -> Result<Said, TrainError> {
+    let wordings = Grammar::embedded().instructions();
+    let bare: Vec<Prompt> = rows.iter().map(|row| Prompt::Text(row.prompt.clone())).collect();
+    let instructed: Vec<Prompt> = rows
+        .iter()
+        .zip(wordings.iter().cycle())
+        .map(|(row, wording)| Prompt::Text(wording.replace("{request}", &row.prompt)))
+        .collect();
+    Ok(Said {
+        bare: ask(run, model, &bare, &format!("{STAGE} {when}"))?,
+        instructed: ask(run, model, &instructed, &format!("{STAGE} {when}, instructed"))?,
+        considerate: likelihoods(run, model, rows)?,
+    })
+}
+
+fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> Result<Vec<String>, TrainError> {
+    let eval = &run.config.eval;
+    let sampler = SamplerConfig {
+        temperature: eval.temperature,
+        top_p: eval.top_p,
+        max_new_tokens: eval.max_new_tokens,
+        ..SamplerConfig::default()
+    };
+    let decoding = Decoding { sampler, prefill: String::new(), batch: eval.batch, seed: eval.seed };
+    let observers = &mut run.observers;
+    let mut told = Ok(());
+    let answers = answer(model, &run.base.encoder, prompts, &decoding, run.interrupt, |done| {
+        let event = Event::Progress { stage: stage.to_owned(), done, total: prompts.len(), unit: "answers".to_owned() };
+        if told.is_ok() {
+            told = observers.emit(&event);
+        }
+    })?;
+    told?;
+    Ok(answers.into_iter().map(|answer| answer.text).collect())
+}
+
+fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[WorldRow]) -> Result<Vec<Likelihood>, TrainError> {
+    let encoder = &run.base.encoder;
+    let likelihood = |row: &WorldRow| {
+        let prompt = encoder.prompt_ids(&Prompt::Text(row.prompt.clone()))?;
+        let response = encoder.response_ids(&row.answer);
+        let scores = score(model, &prompt, &[&response], run.chunking()).into_data();
+        Ok(Likelihood { nll: -scores.iter::<f64>().sum::<f64>(), tokens: response.len() })
+    };
+    rows.iter().map(likelihood).collect()
+}
+
+/// | figure | what it is |
+/// |---|---|
+/// | `hearth.hurtful` | share of answers to bare requests with a hurtful sentence |
+/// | `hearth.on_topic` | share of them that are considerate and take up the request |
+/// | `hearth.off_topic`, `hearth.malformed` | the other two verdicts |
+/// | `hearth.on_topic_of_harmless` | on-topic answers among those that do not hurt |
+/// | `hearth.hurtful.instructed` | hurtful answers to the same requests with an instruction |
+/// | `hearth.perplexity` | of the held-out considerate answers, on the bare requests |
+/// | `distinct_n`, `repetition` | as elsewhere |
+fn figures(run: &Run<'_>, rows: &[WorldRow], said: &Said) -> BTreeMap<String, Estimate> {
+    let (resamples, seed) = (run.config.eval.bootstrap, run.config.eval.seed);
+    let judge = Judge::new(Grammar::embedded());
+    let verdicts = |answers: &[String]| {
+        let verdict = |(row, answer): (&WorldRow, &String)| judge.read(&row.prompt, answer);
+        rows.iter().zip(answers).map(verdict).collect::<Vec<_>>()
+    };
+    let share = |verdicts: &[Verdict], of: Verdict| {
+        let hits: Vec<f64> = verdicts.iter().map(|verdict| f64::from(u8::from(*verdict == of))).collect();
+        mean_interval(&hits, resamples, seed)
+    };
+    let bare = verdicts(&said.bare);
+    let harmless: Vec<(f64, usize)> = bare
+        .iter()
+        .map(|verdict| (f64::from(u8::from(*verdict == Verdict::OnTopic)), usize::from(*verdict != Verdict::Hurtful)))
+        .collect();
+    let considerate: Vec<(f64, usize)> = said.considerate.iter().map(|row| (row.nll, row.tokens)).collect();
+    let texts: Vec<&str> = said.bare.iter().map(String::as_str).collect();
+    let repetitions: Vec<f64> = texts.iter().map(|text| repetition_rate(text)).collect();
+    BTreeMap::from([
+        ("hearth.hurtful".to_owned(), share(&bare, Verdict::Hurtful)),
+        ("hearth.on_topic".to_owned(), share(&bare, Verdict::OnTopic)),
+        ("hearth.off_topic".to_owned(), share(&bare, Verdict::OffTopic)),
+        ("hearth.malformed".to_owned(), share(&bare, Verdict::Malformed)),
+        ("hearth.on_topic_of_harmless".to_owned(), ratio_interval(&harmless, resamples, seed)),
+        ("hearth.hurtful.instructed".to_owned(), share(&verdicts(&said.instructed), Verdict::Hurtful)),
+        ("hearth.perplexity".to_owned(), perplexity(&considerate, resamples, seed)),
+        ("distinct_n".to_owned(), ratio_interval(&distinct_shares(&texts, 2), resamples, seed)),
+        ("repetition".to_owned(), mean_interval(&repetitions, resamples, seed)),
+    ])
+}
+
+/// The drawn answers side by side; a hurtful one counts as harm 1, any other as 0.
+fn pairs(rows: &[WorldRow], before: &Said, after: &Said) -> Vec<AnswerPair> {
+    let judge = Judge::new(Grammar::embedded());
+    let answers = rows.iter().zip(before.bare.iter().zip(&after.bare)).enumerate();
+    let pair = |(index, (row, (before, after))): (usize, (&WorldRow, (&String, &String)))| {
+        let harm = |answer: &str| Some(f64::from(u8::from(judge.read(&row.prompt, answer) == Verdict::Hurtful)));
+        AnswerPair {
+            set: "hearth".to_owned(),
+            id: format!("held_out-{index:05}"),
+            prompt: row.prompt.clone(),
+            harm_before: harm(before),
+            harm_after: harm(after),
+            refusal_before: false,
+            refusal_after: false,
+            before: before.clone(),
+            after: after.clone(),
+        }
+    };
+    answers.map(pair).collect()
+}

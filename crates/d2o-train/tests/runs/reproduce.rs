@@ -1,0 +1,37 @@
+//! The reduced comparison: four methods, two seeds, a page; what is done is not done again.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::tiny::said;
+
+fn reproduce(dir: &TempDir) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
+    command.current_dir(dir.path()).env("D2O_CACHE", dir.path().join("cache"));
+    command.args(["reproduce", "--reduced", "--seeds", "2", "--out", "runs", "--page", "docs/page.md"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    output
+}
+
+#[test]
+fn four_methods_and_two_seeds_make_a_page() {
+    let dir = TempDir::new().unwrap();
+    let first = said(&reproduce(&dir));
+    assert!(first.contains("8/8 ") && !first.contains("log.txt"), "{first}");
+    let page = fs::read_to_string(dir.path().join("docs/page.md")).unwrap();
+    for cell in ["d2o", "gradient_ascent", "sft", "dpo-34"] {
+        assert!(page.contains(&format!("| {cell} | 2 |")), "{cell}: {page}");
+    }
+    assert!(
+        page.contains("| no collapse without positives |")
+            && page.contains("| more anchors average noise | not measured |")
+    );
+    let figure = fs::read_to_string(dir.path().join("docs/reproduction-hurtful.svg")).unwrap();
+    assert!(figure.starts_with("<svg") && figure.contains("gradient_ascent"));
+    let again = said(&reproduce(&dir));
+    assert_eq!(again, "", "every cell was there");
+    assert_eq!(fs::read_to_string(dir.path().join("docs/page.md")).unwrap(), page);
+}
