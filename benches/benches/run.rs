@@ -12,6 +12,7 @@ use d2o_objective::{Group, ObjectiveConfig, Scored};
 use d2o_train::trainer::adamw::AdamW;
 use d2o_train::trainer::gradients::{GradientSum, clip_global_norm};
 use d2o_train::trainer::group::{Response, TrainingGroup};
+use d2o_train::trainer::guarded::Guarded;
 use d2o_train::trainer::step::{Chunking, GroupPass};
 use d2o_train::trainer::trunk::Trunk;
 use serde_json::json;
@@ -65,7 +66,7 @@ fn model() -> CausalLm {
 fn step(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("whole step of one prompt");
     group.sample_size(10);
-    let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
+    let loss = Guarded::from(ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 });
     let chunking = Chunking { tokens: 1024, head_rows: 256 };
     for anchors in [1, 4, 8, 64] {
         let response =
@@ -83,8 +84,7 @@ fn step(criterion: &mut Criterion) {
             let mut optimizer = adamw.optimizer();
             bencher.iter(|| {
                 let model = policy.take().expect("back after every step");
-                let pass =
-                    GroupPass { policy: &model, objective: &objective, group: &prompt, index: 0, scale: 1.0, chunking };
+                let pass = GroupPass { policy: &model, loss: &loss, group: &prompt, index: 0, scale: 1.0, chunking };
                 let mut sum = GradientSum::default();
                 pass.accumulate(&mut Trunk::default(), &mut sum);
                 let (gradients, _) = clip_global_norm(&model, sum.take().expect("a gradient"), 1.0);

@@ -4,12 +4,12 @@
 //! instructions that the machine has and parallel over rows, with the same bits for any number of
 //! threads; elsewhere the same functions are compositions of Burn's operations.
 //!
-//! All `unsafe` code of the workspace is here, each block with its reason, but for the call that sets up the
-//! allocator in `d2o-train`.
+//! All `unsafe` code of the workspace is here, each block with its reason.
 
 mod adamw;
 #[cfg(all(test, feature = "flex"))]
 mod agreement;
+pub mod allocator;
 mod attention;
 mod buffer;
 mod gated;

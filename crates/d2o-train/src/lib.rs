@@ -4,7 +4,6 @@
 //! around them in [`stages`], what they measure in [`evaluate`], what they say in [`events`] and
 //! [`report`].
 
-pub mod allocator;
 pub mod anchors;
 pub mod answers;
 pub mod base;

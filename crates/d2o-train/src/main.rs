@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use d2o_train::allocator;
+use d2o_kernels::allocator;
 use d2o_train::commands::cli::{BenchCommand, Cli, Command};
 use d2o_train::commands::{bench, complain, export, generate, hearth, pretrain, reproduce, runs, score};
 

@@ -84,8 +84,10 @@ fn a_placement_of_ones_own_equals_the_causal_one() {
     let own = Placement::from_fn(&positions, &positions, |_, query, key| key <= query, &device());
     let rows = [ids(1, 7), ids(2, 7)];
     let left = floats(model.hidden(batch(&rows), &own));
+    // A mask on one side, spans of tokens on the other: the same sums in another order.
     let right = floats(model.hidden(batch(&rows), &Placement::causal(2, 7, &device())));
-    assert_eq!(left, right);
+    let difference = worst(&left, &right);
+    assert!(difference < 1e-5, "{difference}");
 }
 
 #[test]
