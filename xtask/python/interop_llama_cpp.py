@@ -45,7 +45,7 @@ class LlamaCpp:
 
     def greedy(self, ids):
         """Tokens of the likeliest continuation, its end token not among them."""
-        options = {"temperature": 0, "n_predict": NEW, "return_tokens": True, "cache_prompt": False, "samplers": []}
+        options = {"samplers": ["top_k"], "top_k": 1, "n_predict": NEW, "return_tokens": True, "cache_prompt": False}
         return self.ask("completion", prompt=ids, **options)["tokens"]
 
 

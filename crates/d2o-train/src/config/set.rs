@@ -11,7 +11,7 @@ use super::{ConfigError, RunConfig};
 const TAGGED: [&str; 2] = ["objective", "train.parameters"];
 
 /// Keys that are left out of a written configuration when they are not set.
-const OPTIONAL: [&str; 1] = ["anchors.store"];
+const OPTIONAL: [&str; 2] = ["anchors.store", "model.adapter"];
 
 /// How much an unknown key has to look like a known one for that to be proposed; 1 is equality.
 const LIKENESS: f64 = 0.8;

@@ -125,6 +125,8 @@ fn every_written_key_is_known() {
     // Otherwise the run.toml of one run could not start the next one.
     let config = parse(MINIMAL, &["anchors.store=elsewhere"]).unwrap();
     assert_eq!(parse(&config.to_toml().unwrap(), &[]).unwrap(), config);
+    let config = parse(MINIMAL, &["model.adapter=elsewhere"]).unwrap();
+    assert_eq!(config.model.adapter.as_deref(), Some(std::path::Path::new("elsewhere")));
     let config = parse(MINIMAL, &["anchors.instructions=[]"]).unwrap();
     assert_eq!(parse(&config.to_toml().unwrap(), &[]).unwrap().anchors.instructions, []);
 }
