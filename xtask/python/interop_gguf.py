@@ -9,7 +9,7 @@ from hf_model import load_model, load_tokenizer
 from interop_world import Checks, arguments, rows_file, run, scores_of, tiny_models, worst_difference
 
 KINDS = ("f32", "f16", "bf16", "q8_0")
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3
 ARCHITECTURES = {name: architecture for architecture, name in gguf.MODEL_ARCH_NAMES.items()}
 
 
@@ -65,7 +65,7 @@ def main():
     checks = Checks()
     data = args.work / "rows.jsonl"
     rows = rows_file(data, 6)
-    for family, original in tiny_models(args.work, gguf=True):
+    for family, original in tiny_models(args, gguf=True):
         config = AutoConfig.from_pretrained(original)
         for kind in KINDS:
             name = f"{family} {kind}"
@@ -78,7 +78,8 @@ def main():
                 compare_blocks(checks, name, reader, original, config)
             template = reader.get_field("tokenizer.chat_template").contents()
             checks.holds(name, "template", template == load_tokenizer(original).chat_template)
-            model, tokenizer = load_model(file), load_tokenizer(file)
+            # transformers drops the divisors of Llama 3's frequencies, so there the directory is read again.
+            model, tokenizer = load_model(back if family == "llama3" else file), load_tokenizer(file)
             for chat in (False, True):
                 ours = scores_of(args.d2o, file, data, *(["--chat"] if chat else []))
                 worst = worst_difference(ours, model, tokenizer, rows, chat)

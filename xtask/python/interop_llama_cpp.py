@@ -29,6 +29,7 @@ class LlamaCpp:
         params.n_ctx, params.n_parallel, params.n_gpu_layers = 512, 1, 0
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
         params.warmup, params.fit_params, params.verbosity = False, False, 0
         self.server = xllamacpp.Server(params)
 
@@ -77,7 +78,7 @@ def main():
     checks = Checks()
     data = args.work / "rows.jsonl"
     rows = rows_file(data, 6)
-    for family, original in tiny_models(args.work, gguf=True):
+    for family, original in tiny_models(args, gguf=True):
         for kind in DEMANDED:
             file = original.parent / f"{kind}.gguf"
             run(args.d2o, "export", "--model", original, "--out", file, "--dtype", kind)

@@ -44,6 +44,7 @@ def arguments(doc, *more):
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--d2o", type=Path, required=True, help="the program")
     parser.add_argument("--work", type=Path, required=True, help="an empty folder for what is written")
+    parser.add_argument("--only", nargs="*", help="names of tiny models, instead of all")
     for flag, options in more:
         parser.add_argument(flag, **options)
     args = parser.parse_args()
@@ -163,11 +164,12 @@ def tiny(config, path, seed=3):
     tokenizer().save_pretrained(path)
 
 
-def tiny_models(work, gguf=False, only=None):
+def tiny_models(args, gguf=False, among=None):
     """Writes all tiny models, or those that GGUF has a form for, or those named; yields name and directory."""
     for name, config, has_form in families(len(tokenizer())):
-        if (has_form or not gguf) and (only is None or name in only):
-            path = work / name / "original"
+        named = all(names is None or name in names for names in (among, args.only))
+        if named and (has_form or not gguf):
+            path = args.work / name / "original"
             tiny(config, path)
             yield name, path
 

@@ -76,7 +76,5 @@ fn cuda_types() -> Result<()> {
 fn has_vulkan() -> bool {
     let named = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].iter().any(|name| std::env::var_os(name).is_some());
     let listed = |place: &&str| std::fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_some());
-    !cfg!(target_os = "linux")
-        || named
-        || ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].iter().any(|place| listed(&place))
+    !cfg!(target_os = "linux") || named || ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].iter().any(listed)
 }

@@ -132,6 +132,7 @@ pub(crate) struct Surroundings {
 }
 
 /// How attention is told who sees whom.
+#[expect(clippy::large_enum_variant, reason = "there are few for each pass")]
 enum Seeing {
     Spans(Spans),
     Mask(Option<Tensor<5>>),

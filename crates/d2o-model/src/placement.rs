@@ -20,6 +20,7 @@ pub struct Placement {
 
 /// Who sees whom.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each batch")]
 enum Seen {
     /// Spans of the tokens of all rows, one row after the other; rows of a batch are alike.
     Spans(Spans),

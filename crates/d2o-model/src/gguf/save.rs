@@ -124,6 +124,7 @@ struct Planned {
 }
 
 /// Where a tensor's values come from.
+#[expect(clippy::large_enum_variant, reason = "there is one for each tensor")]
 enum Source {
     /// The model, its rows put in the file's order by this many heads.
     Model(HfTensor, Option<usize>),
@@ -177,7 +178,7 @@ fn architecture(config: &ModelConfig) -> Result<&'static Architecture, String> {
         return Err(format!("the architecture {} there has no sliding window", found.name));
     }
     // llama.cpp leaves every fourth layer of SmolLM3 unturned, and no layer of the others.
-    let turned = |index: usize| family != Family::SmolLm3 || (index + 1) % 4 != 0;
+    let turned = |index: usize| family != Family::SmolLm3 || !(index + 1).is_multiple_of(4);
     let differs = |(index, layer): (usize, &LayerSpec)| layer.rope.is_some() != turned(index);
     match config.layers.iter().enumerate().position(differs) {
         Some(index) => Err(format!("the architecture {} there turns other layers than layer {index}", found.name)),

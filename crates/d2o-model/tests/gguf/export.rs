@@ -8,6 +8,8 @@ use d2o_model::{CausalLm, ModelConfig, ModelError, Placement, load};
 use half::{bf16, f16};
 use serde_json::{Value, json};
 
+use crate::parity::Parity;
+
 const TOKENS: usize = 40;
 
 /// Rows of 32 are whole blocks of Q8_0, those of `down_proj`, 40 long, are not.
@@ -179,9 +181,8 @@ fn families_come_back_as_they_were() {
         let read = load(&path, &Device::flex()).unwrap().model;
         let differences = hidden(&original).into_iter().zip(hidden(&read)).map(|(a, b)| (a - b).abs());
         let worst = differences.fold(0f32, f32::max);
-        println!("parity\t{family}\thidden states through GGUF\t0\t{worst:e}\tflex");
         // Nothing is rounded but the rotary base and epsilon, which both sides hold exactly.
-        assert_eq!(worst, 0.0, "{family}");
+        Parity::new(family, "flex").check("hidden states through GGUF", 0.0, worst.into());
     }
 }
 

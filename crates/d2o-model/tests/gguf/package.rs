@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use d2o_model::gguf::GgufFile;
 use safetensors::SafeTensors;
 
+use crate::parity::Parity;
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gguf").join(name)
 }
@@ -25,7 +27,6 @@ fn every_type_gives_the_packages_numbers() {
         let theirs = view.data().chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
         let differences = values.iter().zip(theirs).map(|(ours, theirs)| (ours - theirs).abs());
         let worst = differences.fold(0f32, f32::max);
-        println!("parity\tgguf\t{kind} values against the gguf package\t0\t{worst:e}\tfile");
-        assert_eq!(worst, 0.0, "{kind}");
+        Parity::new("gguf", "file").check(&format!("{kind} values against the gguf package"), 0.0, worst.into());
     }
 }

@@ -47,7 +47,7 @@ fn rows_of_different_lengths_decode_as_if_alone() {
     for name in FAMILIES {
         let model = golden(name).model;
         // The longest prompt is longer than any window, and the shortest grows over it.
-        let mut rows = vec![ids(1, 9), ids(2, 2), ids(3, 5)];
+        let mut rows = [ids(1, 9), ids(2, 2), ids(3, 5)];
         let padding = [0, 7, 4];
         let columns: Vec<_> = rows.iter().zip(padding).map(|(row, pad)| [vec![0; pad], row.clone()].concat()).collect();
         let mut cache = model.new_cache(3, 16);

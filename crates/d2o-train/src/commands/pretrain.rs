@@ -15,7 +15,7 @@ use crate::observe::{JsonLines, Progress};
 use crate::pretrain::rows::{Predicted, PretrainRow, read};
 use crate::pretrain::run::Pretraining;
 use crate::pretrain::start::{NewModel, Start};
-use crate::trainer::run::AdamW;
+use crate::trainer::adamw::AdamW;
 use crate::trainer::schedule::{Decay, Schedule, WarmUp};
 use crate::{device, fetch};
 

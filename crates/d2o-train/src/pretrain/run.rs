@@ -13,10 +13,10 @@ use super::rows::PretrainRow;
 use crate::error::TrainError;
 use crate::events::{Event, Observers};
 use crate::meter::{Meter, resident_mib};
+use crate::trainer::adamw::AdamW;
 use crate::trainer::checkpoint::{Checkpoint, CheckpointState};
 use crate::trainer::gradients::clip_global_norm;
 use crate::trainer::order::Order;
-use crate::trainer::run::AdamW;
 use crate::trainer::schedule::Schedule;
 use crate::trainer::stop::StopState;
 
