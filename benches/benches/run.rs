@@ -29,7 +29,7 @@ fn loss(criterion: &mut Criterion) {
             reference: flat(negatives.reference),
             tokens: flat(negatives.tokens),
         };
-        let operands = Group { anchors: scored([64, anchors]), rejected };
+        let operands = Group::new(scored([64, anchors]), rejected);
         group.bench_function(BenchmarkId::from_parameter(anchors), |bencher| {
             bencher.iter(|| black_box(ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 }.forward(&operands)));
         });

@@ -6,6 +6,9 @@
 //!
 //! All `unsafe` code of the workspace is here, each block with its reason.
 
+// The code on slices is compiled everywhere and called only where slices can be had.
+#![cfg_attr(not(feature = "flex"), allow(dead_code, unused_imports))]
+
 mod adamw;
 #[cfg(all(test, feature = "flex"))]
 mod agreement;
