@@ -1,6 +1,5 @@
 //! The checks from the other side: transformers, PEFT, the `gguf` package and llama.cpp read what `d2o` writes.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
