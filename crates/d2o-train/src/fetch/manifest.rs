@@ -132,7 +132,9 @@ mod tests {
     fn the_compiled_in_manifest_is_sound() {
         let parsed = parse(include_str!("../../../../datasets/fetch.toml")).unwrap();
         let names: Vec<&str> = parsed.iter().map(|entry| entry.name.as_str()).collect();
-        assert_eq!(names, ["smollm2-135m-instruct", "pyrit-harm", "pyrit-objective", "pyrit-refusal", "advbench"]);
+        let expected =
+            ["smollm2-135m-instruct", "pyrit-harm", "pyrit-objective", "pyrit-refusal", "advbench", "pyrit-many-shot"];
+        assert_eq!(names, expected);
         assert!(parsed.iter().all(|entry| entry.bytes() > 0 && !entry.licence.is_empty()));
         assert_eq!(entries(), parsed);
     }
