@@ -67,7 +67,7 @@ fn answers_alone_can_be_learned_from_a_model_that_is_there() {
 #[test]
 fn the_embedded_base_is_what_it_should_be_and_a_short_run_moves_it() {
     let dir = TempDir::new().unwrap();
-    let few = "--set data.max_groups=16 --set anchors.k=2 --set eval.harmful_limit=306 --set eval.bootstrap=200";
+    let few = "--set data.max_groups=64 --set train.epochs=2 --set anchors.k=2 --set eval.bootstrap=200";
     d2o(dir.path(), &format!("train --config hearth --out run {few}"));
     let evaluation = json(&dir.path().join("run/eval.json"));
     let mean = |when: &str, name: &str| evaluation[when][name]["mean"].as_f64().unwrap();
