@@ -16,6 +16,7 @@ use d2o_train::trainer::run::Training;
 use d2o_train::trainer::schedule::{Decay, Schedule, WarmUp};
 use d2o_train::trainer::step::{Chunking, accumulate};
 use d2o_train::trainer::stop::StopRules;
+use d2o_train::trainer::trunk::TrunkType;
 use d2o_train::trainer::watch::WatchSet;
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -136,7 +137,7 @@ fn trained(golden: &Golden) -> (CausalLm, Vec<(f64, f64)>) {
     let steps = adamw["trace"].as_array().unwrap().len();
     let checkpoints = tempfile::TempDir::new().unwrap();
     let training = Training {
-        objective: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.25 },
+        loss: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.25 }.into(),
         groups: &groups,
         order: Order::new(groups.len(), groups.len(), 0),
         schedule: Schedule {
@@ -155,9 +156,11 @@ fn trained(golden: &Golden) -> (CausalLm, Vec<(f64, f64)>) {
         },
         max_grad_norm: number(&adamw["clip"]),
         chunking: CHUNKING,
+        trunk: (TrunkType::F32, 0),
         stop: StopRules::default(),
         retain: None,
         watch: WatchSet::default(),
+        negatives: WatchSet::default(),
         watch_every: 1,
         log_every: 1,
         checkpoint_every: 0,
