@@ -43,9 +43,10 @@ pub(crate) fn sync_parent(path: &Path) -> Result<(), TrainError> {
     }
 }
 
+/// Each process has a name of its own: several may fill one cache at the same time.
 fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.partial"))
+    path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
 }
 
 /// Hexadecimal SHA-256 of some bytes.
