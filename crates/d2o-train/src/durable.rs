@@ -18,11 +18,23 @@ pub(crate) fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, TrainE
 /// # Errors
 /// [`TrainError::Io`] naming the file; the old content, if any, is untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let aside = aside(path);
-    let written = write_synced(&aside, bytes).and_then(|()| at(path, fs::rename(&aside, path)));
+    write_through(path, &aside(path), bytes)
+}
+
+/// The same for a file that several processes may write at once, such as those that fill one cache: each writes
+/// aside under a name of its own, and the last one stays.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    write_through(path, &aside(path).with_extension(std::process::id().to_string()), bytes)
+}
+
+fn write_through(path: &Path, aside: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let written = write_synced(aside, bytes).and_then(|()| at(path, fs::rename(aside, path)));
     if written.is_err() {
         // Best effort: the error that matters is already on its way.
-        let _ = fs::remove_file(&aside);
+        let _ = fs::remove_file(aside);
     }
     written?;
     sync_parent(path)
@@ -43,10 +55,9 @@ pub(crate) fn sync_parent(path: &Path) -> Result<(), TrainError> {
     }
 }
 
-/// Each process has a name of its own: several may fill one cache at the same time.
 fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
+    path.with_file_name(format!(".{name}.partial"))
 }
 
 /// Hexadecimal SHA-256 of some bytes.

@@ -66,7 +66,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
     }
     let done = path.parent().map_or(Ok(()), fs::create_dir_all);
     super::error::at(path, done)?;
-    durable::write(path, bytes)
+    durable::write_shared(path, bytes)
         .map_err(|error| FetchError::Io { path: path.to_path_buf(), source: std::io::Error::other(error) })
 }
 

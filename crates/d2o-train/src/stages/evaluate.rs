@@ -199,7 +199,7 @@ fn before(
     }
     let measured = measure(run, base, sets, settings, "before")?;
     at(&dir, fs::create_dir_all(&dir))?;
-    durable::write(&path, &serde_json::to_vec(&measured)?)?;
+    durable::write_shared(&path, &serde_json::to_vec(&measured)?)?;
     Ok(measured)
 }
 

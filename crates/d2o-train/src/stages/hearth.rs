@@ -91,7 +91,7 @@ fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[WorldRow]) -> anyhow::Resu
     if let Some(dir) = path.parent() {
         durable::at(dir, std::fs::create_dir_all(dir))?;
     }
-    durable::write(&path, &serde_json::to_vec(&said)?)?;
+    durable::write_shared(&path, &serde_json::to_vec(&said)?)?;
     Ok(said)
 }
 
