@@ -63,7 +63,7 @@ fn norms_agree() {
         );
         // By the weight, too.
         let x = leaf([rows, width], 1);
-        let fused = value_and_slopes(&[weight.clone()], |[w]| found(x.clone(), w));
+        let fused = value_and_slopes(std::array::from_ref(&weight), |[w]| found(x.clone(), w));
         let composed = value_and_slopes(&[weight], |[w]| rms_norm_composed(x.clone(), w, 1e-5));
         assert_close(&fused[1], &composed[1], 2e-5, "by the weight");
     }
@@ -215,7 +215,8 @@ fn every_instruction_set_gives_the_same_to_rounding() {
         let weights = head.weight_slopes(&scored.sums, None, &dy[..70]);
         [scored.log_probs, slopes, weights].concat()
     };
-    let kernels: [(&str, &dyn Fn(Level) -> Vec<f32>); 5] =
+    type Kernel<'a> = (&'a str, &'a dyn Fn(Level) -> Vec<f32>);
+    let kernels: [Kernel<'_>; 5] =
         [("norm", &norm_at), ("gate", &gate_at), ("turn", &turn_at), ("attention", &attention_at), ("head", &head_at)];
     for (name, kernel) in kernels {
         let portable = kernel(Level::all()[0]);

@@ -52,12 +52,11 @@ fn in_file(transposed: bool, shape: &[usize], index: usize) -> usize {
     }
 }
 
+/// Shape and values of each parameter's gradient.
+type Gradients = BTreeMap<String, (Vec<usize>, Vec<f64>)>;
+
 /// Mean loss and gradients of all groups, by Hugging Face's names.
-fn gradients(
-    golden: &Golden,
-    objective: &ObjectiveConfig,
-    anchors: Anchors,
-) -> (f64, BTreeMap<String, (Vec<usize>, Vec<f64>)>) {
+fn gradients(golden: &Golden, objective: &ObjectiveConfig, anchors: Anchors) -> (f64, Gradients) {
     let policy = golden.policy();
     let groups = golden.groups(anchors);
     let scale = 1.0 / groups.len() as f64;
@@ -99,7 +98,7 @@ fn every_gradient_is_that_of_float64() {
 }
 
 /// The largest difference of a parameter's figures, relative to the norm of its gradient.
-fn farthest(family: &str, found: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, expected: &Value) -> f64 {
+fn farthest(family: &str, found: &Gradients, expected: &Value) -> f64 {
     let expected = expected.as_object().unwrap();
     assert_eq!(found.len(), expected.len());
     let off = |(name, expected): (&String, &Value)| {
