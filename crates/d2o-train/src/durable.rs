@@ -25,7 +25,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
 /// aside under a name of its own, and the last one stays.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     write_through(path, &aside(path).with_extension(std::process::id().to_string()), bytes)
 }
