@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use half::{bf16, f16};
 use safetensors::SafeTensorError;
 use safetensors::tensor::View;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::file;
 use super::tensors::HfTensor;
@@ -126,6 +128,7 @@ pub(super) fn write(path: &Path, tensors: &[Encoded], notes: BTreeMap<String, St
             SafeTensorError::IoError(source) => file::at(path, source),
             other => file::at(path, io::Error::other(other)),
         })?;
+        sort_notes(aside).map_err(|source| file::at(path, source))?;
         let overflown = tensors.iter().find_map(|tensor| Some((tensor, tensor.overflow.get()?)));
         match overflown {
             None => Ok(()),
@@ -137,4 +140,43 @@ pub(super) fn write(path: &Path, tensors: &[Encoded], notes: BTreeMap<String, St
             }),
         }
     })
+}
+
+/// Puts the notes of a safetensors file in the order of their names: the library takes them as a hash map,
+/// whose order changes from run to run, and equal weights shall give equal files.
+fn sort_notes(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let length = usize::try_from(u64::from_le_bytes(length)).map_err(io::Error::other)?;
+    let mut header = vec![0; length];
+    file.read_exact(&mut header)?;
+    let mut fields: Value = serde_json::from_slice(&header)?;
+    if let Some(Value::Object(notes)) = fields.get_mut("__metadata__") {
+        notes.sort_keys();
+    }
+    // Another order is as long.
+    let mut sorted = fields.to_string().into_bytes();
+    sorted.resize(length, b' ');
+    file.seek(SeekFrom::Start(8))?;
+    file.write_all(&sorted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_weights_give_equal_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let notes: BTreeMap<_, _> = ["b", "a", "c", "d"].map(|name| (name.to_owned(), "note".to_owned())).into();
+        let files = [0, 1, 2, 3].map(|index| {
+            let path = dir.path().join(index.to_string());
+            write(&path, &[], notes.clone()).unwrap();
+            std::fs::read(path).unwrap()
+        });
+        let header = r#"{"__metadata__":{"a":"note","b":"note","c":"note","d":"note","format":"pt"}}"#;
+        assert!(String::from_utf8_lossy(&files[0][8..]).starts_with(header));
+        assert!(files.iter().all(|file| *file == files[0]));
+    }
 }
