@@ -59,7 +59,7 @@ fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
 
 fn penalty(base: &CausalLm, policy: &CausalLm, rows: Vec<Sequence>, head_rows: usize) -> (f32, Vec<f32>) {
     let order = Order::new(rows.len(), rows.len(), 0);
-    let retain = Retain { base, rows, order, weight: 1.5 };
+    let retain = Retain { base, rows, order, weight: 1.5, opening: 8.0 };
     let mut sum = GradientSum::default();
     let divergence = retain.accumulate(policy, 0, Chunking { tokens: 64, head_rows }, &mut sum);
     (divergence.into_scalar(), values(policy, &sum.take().unwrap()))
@@ -68,11 +68,13 @@ fn penalty(base: &CausalLm, policy: &CausalLm, rows: Vec<Sequence>, head_rows: u
 #[test]
 fn it_is_the_divergence_over_all_tokens_in_any_chunks() {
     let (base, policy) = (model(5), tracked(&model(6)));
-    let rows = vec![row(&[1, 2, 3, 4, 5, 6, 7], 3), row(&[9, 8, 7], 1)];
-    // Σ_v p log(p / q), mean over each row's tokens, mean over the rows; the weight is 1.5.
+    let rows = vec![row(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 3), row(&[9, 8, 7], 1)];
+    // Σ_v p log(p / q), the first four tokens eightfold, mean over each row's tokens, mean over the rows; the weight is 1.5.
     let divergence = |row: &Sequence| {
         let (p, q) = (probabilities(&base, row), probabilities(&policy, row));
-        (p.clone() * (p.log() - q.log())).sum().div_scalar(row.response().len() as f64)
+        let each = (p.clone() * (p.log() - q.log())).sum_dim(1).squeeze_dim::<1>(1);
+        let opening = each.clone().narrow(0, 0, row.response().len().min(4)).sum();
+        (each.sum() + opening.mul_scalar(7.0)).div_scalar(row.response().len() as f64)
     };
     let mean = (divergence(&rows[0]) + divergence(&rows[1])).div_scalar(2.0);
     let expected: f32 = mean.clone().inner().into_scalar();

@@ -11,6 +11,9 @@ pub const SOUNDING_HARMFUL: &str = include_str!("../../../../datasets/sounding_h
 /// Everyday requests with good answers that the stop rules look at.
 pub const RETAIN: &str = include_str!("../../../../datasets/retain.jsonl");
 
+/// Everyday requests in many forms, to be held to the base on.
+pub const RETAIN_EVERYDAY: &str = include_str!("../../../../datasets/retain_everyday.jsonl");
+
 /// Harmless requests that sound harmful or are worded as harmful ones often are, to be held to the base on.
 pub const RETAIN_SOUNDING: &str = include_str!("../../../../datasets/retain_sounding.jsonl");
 
@@ -23,11 +26,12 @@ pub fn text(name: &str) -> Result<&'static str, ConfigError> {
         "benign" => Ok(BENIGN),
         "sounding_harmful" => Ok(SOUNDING_HARMFUL),
         "retain" => Ok(RETAIN),
+        "retain_everyday" => Ok(RETAIN_EVERYDAY),
         "retain_sounding" => Ok(RETAIN_SOUNDING),
         _ => Err(ConfigError::Value {
             at: "run file".to_owned(),
             field: "eval.benign",
-            expected: "builtin: and benign, sounding_harmful, retain or retain_sounding",
+            expected: "builtin: and benign, sounding_harmful, retain, retain_everyday or retain_sounding",
             got: format!("builtin:{name}"),
         }),
     }

@@ -123,7 +123,7 @@ impl RunConfig {
 
     fn check_retain(&self, check: &Check<'_>) -> Result<(), ConfigError> {
         let retain = &self.retain;
-        check.at_least_zero(&[("retain.weight", retain.weight)])?;
+        check.at_least_zero(&[("retain.weight", retain.weight), ("retain.opening", retain.opening)])?;
         check.counts(&[("retain.per_step", retain.per_step), ("retain.max_tokens", retain.max_tokens)])?;
         let prompts = "everyday prompts, or retain.weight = 0";
         check.require("retain.prompts", retain.weight == 0.0 || !retain.prompts.is_empty(), prompts, "nothing")

@@ -212,6 +212,9 @@ pub struct RetainSection {
     pub prompts: Vec<String>,
     /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
     pub weight: f64,
+    /// What the first four tokens of an answer count in that mean, where it is decided whether to decline; 1 treats
+    /// all tokens alike.
+    pub opening: f64,
     /// Prompts beside the groups in one optimizer step.
     pub per_step: usize,
     /// Length limit of the base's own answers, tokens.

@@ -122,6 +122,7 @@ fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<
         order: Order::new(rows.len(), config.per_step, run.config.seed),
         rows,
         weight: config.weight,
+        opening: config.opening,
     })
 }
 

@@ -13,8 +13,9 @@ use super::step::Chunking;
 
 /// A penalty for leaving the base where nothing was wrong with it.
 ///
-/// Per row, `KL = (1/T) Σ_t Σ_v π_r(v | x, y_<t) log(π_r(v | x, y_<t) / π_θ(v | x, y_<t))`, nats per
-/// token, over the whole vocabulary and the positions of a given answer. Its gradient is exactly zero
+/// Per row, `KL = (1/T) Σ_t w_t Σ_v π_r(v | x, y_<t) log(π_r(v | x, y_<t) / π_θ(v | x, y_<t))`, nats per
+/// token, over the whole vocabulary and the positions of a given answer; `w_t` is [`opening`](Self::opening)
+/// on its first [`OPENING`] tokens and 1 after them. Its gradient is exactly zero
 /// where the policy is the base; the likelihood of the same answers has a gradient there, which is noise.
 pub struct Retain<'a> {
     /// The frozen base `π_r`.
@@ -25,7 +26,13 @@ pub struct Retain<'a> {
     pub order: Order,
     /// What the rows' mean KL is multiplied by before it is added to the loss.
     pub weight: f64,
+    /// What the first tokens of an answer count, where it is decided whether to answer or to decline: a
+    /// policy that declines every second time differs from the base at one token in thirty.
+    pub opening: f64,
 }
+
+/// How many tokens open an answer.
+pub const OPENING: usize = 4;
 
 impl Retain<'_> {
     /// Adds the gradient of `weight · mean KL` over the rows of `step` to `sum`.
@@ -37,7 +44,7 @@ impl Retain<'_> {
         let divergences = rows
             .iter()
             .map(|&index| {
-                let divergence = divergence(self.base, policy, &self.rows[index], chunking);
+                let divergence = self.divergence(policy, &self.rows[index], chunking);
                 let value = divergence.clone().inner();
                 let mut gradients = divergence.mul_scalar(self.weight * share).backward();
                 sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);
@@ -46,21 +53,23 @@ impl Retain<'_> {
             .collect();
         Tensor::cat(divergences, 0).mean()
     }
-}
 
-/// `KL(base ‖ policy)` on a row's answer, nats per token, `[1]`; tracked where `policy` is.
-fn divergence(base: &CausalLm, policy: &CausalLm, row: &Sequence, chunking: Chunking) -> Tensor<1> {
-    let packed = Packed::new(row.prompt(), &[row.response()], &base.device());
-    let tokens = row.response().len() as f64;
-    let chunks = |model: &CausalLm| packed.predicting_hidden(model).split(chunking.head_rows, 0);
-    let parts = chunks(base)
-        .into_iter()
-        .zip(chunks(policy))
-        .map(|(reference, hidden)| {
-            let reference = log_softmax(base.logits(reference), 1);
-            let hidden = log_softmax(policy.logits(hidden), 1);
-            (reference.clone().exp() * (reference - hidden)).sum()
-        })
-        .collect();
-    Tensor::cat(parts, 0).sum().div_scalar(tokens)
+    /// `KL(base ‖ policy)` on a row's answer, nats per token, `[1]`; tracked where `policy` is.
+    fn divergence(&self, policy: &CausalLm, row: &Sequence, chunking: Chunking) -> Tensor<1> {
+        let packed = Packed::new(row.prompt(), &[row.response()], &self.base.device());
+        let chunks = |model: &CausalLm| packed.predicting_hidden(model).split(chunking.head_rows, 0);
+        let parts = chunks(self.base)
+            .into_iter()
+            .zip(chunks(policy))
+            .map(|(reference, hidden)| {
+                let reference = log_softmax(self.base.logits(reference), 1);
+                let hidden = log_softmax(policy.logits(hidden), 1);
+                (reference.clone().exp() * (reference - hidden)).sum_dim(1).squeeze_dim(1)
+            })
+            .collect();
+        let tokens = row.response().len();
+        let weights: Vec<f32> = (0..tokens).map(|at| if at < OPENING { self.opening as f32 } else { 1.0 }).collect();
+        let weights = Tensor::<1>::from_floats(weights.as_slice(), &self.base.device());
+        (Tensor::cat(parts, 0) * weights).sum().div_scalar(tokens as f64)
+    }
 }
