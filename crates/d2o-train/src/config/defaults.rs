@@ -104,7 +104,8 @@ impl Default for TrainSection {
 
 impl Default for RetainSection {
     fn default() -> Self {
-        let prompts = ["builtin:retain", "builtin:retain_everyday", "builtin:retain_sounding"].map(str::to_owned).into();
+        let prompts =
+            ["builtin:retain", "builtin:retain_everyday", "builtin:retain_sounding"].map(str::to_owned).into();
         Self { prompts, weight: 0.0, opening: 1.0, per_step: 4, max_tokens: 32 }
     }
 }

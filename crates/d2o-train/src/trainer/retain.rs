@@ -8,7 +8,7 @@ use d2o_model::CausalLm;
 
 use super::gradients::GradientSum;
 use super::order::Order;
-use super::pack::Packed;
+use super::pack::{Continuation, Packed, chunk_ranges};
 use super::step::Chunking;
 
 /// A penalty for leaving the base where nothing was wrong with it.
@@ -39,37 +39,51 @@ impl Retain<'_> {
     ///
     /// Returns the mean KL, nats per token, untracked, `[1]`. `policy` is the tracked model.
     pub fn accumulate(&self, policy: &CausalLm, step: usize, chunking: Chunking, sum: &mut GradientSum) -> Tensor<1> {
-        let rows = self.order.step(step);
+        let rows: Vec<&Sequence> = self.order.step(step).iter().map(|&index| &self.rows[index]).collect();
+        let ids: Vec<&[u32]> = rows.iter().map(|row| row.ids.as_slice()).collect();
         let share = 1.0 / rows.len() as f64;
-        let divergences = rows
-            .iter()
-            .map(|&index| {
-                let divergence = self.divergence(policy, &self.rows[index], chunking);
+        let divergences = chunk_ranges(0, &ids, chunking.tokens)
+            .into_iter()
+            .map(|range| {
+                let divergence = self.divergence(policy, &rows[range], chunking).mul_scalar(share);
                 let value = divergence.clone().inner();
-                let mut gradients = divergence.mul_scalar(self.weight * share).backward();
+                let mut gradients = divergence.mul_scalar(self.weight).backward();
                 sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);
                 value
             })
             .collect();
-        Tensor::cat(divergences, 0).mean()
+        Tensor::cat(divergences, 0).sum()
     }
 
-    /// `KL(base ‖ policy)` on a row's answer, nats per token, `[1]`; tracked where `policy` is.
-    fn divergence(&self, policy: &CausalLm, row: &Sequence, chunking: Chunking) -> Tensor<1> {
-        let packed = Packed::new(row.prompt(), &[row.response()], &self.base.device());
-        let chunks = |model: &CausalLm| packed.predicting_hidden(model).split(chunking.head_rows, 0);
-        let parts = chunks(self.base)
-            .into_iter()
-            .zip(chunks(policy))
-            .map(|(reference, hidden)| {
-                let reference = log_softmax(self.base.logits(reference), 1);
-                let hidden = log_softmax(policy.logits(hidden), 1);
-                (reference.clone().exp() * (reference - hidden)).sum_dim(1).squeeze_dim(1)
-            })
-            .collect();
-        let tokens = row.response().len();
-        let weights: Vec<f32> = (0..tokens).map(|at| if at < OPENING { self.opening as f32 } else { 1.0 }).collect();
-        let weights = Tensor::<1>::from_floats(weights.as_slice(), &self.base.device());
-        (Tensor::cat(parts, 0) * weights).sum().div_scalar(tokens as f64)
+    /// `Σ_rows KL(base ‖ policy)` on the rows' answers, nats per token, `[1]`; tracked where `policy` is.
+    ///
+    /// The rows are packed into one sequence, and what lies below the first layer that trains is computed once for both models.
+    fn divergence(&self, policy: &CausalLm, rows: &[&Sequence], chunking: Chunking) -> Tensor<1> {
+        let device = self.base.device();
+        let whole: Vec<Continuation<'_>> =
+            rows.iter().map(|row| Continuation { ids: &row.ids, unscored: row.prompt_len }).collect();
+        let packed = Packed::continuations(&[], &whole, &device);
+        let first = policy.first_trainable_layer();
+        let entering = packed.entering(self.base, first);
+        let reference = packed.predicting_hidden_from(self.base, first, entering.clone());
+        let hidden = match first {
+            0 => packed.predicting_hidden(policy),
+            _ => packed.predicting_hidden_from(policy, first, entering),
+        };
+        let parts = reference.split(chunking.head_rows, 0).into_iter().zip(hidden.split(chunking.head_rows, 0));
+        let parts = parts.map(|(reference, hidden)| {
+            let reference = log_softmax(self.base.logits(reference), 1);
+            let hidden = log_softmax(policy.logits(hidden), 1);
+            (reference.clone().exp() * (reference - hidden)).sum_dim(1).squeeze_dim(1)
+        });
+        let weights: Vec<f32> = rows.iter().flat_map(|row| self.weights(row.response().len())).collect();
+        let weights = Tensor::<1>::from_floats(weights.as_slice(), &device);
+        (Tensor::cat(parts.collect(), 0) * weights).sum()
+    }
+
+    /// `w_t / T` for an answer of `T` tokens.
+    fn weights(&self, tokens: usize) -> impl Iterator<Item = f32> {
+        let opening = self.opening;
+        (0..tokens).map(move |at| (if at < OPENING { opening } else { 1.0 } / tokens as f64) as f32)
     }
 }
