@@ -151,6 +151,21 @@ pub enum Event {
         /// Resident memory, in MiB; 0 where the system does not tell.
         rss_mb: f64,
     },
+    /// The policy drew the anchors of the coming steps anew.
+    AnchorsRedrawn {
+        /// Number of the first step that sees them, from 1.
+        step: usize,
+        /// Groups with new anchors.
+        groups: usize,
+        /// New anchors in all.
+        anchors: usize,
+        /// Drafts thrown away.
+        dropped: usize,
+        /// Groups of which no draft passed: the store's anchors serve them.
+        left_to_the_store: usize,
+        /// Seconds that it took.
+        wall_s: f64,
+    },
     /// A stop rule was looked at.
     Guard {
         /// The step after which it was.
@@ -206,6 +221,7 @@ impl Event {
         match self {
             Self::Step { step, .. }
             | Self::PretrainStep { step, .. }
+            | Self::AnchorsRedrawn { step, .. }
             | Self::Guard { step, .. }
             | Self::Checkpoint { step, .. }
             | Self::Stopped { step, .. }
