@@ -113,6 +113,9 @@ pub enum Event {
         /// Mean KL from the base on the step's retain rows, in nats per token; absent without such rows.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retain_kl: Option<f64>,
+        /// Mean KL from the base at the anchors' positions, in nats per token; absent without such a penalty.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        anchor_kl: Option<f64>,
         /// Whether the gradient was scaled down.
         clipped: bool,
         /// Learning rate of this step.

@@ -112,9 +112,11 @@ impl RunConfig {
             .validate()
             .map_err(|error| ConfigError::Objective { at: at("objective"), reason: error.to_string() })?;
         let whole = self.objective.couples_groups() || self.objective.needs_avoidance();
-        if whole && !self.guards.are_off() {
-            let reason =
-                format!("`{}` does not weigh each answer by its own score; it takes no guards", self.objective.name());
+        if whole && self.guards.act_on_scores() {
+            let reason = format!(
+                "`{}` does not weigh each answer by its own score; of the guards it takes `anchor_kl` only",
+                self.objective.name()
+            );
             return Err(ConfigError::Objective { at: at("guards"), reason });
         }
         self.guards.validate().map_err(|error| ConfigError::Objective { at: at("guards"), reason: error.to_string() })

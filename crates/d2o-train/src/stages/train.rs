@@ -17,6 +17,7 @@ use crate::events::Event;
 use crate::observe::JsonLines;
 use crate::prepared::PreparedRow;
 use crate::trainer::adamw::AdamW;
+use crate::trainer::anchor_kl::AnchorKl;
 use crate::trainer::group::TrainingGroup;
 use crate::trainer::guarded::Guarded;
 use crate::trainer::order::Order;
@@ -52,6 +53,7 @@ pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Res
     let base = run.base.model.clone();
     let training = Training {
         refresh: anchors::refresh((&run.base, &run.data.train), &run.config, anchors::settings(run), store)?,
+        anchor_kl: anchor_kl(run, &base),
         retain: retain(run, &base, rows),
         ..training(run, &groups, fingerprint.clone())?
     };
@@ -109,6 +111,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         trunk: (config.trunk_type, config.trunk_mib),
         stop,
         refresh: None,
+        anchor_kl: None,
         retain: None,
         watch,
         negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { WatchSet::default() },
@@ -119,6 +122,11 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         checkpoints: run.dir.join("checkpoints"),
         fingerprint,
     })
+}
+
+fn anchor_kl<'b>(run: &Run<'_>, base: &'b CausalLm) -> Option<AnchorKl<'b>> {
+    let weight = run.config.guards.anchor_kl;
+    (weight > 0.0).then_some(AnchorKl { base, weight })
 }
 
 fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<Retain<'b>> {

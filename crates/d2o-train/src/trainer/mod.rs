@@ -1,8 +1,10 @@
 //! The training step and the loop around it.
 
 pub mod adamw;
+pub mod anchor_kl;
 pub mod checkpoint;
 pub mod coupled;
+mod divergence;
 pub mod gradients;
 pub mod group;
 pub mod guarded;

@@ -2,10 +2,10 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use burn::tensor::activation::log_softmax;
 use d2o_data::Sequence;
 use d2o_model::CausalLm;
 
+use super::divergence::divergence_terms;
 use super::gradients::GradientSum;
 use super::order::Order;
 use super::pack::Packed;
@@ -56,11 +56,7 @@ fn divergence(base: &CausalLm, policy: &CausalLm, row: &Sequence, chunking: Chun
     let parts = chunks(base)
         .into_iter()
         .zip(chunks(policy))
-        .map(|(reference, hidden)| {
-            let reference = log_softmax(base.logits(reference), 1);
-            let hidden = log_softmax(policy.logits(hidden), 1);
-            (reference.clone().exp() * (reference - hidden)).sum()
-        })
+        .map(|(reference, hidden)| divergence_terms((base, reference), (policy, hidden)).sum())
         .collect();
     Tensor::cat(parts, 0).sum().div_scalar(tokens)
 }

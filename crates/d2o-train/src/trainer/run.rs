@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use burn::tensor::Tensor;
 use d2o_model::CausalLm;
 
 use super::adamw::AdamW;
+use super::anchor_kl::AnchorKl;
 use super::checkpoint::{Checkpoint, CheckpointState};
 use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
@@ -48,6 +50,8 @@ pub struct Training<'a> {
     pub stop: StopRules,
     /// When anchors are drawn anew; none keeps the store's.
     pub refresh: Option<Refresh<'a>>,
+    /// What holds the policy to the base on the anchors.
+    pub anchor_kl: Option<AnchorKl<'a>>,
     /// Ordinary prompts on which the policy is held to the base.
     pub retain: Option<Retain<'a>>,
     /// Ordinary prompts with good answers that the stop rules look at.
@@ -171,7 +175,7 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L + ∇ retain))`.
+    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇(L + anchor_kl) + ∇ retain))`.
     fn step(&self, state: &mut State) {
         let batch = self.order.step(state.step);
         let scale = 1.0 / batch.len() as f64;
@@ -190,11 +194,18 @@ impl Training<'_> {
             };
             batch.iter().zip(&groups).map(&mut one).collect()
         };
+        let anchor_kl = self.anchor_kl.as_ref().map(|penalty| {
+            let (policy, trunk) = state.model_and_trunk();
+            let mut one = |(&index, &group): (&usize, &&TrainingGroup)| {
+                penalty.accumulate(policy, group, (scale, chunking), (&mut *trunk, index), &mut sum)
+            };
+            Tensor::cat(batch.iter().zip(&groups).map(&mut one).collect(), 0).mean()
+        });
         let retain = self.retain.as_ref();
         let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
         let gradients = sum.take().expect("every group has a gradient");
         let (gradients, norm) = clip_global_norm(state.model(), gradients, self.max_grad_norm);
-        state.readings.push(figures, norm, retain_kl);
+        state.readings.push(figures, norm, [retain_kl, anchor_kl]);
         state.update(self.schedule.at(state.step), gradients);
         state.step += 1;
         state.pending_tokens.push(tokens);
@@ -275,6 +286,7 @@ impl Training<'_> {
             rejected_nll: figures.rejected_nll,
             grad_norm: figures.grad_norm,
             retain_kl: self.retain.as_ref().map(|_| figures.retain_kl),
+            anchor_kl: self.anchor_kl.as_ref().map(|_| figures.anchor_kl),
             clipped: self.max_grad_norm > 0.0 && figures.grad_norm > self.max_grad_norm,
             learning_rate: self.schedule.at(step - 1),
             tokens,

@@ -158,6 +158,7 @@ fn trained(golden: &Golden) -> (CausalLm, Vec<(f64, f64)>) {
         trunk: (TrunkType::F32, 0),
         stop: StopRules::default(),
         refresh: None,
+        anchor_kl: None,
         retain: None,
         watch: WatchSet::default(),
         negatives: WatchSet::default(),

@@ -76,6 +76,10 @@ fn every_step_draws_for_its_own_groups_only_and_another_trunk_changes_no_bit() {
     let kept = weights("kept", "64");
     assert!(kept != never, "new anchors give other weights");
     assert!(kept == weights("bare", "0"), "activations of anchors that are gone were read");
+    let held = world.trained("held", &["--set", "guards.anchor_kl=2.0"]);
+    assert!(held != never, "the penalty has an effect");
+    let drift = world.figures("held", "anchor_kl");
+    assert!(drift[0].abs() < 1e-6 && drift[23] > 1e-6, "the policy begins as the base: {drift:?}");
     let redrawn = events(&world, "kept", "anchors_redrawn");
     assert_eq!(numbers(&redrawn, "step"), (2..=24).collect::<Vec<_>>());
     assert!(numbers(&redrawn, "groups").iter().all(|&groups| groups <= 3));
