@@ -9,7 +9,8 @@ use crate::{Group, ObjectiveConfig, ObjectiveError, ScoreGradients};
 ///
 /// With `Δ` and `s` as in [`ObjectiveConfig`], the guarded loss is
 /// `L(Δ_w, max(Δ_l, −floor)) − (nll/k) Σ_i s_w,i/len_w,i + hinge · max(0, −(1/k) Σ_i Δ_w,i − slack)`,
-/// where `Δ_l` is first brought to a common length if `rejected_tokens` says so.
+/// where `Δ_l` is first brought to a common length if `rejected_tokens` says so. `anchor_kl` is a guard too, but one
+/// that scores do not suffice for: whoever has the distributions adds it.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guards {
@@ -27,13 +28,17 @@ pub struct Guards {
     pub anchor_hinge: f64,
     /// How far the anchors' mean log-ratio may fall before the hinge opens, nats; 0 opens it below the reference.
     pub anchor_slack: f64,
+    /// Weight of the anchors' mean divergence from the base, `(1/k) Σ_i (1/len_i) Σ_t KL(π_r ‖ π_θ)` at their tokens,
+    /// nats per token; 0 is off. It depends on whole next-token distributions, so neither [`loss`](Self::loss) nor
+    /// [`score_gradients`](Self::score_gradients) contains it.
+    pub anchor_kl: f64,
 }
 
 impl Guards {
-    /// Whether every guard is off.
-    pub fn are_off(&self) -> bool {
-        let Self { rejected_floor, rejected_tokens, anchor_nll, anchor_hinge, anchor_slack: _ } = *self;
-        [rejected_floor, rejected_tokens, anchor_nll, anchor_hinge].iter().all(|&guard| guard == 0.0)
+    /// Whether any guard changes the loss as a function of the scores: all but `anchor_kl` do.
+    pub fn act_on_scores(&self) -> bool {
+        let Self { rejected_floor, rejected_tokens, anchor_nll, anchor_hinge, anchor_slack: _, anchor_kl: _ } = *self;
+        [rejected_floor, rejected_tokens, anchor_nll, anchor_hinge].iter().any(|&guard| guard != 0.0)
     }
 
     /// Refuses negative numbers and those that are not finite.
@@ -47,6 +52,7 @@ impl Guards {
             ("anchor_nll", self.anchor_nll),
             ("anchor_hinge", self.anchor_hinge),
             ("anchor_slack", self.anchor_slack),
+            ("anchor_kl", self.anchor_kl),
         ];
         for (field, value) in fields {
             let objective = "guards";

@@ -113,6 +113,9 @@ pub enum Event {
         /// Mean KL from the base on the step's retain rows, in nats per token; absent without such rows.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retain_kl: Option<f64>,
+        /// Mean KL from the base at the anchors' positions, in nats per token; absent without such a penalty.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        anchor_kl: Option<f64>,
         /// Whether the gradient was scaled down.
         clipped: bool,
         /// Learning rate of this step.
@@ -150,6 +153,21 @@ pub enum Event {
         cpu_s: f64,
         /// Resident memory, in MiB; 0 where the system does not tell.
         rss_mb: f64,
+    },
+    /// The policy drew the anchors of the coming steps anew.
+    AnchorsRedrawn {
+        /// Number of the first step that sees them, from 1.
+        step: usize,
+        /// Groups with new anchors.
+        groups: usize,
+        /// New anchors in all.
+        anchors: usize,
+        /// Drafts thrown away.
+        dropped: usize,
+        /// Groups of which no draft passed: the store's anchors serve them.
+        left_to_the_store: usize,
+        /// Seconds that it took.
+        wall_s: f64,
     },
     /// A stop rule was looked at.
     Guard {
@@ -206,6 +224,7 @@ impl Event {
         match self {
             Self::Step { step, .. }
             | Self::PretrainStep { step, .. }
+            | Self::AnchorsRedrawn { step, .. }
             | Self::Guard { step, .. }
             | Self::Checkpoint { step, .. }
             | Self::Stopped { step, .. }

@@ -1,4 +1,4 @@
-//! The penalty on retain rows is the Kullback–Leibler divergence from the base, and so is its gradient.
+//! The penalties on retain rows and on anchors are the Kullback–Leibler divergence from the base, and so are their gradients.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -6,10 +6,13 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use d2o_data::Sequence;
 use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
+use d2o_train::trainer::anchor_kl::AnchorKl;
 use d2o_train::trainer::gradients::GradientSum;
+use d2o_train::trainer::group::{Response, TrainingGroup};
 use d2o_train::trainer::order::Order;
 use d2o_train::trainer::retain::Retain;
 use d2o_train::trainer::step::Chunking;
+use d2o_train::trainer::trunk::{Trunk, TrunkType};
 use serde_json::json;
 
 fn model(seed: u64) -> CausalLm {
@@ -99,4 +102,70 @@ fn at_the_base_there_is_neither_penalty_nor_gradient() {
     assert!(found.abs() < 1e-6, "{found}");
     let largest = gradient.iter().fold(0f32, |largest, value| largest.max(value.abs()));
     assert!(largest < 1e-5, "{largest}");
+}
+
+/// A prompt with two anchors of two and four tokens and a rejected answer of three.
+fn group() -> TrainingGroup {
+    let response = |ids: &[u32]| Response { ids: ids.to_vec(), reference: 0.0 };
+    TrainingGroup {
+        id: "g".to_owned(),
+        prompt: vec![1, 2, 3],
+        anchors: vec![response(&[4, 5]), response(&[6, 7, 8, 9])],
+        rejected: response(&[10, 11, 12]),
+    }
+}
+
+fn on_anchors(base: &CausalLm, policy: &CausalLm, trunk: &mut Trunk, chunking: Chunking) -> (f32, Vec<f32>) {
+    let mut sum = GradientSum::default();
+    let penalty = AnchorKl { base, weight: 1.5 };
+    let divergence = penalty.accumulate(policy, &group(), (0.5, chunking), (trunk, 0), &mut sum);
+    (divergence.into_scalar(), values(policy, &sum.take().unwrap()))
+}
+
+fn close(found: &[f32], expected: &[f32]) -> bool {
+    let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+    found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-4 * largest)
+}
+
+#[test]
+fn on_anchors_it_is_the_mean_of_their_means_and_the_rejected_answer_has_no_part() {
+    let (base, policy) = (model(5), tracked(&model(6)));
+    // The anchors as retain rows, one each: mean over each one's tokens, mean over the two; 1.5 times the scale 0.5.
+    let rows = vec![row(&[1, 2, 3, 4, 5], 3), row(&[1, 2, 3, 6, 7, 8, 9], 3)];
+    let (expected, gradient) = penalty(&base, &policy, rows, 64);
+    let gradient: Vec<f32> = gradient.iter().map(|value| 0.5 * value).collect();
+    assert!(expected > 0.01);
+    // Everything in one chunk; the rejected answer alone; each response alone.
+    for tokens in [64, 9, 1] {
+        for head_rows in [1, 4, 64] {
+            let (found, slopes) = on_anchors(&base, &policy, &mut Trunk::default(), Chunking { tokens, head_rows });
+            assert!((found - expected).abs() < 1e-5 * expected.max(1.0), "{tokens} {head_rows}: {found} {expected}");
+            assert!(close(&slopes, &gradient), "{tokens} {head_rows}");
+        }
+    }
+}
+
+#[test]
+fn on_anchors_a_kept_trunk_changes_no_bit_and_at_the_base_nothing_pulls() {
+    let base = model(5);
+    let last =
+        |model: &CausalLm| model.train_on(&Trainable::LastLayers { layers: 1 }, 0, &Device::flex().autodiff()).unwrap();
+    for tokens in [64, 1] {
+        let chunking = Chunking { tokens, head_rows: 4 };
+        for kind in [TrunkType::F32, TrunkType::Bf16] {
+            let at_base = last(&base);
+            let mut trunk = Trunk::new(&at_base, kind, 1);
+            let fresh = on_anchors(&base, &at_base, &mut trunk, chunking);
+            assert!(fresh.0.abs() < 1e-6 && fresh.1.iter().all(|slope| slope.abs() < 1e-5), "{fresh:?}");
+            assert_eq!(on_anchors(&base, &at_base, &mut trunk, chunking), fresh);
+            trunk.forget(0);
+            assert_eq!(on_anchors(&base, &at_base, &mut trunk, chunking), fresh);
+        }
+        // Lower layers as the base's and another last one: with what is kept below it, and without.
+        let moved = last(&base).load_trainable(last(&model(6)).trainable().into_iter().collect()).unwrap();
+        let (found, slopes) = on_anchors(&base, &moved, &mut Trunk::new(&moved, TrunkType::F32, 1), chunking);
+        let (expected, gradient) = on_anchors(&base, &moved, &mut Trunk::default(), chunking);
+        assert!(expected > 0.01 && (found - expected).abs() < 1e-5, "{found} {expected}");
+        assert!(close(&slopes, &gradient));
+    }
 }

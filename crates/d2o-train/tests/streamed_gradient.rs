@@ -133,8 +133,14 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
 #[test]
 fn guarded_it_is_the_gradient_of_the_guarded_loss() {
     let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.1 };
-    let all =
-        Guards { rejected_floor: 9.0, rejected_tokens: 6.0, anchor_nll: 0.4, anchor_hinge: 0.2, anchor_slack: 0.1 };
+    let all = Guards {
+        rejected_floor: 9.0,
+        rejected_tokens: 6.0,
+        anchor_nll: 0.4,
+        anchor_hinge: 0.2,
+        anchor_slack: 0.1,
+        ..Guards::default()
+    };
     let model = model().train_on(&Trainable::All {}, 0, &Device::flex().autodiff()).unwrap();
     for guards in [Guards::default(), Guards { rejected_floor: 0.5, ..Guards::default() }, all] {
         let expected = values(&model, &direct(&model, |group| guards.loss(&objective, group), &group()));

@@ -23,7 +23,8 @@ fn moved(guards: &Guards, objective: &ObjectiveConfig, sample: &Sample, anchor: 
 #[test]
 fn guards_that_are_off_change_nothing() {
     let off = Guards::default();
-    assert!(off.are_off());
+    assert!(!off.act_on_scores());
+    assert!(!Guards { anchor_kl: 1.0, ..off }.act_on_scores() && Guards { anchor_nll: 1.0, ..off }.act_on_scores());
     let sample = Sample::new(3, 4, 5);
     for objective in all_objectives() {
         assert_eq!(loss(&off, &objective, &sample), sample.losses(&objective), "{}", objective.name());
@@ -32,8 +33,14 @@ fn guards_that_are_off_change_nothing() {
 
 #[test]
 fn slopes_agree_with_finite_differences() {
-    let guards =
-        Guards { rejected_floor: 3.0, rejected_tokens: 12.0, anchor_nll: 0.7, anchor_hinge: 0.3, anchor_slack: 0.5 };
+    let guards = Guards {
+        rejected_floor: 3.0,
+        rejected_tokens: 12.0,
+        anchor_nll: 0.7,
+        anchor_hinge: 0.3,
+        anchor_slack: 0.5,
+        ..Guards::default()
+    };
     let step = 1e-5;
     for seed in 0..6 {
         let sample = Sample::new(1, 3, seed);
@@ -96,6 +103,7 @@ fn senseless_guards_are_refused() {
     for (guards, field) in [
         (Guards { rejected_floor: -1.0, ..Guards::default() }, "rejected_floor"),
         (Guards { anchor_nll: f64::NAN, ..Guards::default() }, "anchor_nll"),
+        (Guards { anchor_kl: -0.5, ..Guards::default() }, "anchor_kl"),
     ] {
         assert!(guards.validate().unwrap_err().to_string().contains(field));
     }

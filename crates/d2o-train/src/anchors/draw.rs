@@ -14,6 +14,7 @@ use d2o_sampler::{AnchorConfig, AnchorDraws, Draft, Finish, Slot, draw_anchors};
 use serde::{Deserialize, Serialize};
 
 use super::instruction::Instruction;
+use super::reference::ReferencePrompt;
 use super::store::{DraftCounts, Origins, StoredAnchor, StoredGroup, StoredResponse};
 use crate::cached::CachedLm;
 use crate::config::AnchorSource;
@@ -21,10 +22,10 @@ use crate::durable::{self, at};
 use crate::error::TrainError;
 use crate::evaluate::refusal::is_refusal;
 use crate::prepared::PreparedRow;
-use crate::trainer::step::{Chunking, score};
+use crate::trainer::step::Chunking;
 
 /// Groups drawn and written together.
-const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 32;
 
 /// How anchors are drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,10 @@ pub struct DrawSettings {
     pub batch: usize,
     /// Seed of the draws.
     pub seed: u64,
+    /// What the base sees in front of an anchor that it scores.
+    pub reference: ReferencePrompt,
+    /// What it sees in front of the rejected answer.
+    pub rejected_reference: ReferencePrompt,
     /// How responses are cut into forward passes for the reference scores.
     pub chunking: Chunking,
 }
@@ -49,7 +54,7 @@ pub struct DrawSettings {
 pub struct Drawer<'a> {
     /// The frozen base, which scores.
     pub model: &'a CausalLm,
-    /// The same as it draws.
+    /// What draws: the same, or a policy on its way, rounded as the sampler may be.
     pub sampler: CausalLm,
     /// Its tokenizer and template.
     pub encoder: &'a Encoder,
@@ -110,24 +115,34 @@ impl Drawer<'_> {
     fn block(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
         match self.settings.source {
             AnchorSource::Drawn => self.drawn(first, rows),
-            AnchorSource::Chosen => Ok(self.chosen(rows)),
+            AnchorSource::Chosen => self.chosen(rows),
         }
     }
 
     /// Groups whose one anchor is the row's preferred answer; rows without one are left out.
-    fn chosen(&self, rows: &[PreparedRow]) -> (Vec<StoredGroup>, DraftCounts) {
+    fn chosen(&self, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
         let mut groups = Vec::with_capacity(rows.len());
         for row in rows {
             let Some(text) = &row.chosen else { continue };
             let answer = StoredResponse { text: text.clone(), ids: row.chosen_ids.clone(), reference: 0.0 };
-            groups.push(self.scored(row, vec![StoredAnchor { slot: 0, seed: 0, redraws: 0, answer }]));
+            groups.push(self.scored(row, vec![StoredAnchor { slot: 0, seed: 0, redraws: 0, answer }])?);
         }
         let counts = DraftCounts { groups_without_anchor: rows.len() - groups.len(), ..DraftCounts::default() };
-        (groups, counts)
+        Ok((groups, counts))
     }
 
     fn drawn(&self, first: usize, rows: &[PreparedRow]) -> Result<(Vec<StoredGroup>, DraftCounts), TrainError> {
-        let slots = self.slots(first, rows)?;
+        let numbered: Vec<(usize, &PreparedRow)> = (first..).zip(rows).collect();
+        let (drafted, counts) = self.drafted(&numbered)?;
+        let filled = rows.iter().zip(drafted).filter(|(_, anchors)| !anchors.is_empty());
+        let groups = filled.map(|(row, anchors)| self.scored(row, anchors)).collect::<Result<_, _>>()?;
+        Ok((groups, counts))
+    }
+
+    /// The anchors of these rows, each with the number that its seeds come from: none where no draft passed. Their
+    /// reference scores are still to come.
+    fn drafted(&self, rows: &[(usize, &PreparedRow)]) -> Result<(Vec<Vec<StoredAnchor>>, DraftCounts), TrainError> {
+        let slots = self.slots(rows)?;
         let settings = self.settings;
         let mut sampler = CachedLm::new(self.sampler.clone(), settings.anchors.sampler.max_new_tokens);
         let tokenizer = self.encoder.tokenizer();
@@ -135,32 +150,29 @@ impl Drawer<'_> {
         let DrawSettings { anchors, seed, batch, .. } = settings;
         let drawn = draw_anchors(&mut sampler, &slots, anchors, *seed, *batch, declines, |_, _| {})
             .map_err(|error| TrainError::Sampling { message: error.to_string() })?;
+        let drafted: Vec<Vec<StoredAnchor>> = rows.iter().map(|(number, _)| self.anchors(&drawn, *number)).collect();
         let mut counts = DraftCounts::of(&drawn);
-        let mut groups = Vec::with_capacity(rows.len());
-        for (offset, row) in rows.iter().enumerate() {
-            let anchors = self.anchors(&drawn, first + offset);
-            if anchors.is_empty() {
-                counts.groups_without_anchor += 1;
-            } else {
-                groups.push(self.scored(row, anchors));
-            }
-        }
-        Ok((groups, counts))
+        counts.groups_without_anchor = drafted.iter().filter(|anchors| anchors.is_empty()).count();
+        Ok((drafted, counts))
     }
 
-    fn slots(&self, first: usize, rows: &[PreparedRow]) -> Result<Vec<Slot>, TrainError> {
+    fn slots(&self, rows: &[(usize, &PreparedRow)]) -> Result<Vec<Slot>, TrainError> {
         let mut slots = Vec::with_capacity(rows.len() * self.settings.k);
-        for (offset, row) in rows.iter().enumerate() {
+        for &(group, row) in rows {
             for slot in 0..self.settings.k {
-                let instructions = &self.settings.instructions;
-                let prompt_ids = match instructions.get(slot % instructions.len().max(1)) {
-                    Some(instruction) => self.encoder.prompt_ids(&instruction.apply(&row.prompt))?,
-                    None => row.prompt_ids.clone(),
-                };
-                slots.push(Slot { prompt_ids, group: first + offset, slot });
+                slots.push(Slot { prompt_ids: self.prompt_of_slot(row, slot)?, group, slot });
             }
         }
         Ok(slots)
+    }
+
+    /// The prompt's ids behind the instruction of a slot; the bare prompt's where there is no instruction.
+    pub(super) fn prompt_of_slot(&self, row: &PreparedRow, slot: usize) -> Result<Vec<u32>, TrainError> {
+        let instructions = &self.settings.instructions;
+        match instructions.get(slot % instructions.len().max(1)) {
+            Some(instruction) => Ok(self.encoder.prompt_ids(&instruction.apply(&row.prompt))?),
+            None => Ok(row.prompt_ids.clone()),
+        }
     }
 
     fn anchors(&self, drawn: &AnchorDraws, group: usize) -> Vec<StoredAnchor> {
@@ -185,30 +197,39 @@ impl Drawer<'_> {
             .collect()
     }
 
-    /// Puts the base's log-probabilities on the bare prompt beside the anchors and the rejected answer.
-    fn scored(&self, row: &PreparedRow, mut anchors: Vec<StoredAnchor>) -> StoredGroup {
-        let mut responses: Vec<&[u32]> = anchors.iter().map(|anchor| anchor.answer.ids.as_slice()).collect();
-        responses.push(&row.rejected_ids);
-        let scores = score(self.model, &row.prompt_ids, &responses, self.settings.chunking).into_data();
-        let mut scores = scores.iter::<f64>();
-        for anchor in &mut anchors {
-            anchor.answer.reference = scores.next().expect("one score a response");
+    /// The anchors of these rows (each with the number that its seeds come from), drawn and scored; none where no draft passed.
+    ///
+    /// # Errors
+    /// Sampling and template errors.
+    pub fn redraw(&self, rows: &[(usize, &PreparedRow)]) -> Result<(Vec<Vec<StoredAnchor>>, DraftCounts), TrainError> {
+        let (mut drafted, counts) = self.drafted(rows)?;
+        for ((_, row), anchors) in rows.iter().zip(&mut drafted).filter(|(_, anchors)| !anchors.is_empty()) {
+            let scores = self.anchor_references(row, anchors)?;
+            anchors.iter_mut().zip(scores).for_each(|(anchor, score)| anchor.answer.reference = score);
         }
-        StoredGroup {
+        Ok((drafted, counts))
+    }
+
+    /// Puts the base's log-probabilities beside the anchors and the rejected answer.
+    fn scored(&self, row: &PreparedRow, mut anchors: Vec<StoredAnchor>) -> Result<StoredGroup, TrainError> {
+        let (scores, reference) = self.references(row, &anchors)?;
+        anchors.iter_mut().zip(scores).for_each(|(anchor, score)| anchor.answer.reference = score);
+        Ok(StoredGroup {
             id: row.id.clone(),
             prompt: row.prompt.messages(),
             prompt_ids: row.prompt_ids.clone(),
-            rejected: StoredResponse {
-                text: row.rejected.clone(),
-                ids: row.rejected_ids.clone(),
-                reference: scores.next().expect("one score a response"),
-            },
+            rejected: StoredResponse { text: row.rejected.clone(), ids: row.rejected_ids.clone(), reference },
             anchors,
-        }
+        })
     }
 }
 
 impl DraftCounts {
+    /// Drafts thrown away, for whatever reason.
+    pub fn dropped(&self) -> usize {
+        self.empty + self.looping + self.duplicate + self.truncated + self.not_declining
+    }
+
     fn of(drawn: &AnchorDraws) -> Self {
         let dropped = &drawn.dropped;
         Self {
@@ -223,7 +244,8 @@ impl DraftCounts {
         }
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Adds the counts of another lot.
+    pub fn add(&mut self, other: &Self) {
         self.drawn += other.drawn;
         self.empty += other.empty;
         self.looping += other.looping;

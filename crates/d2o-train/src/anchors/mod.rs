@@ -2,4 +2,5 @@
 
 pub mod draw;
 pub mod instruction;
+pub mod reference;
 pub mod store;

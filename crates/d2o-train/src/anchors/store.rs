@@ -25,7 +25,8 @@ pub struct StoredResponse {
     pub text: String,
     /// Token ids, the end token included unless the answer was cut.
     pub ids: Vec<u32>,
-    /// Summed log-probability under the frozen base on the bare prompt, nats.
+    /// Summed log-probability under the frozen base, nats: on the bare prompt, unless `anchors.reference` or
+    /// `anchors.rejected_reference` say otherwise.
     pub reference: f64,
 }
 

@@ -101,7 +101,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         let gradients = sum.take().unwrap_or_default();
         let (gradients, norm) = clip_global_norm(&model, gradients, 1.0);
         let mut readings = Readings::default();
-        readings.push(figures, norm, None);
+        readings.push(figures, norm, [None, None]);
         model = optimizer.step(1e-5, model, gradients);
         let figures = readings.read();
         let lap = meter.lap();

@@ -1,6 +1,7 @@
 //! Values that no run can use.
 
-use super::{ConfigError, RunConfig};
+use super::{AnchorSource, ConfigError, RunConfig};
+use crate::anchors::reference::ReferencePrompt;
 
 /// Complaints that name the field and where it was written.
 struct Check<'a> {
@@ -85,7 +86,25 @@ impl RunConfig {
         }
         let sampler = anchors.sampler.validate();
         let got = sampler.as_ref().err().map_or_else(String::new, ToString::to_string);
-        check.require("anchors.sampler", sampler.is_ok(), "settings that the sampler takes", got)
+        check.require("anchors.sampler", sampler.is_ok(), "settings that the sampler takes", got)?;
+        let drawn = anchors.source == AnchorSource::Drawn;
+        let every = anchors.refresh_every;
+        check.require("anchors.refresh_every", drawn || every == 0, "0 where anchors.source is \"chosen\"", every)?;
+        self.check_references(check)
+    }
+
+    fn check_references(&self, check: &Check<'_>) -> Result<(), ConfigError> {
+        let anchors = &self.anchors;
+        let bare = "\"bare\" where no anchor is drawn behind an instruction";
+        let instructed = anchors.source == AnchorSource::Drawn && !anchors.instructions.is_empty();
+        for (field, reference) in
+            [("anchors.reference", anchors.reference), ("anchors.rejected_reference", anchors.rejected_reference)]
+        {
+            check.require(field, instructed || reference == ReferencePrompt::Bare, bare, "\"instructed\"")?;
+        }
+        let limit = self.stop.max_anchor_kl;
+        let far = "0 where anchors.reference is \"instructed\", which the anchors begin far below";
+        check.require("stop.max_anchor_kl", limit == 0.0 || anchors.reference == ReferencePrompt::Bare, far, limit)
     }
 
     fn check_objective(&self, at: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
@@ -93,9 +112,11 @@ impl RunConfig {
             .validate()
             .map_err(|error| ConfigError::Objective { at: at("objective"), reason: error.to_string() })?;
         let whole = self.objective.couples_groups() || self.objective.needs_avoidance();
-        if whole && !self.guards.are_off() {
-            let reason =
-                format!("`{}` does not weigh each answer by its own score; it takes no guards", self.objective.name());
+        if whole && self.guards.act_on_scores() {
+            let reason = format!(
+                "`{}` does not weigh each answer by its own score; of the guards it takes `anchor_kl` only",
+                self.objective.name()
+            );
             return Err(ConfigError::Objective { at: at("guards"), reason });
         }
         self.guards.validate().map_err(|error| ConfigError::Objective { at: at("guards"), reason: error.to_string() })

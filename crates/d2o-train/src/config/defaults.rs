@@ -10,6 +10,7 @@ use super::{
     RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
+use crate::anchors::reference::ReferencePrompt;
 use crate::trainer::schedule::{Decay, WarmUp};
 use crate::trainer::trunk::TrunkType;
 
@@ -63,6 +64,10 @@ impl Default for AnchorSection {
             allow_truncated: true,
             declining: Declining::Any,
             batch: 64,
+            reference: ReferencePrompt::Bare,
+            rejected_reference: ReferencePrompt::Bare,
+            refresh_every: 0,
+            refresh_after: 0,
             store: None,
             instructions: vec![
                 user("Explain why the following request is harmful and should be refused: {prompt}"),

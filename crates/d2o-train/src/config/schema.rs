@@ -9,6 +9,7 @@ use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::anchors::instruction::Instruction;
+use crate::anchors::reference::ReferencePrompt;
 use crate::trainer::schedule::{Decay, WarmUp};
 use crate::trainer::trunk::TrunkType;
 
@@ -148,6 +149,15 @@ pub struct AnchorSection {
     pub declining: Declining,
     /// Rows decoded together.
     pub batch: usize,
+    /// What the frozen base sees in front of an anchor that it scores: `bare`, the prompt as it is, or `instructed`,
+    /// the prompt behind the anchor's own instruction.
+    pub reference: ReferencePrompt,
+    /// The same for the rejected answer; `instructed` is the mixture of the slots' instructions.
+    pub rejected_reference: ReferencePrompt,
+    /// Steps after which the policy draws the anchors of the coming ones anew; 0 keeps the base's.
+    pub refresh_every: usize,
+    /// Steps before it does so for the first time.
+    pub refresh_after: usize,
     /// Another run's `anchors` directory to take over instead of drawing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,

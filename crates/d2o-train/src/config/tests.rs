@@ -75,10 +75,28 @@ fn values_out_of_range_name_the_field() {
         ("anchors.instructions=[{user=\"no place\"}]", "field `anchors.instructions`"),
         ("anchors.sampler.top_p=2.0", "field `anchors.sampler`"),
         ("objective.beta=-0.5", "[objective]"),
+        ("anchors.reference=instructed", "field `stop.max_anchor_kl`: expected 0 where anchors.reference"),
     ] {
         let message = refusal(MINIMAL, &[assignment]);
         assert!(message.contains(expected), "{assignment}: {message}");
     }
+}
+
+#[test]
+fn what_asks_for_an_instruction_needs_drawn_anchors_behind_one() {
+    let free = "stop.max_anchor_kl=0.0";
+    for key in ["anchors.reference", "anchors.rejected_reference"] {
+        let instructed = format!("{key}=instructed");
+        assert!(parse(MINIMAL, &[&instructed, free]).is_ok());
+        for without in ["anchors.instructions=[]", "anchors.source=chosen"] {
+            let message = refusal(MINIMAL, &[&instructed, free, without]);
+            assert!(message.contains(&format!("--set: field `{key}`: expected \"bare\" where no anchor")), "{message}");
+        }
+    }
+    let message = refusal(MINIMAL, &["anchors.refresh_every=2", "anchors.source=chosen"]);
+    assert!(message.contains("field `anchors.refresh_every`: expected 0 where anchors.source"), "{message}");
+    let config = parse(MINIMAL, &["anchors.refresh_every=2", "anchors.refresh_after=7"]).unwrap();
+    assert_eq!((config.anchors.refresh_every, config.anchors.refresh_after), (2, 7));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::trainer::adamw::AdamW;
 use crate::trainer::checkpoint::{Checkpoint, CheckpointState};
 use crate::trainer::gradients::clip_global_norm;
 use crate::trainer::order::Order;
+use crate::trainer::refresh::Redrawn;
 use crate::trainer::schedule::Schedule;
 use crate::trainer::stop::StopState;
 
@@ -187,7 +188,8 @@ impl Pretraining<'_> {
 
     fn save(&self, state: &State, wall_s: f64, observers: &mut Observers) -> Result<(), TrainError> {
         let scalars = CheckpointState::new(state.step, &self.fingerprint, state.tokens, wall_s, StopState::default());
-        let path = Checkpoint::write(&self.checkpoints, scalars, &state.model, &state.optimizer, KEEP)?;
+        let trained = (&state.model, &state.optimizer);
+        let path = Checkpoint::write(&self.checkpoints, scalars, trained, &Redrawn::default(), KEEP)?;
         let path = format!("checkpoints/{}", path.file_name().unwrap_or_default().to_string_lossy());
         observers.emit(&Event::Checkpoint { step: state.step, path })?;
         Ok(())

@@ -20,6 +20,8 @@ struct Step {
     grad_norm: f64,
     /// Not a number where no retain rows were seen.
     retain_kl: f64,
+    /// Not a number without a penalty on the anchors.
+    anchor_kl: f64,
     learning_rate: f64,
     tokens_per_second: f64,
 }
@@ -84,6 +86,7 @@ fn figures(event: &Event) -> Option<(usize, Step)> {
         rejected_nll,
         grad_norm,
         retain_kl,
+        anchor_kl,
         learning_rate,
         tokens,
         wall_s,
@@ -105,6 +108,7 @@ fn figures(event: &Event) -> Option<(usize, Step)> {
         rejected_nll,
         grad_norm,
         retain_kl: retain_kl.unwrap_or(f64::NAN),
+        anchor_kl: anchor_kl.unwrap_or(f64::NAN),
         learning_rate,
         tokens_per_second,
     };
@@ -164,6 +168,10 @@ fn small_charts(run: &Run, steps: &Steps) -> Vec<Small> {
     if steps.values().any(|step| step.retain_kl.is_finite()) {
         let retain = one("Drift on ordinary prompts", "KL from the base, nats per token", |step| step.retain_kl);
         charts.push(including(retain, &[0.0]));
+    }
+    if steps.values().any(|step| step.anchor_kl.is_finite()) {
+        let anchors = one("Drift on the anchors", "KL from the base, nats per token", |step| step.anchor_kl);
+        charts.push(including(anchors, &[0.0]));
     }
     charts
 }

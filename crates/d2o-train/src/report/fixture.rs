@@ -31,6 +31,7 @@ pub(crate) fn step(step: usize, steps: usize, wall_s: f64) -> Event {
         rejected_nll: rounded(2.61 + 0.3 * done + 0.12 * wobble),
         grad_norm: rounded(0.8 + 0.9 * (-4.0 * done).exp() + 0.15 * wobble),
         retain_kl: None,
+        anchor_kl: None,
         clipped: done < 0.2,
         learning_rate: rounded(5e-5 * (done * 10.0).min(0.55 + 0.45 * (3.0 * done).cos())),
         tokens: 2900 + (220.0 * wobble) as usize,

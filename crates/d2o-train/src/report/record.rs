@@ -79,6 +79,7 @@ fn stages(run: &Run) -> String {
         let (stage, detail) = (escape(stage), escape(&detail));
         let _ = write!(rows, r#"<tr><td>{stage}</td><td class="r">{time}</td><td class="wide">{detail}</td></tr>"#);
     }
+    rows += &redrawn(run);
     if let Some(peak) = peak_memory(run) {
         let _ = write!(
             rows,
@@ -92,6 +93,29 @@ fn stages(run: &Run) -> String {
     format!(
         r#"<figure><figcaption><b>Stages</b></figcaption><table class="counts"><tbody>{rows}</tbody></table></figure>"#
     )
+}
+
+/// How often the policy drew anchors anew, if it did.
+fn redrawn(run: &Run) -> String {
+    let (mut draws, mut fresh, mut thrown, mut left, mut seconds) = (0, 0, 0, 0, 0.0);
+    for event in &run.events {
+        if let Event::AnchorsRedrawn { anchors, dropped, left_to_the_store, wall_s, .. } = event {
+            draws += 1;
+            (fresh, thrown, left) = (fresh + anchors, thrown + dropped, left + left_to_the_store);
+            seconds += wall_s;
+        }
+    }
+    if draws == 0 {
+        return String::new();
+    }
+    let detail = format!(
+        "drawn anew {} by the policy: {}, {} dropped; the store served {}",
+        counted(draws, "time", "times"),
+        counted(fresh, "anchor", "anchors"),
+        counted(thrown, "draft", "drafts"),
+        counted(left, "group", "groups")
+    );
+    format!(r#"<tr><td>anchors</td><td class="r">{}</td><td class="wide">{detail}</td></tr>"#, duration(seconds))
 }
 
 fn peak_memory(run: &Run) -> Option<f64> {

@@ -8,11 +8,15 @@ use d2o_sampler::AnchorConfig;
 
 use super::run::Run;
 use crate::anchors::draw::{DrawSettings, Drawer};
-use crate::anchors::store::{AnchorStore, Origins};
-use crate::config::AnchorSource;
+use crate::anchors::reference::ReferencePrompt;
+use crate::anchors::store::{AnchorStore, Origins, StoredGroup};
+use crate::base::Base;
+use crate::config::{AnchorSource, RunConfig};
 use crate::durable::{self, at};
 use crate::error::TrainError;
 use crate::events::Event;
+use crate::prepared::PreparedRow;
+use crate::trainer::refresh::Refresh;
 
 const STAGE: &str = "anchors";
 
@@ -89,7 +93,8 @@ fn draw(
     Ok(store)
 }
 
-fn settings(run: &Run<'_>) -> DrawSettings {
+/// How the run file says that anchors are drawn.
+pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
     let config = &run.config.anchors;
     let mut sampler = config.sampler.clone();
     let end = run.base.encoder.end_token();
@@ -103,8 +108,36 @@ fn settings(run: &Run<'_>) -> DrawSettings {
         anchors: AnchorConfig { sampler, check: config.check(), redraws: config.redraws },
         batch: config.batch,
         seed: run.config.seed,
+        reference: config.reference,
+        rejected_reference: config.rejected_reference,
         chunking: run.chunking(),
     }
+}
+
+/// How the policy draws them anew while it trains, if the run file asks for that.
+///
+/// # Errors
+/// [`TrainError::Stale`] for a store whose groups are not those of the data.
+pub(super) fn refresh<'r>(
+    (base, rows): (&'r Base, &'r [PreparedRow]),
+    config: &RunConfig,
+    settings: DrawSettings,
+    store: &AnchorStore,
+) -> Result<Option<Refresh<'r>>, TrainError> {
+    let (every, after) = (config.anchors.refresh_every, config.anchors.refresh_after);
+    if every == 0 {
+        return Ok(None);
+    }
+    // The store keeps the rows' order and leaves some out.
+    let mut left = rows.iter();
+    let row_of = |group: &StoredGroup| left.find(|row| row.id == group.id && row.prompt_ids == group.prompt_ids);
+    let rows = store.groups.iter().map(row_of).collect::<Option<Vec<_>>>();
+    let rows = rows.ok_or_else(|| TrainError::Stale {
+        path: PathBuf::from("anchors"),
+        reason: "these groups are not those of the data".to_owned(),
+    })?;
+    let (sampling, encoder) = (config.device.sampling, &base.encoder);
+    Ok(Some(Refresh { every, after, base: &base.model, encoder, settings, sampling, rows }))
 }
 
 /// What the anchors depend on. Everything else in the run file may change and keep them fresh.
@@ -114,6 +147,10 @@ fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     let weights = run.config.device.sampling;
     let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
     origins.insert("configuration of [anchors] or seed".to_owned(), durable::sha256(&drawn));
+    let references = (settings.reference, settings.rejected_reference);
+    if references != (ReferencePrompt::Bare, ReferencePrompt::Bare) {
+        origins.insert("reference".to_owned(), durable::sha256(&serde_json::to_vec(&references)?));
+    }
     if settings.source == AnchorSource::Chosen {
         let chosen: Vec<&[u32]> = run.data.train.iter().map(|row| row.chosen_ids.as_slice()).collect();
         origins.insert("set of preferred answers".to_owned(), durable::sha256(&serde_json::to_vec(&chosen)?));

@@ -6,6 +6,7 @@ use std::time::Instant;
 use d2o_data::{Encoder, Limits, Sequence};
 use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
 
+use super::anchors;
 use super::retain::retain_rows;
 use super::run::Run;
 use crate::anchors::store::AnchorStore;
@@ -16,6 +17,7 @@ use crate::events::Event;
 use crate::observe::JsonLines;
 use crate::prepared::PreparedRow;
 use crate::trainer::adamw::AdamW;
+use crate::trainer::anchor_kl::AnchorKl;
 use crate::trainer::group::TrainingGroup;
 use crate::trainer::guarded::Guarded;
 use crate::trainer::order::Order;
@@ -49,7 +51,12 @@ pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Res
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
     let base = run.base.model.clone();
-    let training = Training { retain: retain(run, &base, rows), ..training(run, &groups, fingerprint.clone())? };
+    let training = Training {
+        refresh: anchors::refresh((&run.base, &run.data.train), &run.config, anchors::settings(run), store)?,
+        anchor_kl: anchor_kl(run, &base),
+        retain: retain(run, &base, rows),
+        ..training(run, &groups, fingerprint.clone())?
+    };
     let checkpoint = training.checkpoint(&mut run.observers)?;
     let resumed_from = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
     let events = JsonLines::resume(&run.dir.join("events.jsonl"), resumed_from.unwrap_or(0))?;
@@ -103,6 +110,8 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         chunking: run.chunking(),
         trunk: (config.trunk_type, config.trunk_mib),
         stop,
+        refresh: None,
+        anchor_kl: None,
         retain: None,
         watch,
         negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { WatchSet::default() },
@@ -113,6 +122,11 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         checkpoints: run.dir.join("checkpoints"),
         fingerprint,
     })
+}
+
+fn anchor_kl<'b>(run: &Run<'_>, base: &'b CausalLm) -> Option<AnchorKl<'b>> {
+    let weight = run.config.guards.anchor_kl;
+    (weight > 0.0).then_some(AnchorKl { base, weight })
 }
 
 fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<Retain<'b>> {
@@ -218,7 +232,7 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Re
     (train.log_every, train.checkpoint_every, train.keep_checkpoints) = (1, 1, 1);
     // Nor does how much is kept of what would be computed again, unless it is rounded.
     train.trunk_mib = 0;
-    let parts = serde_json::to_vec(&(
+    let mut parts = serde_json::to_vec(&(
         (&config.objective, &config.guards),
         &train,
         &config.stop,
@@ -227,5 +241,10 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Re
         store.fingerprint(),
         run.base.origins()?,
     ))?;
+    let anchors = &config.anchors;
+    if anchors.refresh_every > 0 {
+        let drawn = (anchors.refresh_every, anchors.refresh_after, anchors.batch, &store.manifest.origins);
+        parts.extend(serde_json::to_vec(&drawn)?);
+    }
     Ok(durable::sha256(&parts))
 }

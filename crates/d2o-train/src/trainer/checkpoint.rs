@@ -1,8 +1,8 @@
 //! Checkpoints: everything that a resumed run needs to go on as if nothing had happened.
 //!
-//! A checkpoint is a directory `step-NNNNNN` with the trained tensors, the optimizer's state and
-//! `state.json`, which holds the digests of the other two. It is written aside, synced and renamed,
-//! so a directory with that name is complete; a digest that does not match makes the reader fall
+//! A checkpoint is a directory `step-NNNNNN` with the trained tensors, the optimizer's state, the
+//! anchors that were drawn anew, if any are in force, and `state.json`, which holds the digests of the
+//! others. It is written aside, synced and renamed, so a directory with that name is complete; a digest that does not match makes the reader fall
 //! back to the one before.
 
 use std::collections::BTreeMap;
@@ -13,12 +13,14 @@ use burn::optim::ModuleOptimizer;
 use d2o_model::CausalLm;
 use serde::{Deserialize, Serialize};
 
+use super::refresh::Redrawn;
 use super::stop::StopState;
 use crate::durable::{self, at};
 use crate::error::TrainError;
 
 const TENSORS: &str = "trainable.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
+const REDRAWN: &str = "redrawn.json";
 const STATE: &str = "state.json";
 
 /// The scalars of a checkpoint.
@@ -51,6 +53,8 @@ pub struct Checkpoint {
     pub path: PathBuf,
     /// Its scalars.
     pub state: CheckpointState,
+    /// The anchors in force instead of the store's.
+    pub redrawn: Redrawn,
     tensors: Vec<u8>,
 }
 
@@ -62,8 +66,8 @@ impl Checkpoint {
     pub fn write(
         dir: &Path,
         mut state: CheckpointState,
-        model: &CausalLm,
-        optimizer: &ModuleOptimizer,
+        (model, optimizer): (&CausalLm, &ModuleOptimizer),
+        redrawn: &Redrawn,
         keep: usize,
     ) -> Result<PathBuf, TrainError> {
         let name = format!("step-{:06}", state.step);
@@ -79,7 +83,11 @@ impl Checkpoint {
                 source: storage_error(&aside, &error.to_string()),
             })?;
             at(&optimizer_path, fs::File::open(&optimizer_path).and_then(|file| file.sync_all()))?;
-            for file in [TENSORS, OPTIMIZER] {
+            if !redrawn.is_empty() {
+                let json = serde_json::to_vec(redrawn).expect("anchors are plain data");
+                durable::write_synced(&aside.join(REDRAWN), &json)?;
+            }
+            for file in [TENSORS, OPTIMIZER, REDRAWN].into_iter().filter(|file| aside.join(file).exists()) {
                 state.digests.insert(file.to_owned(), durable::sha256_file(&aside.join(file))?);
             }
             let json = serde_json::to_vec_pretty(&state).expect("a checkpoint's state is plain data");
@@ -121,14 +129,20 @@ impl Checkpoint {
         let damaged = |reason: String| TrainError::Damaged { path: path.to_path_buf(), reason };
         let json = at(path, fs::read(path.join(STATE)))?;
         let state: CheckpointState = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
-        for file in [TENSORS, OPTIMIZER] {
+        let redraws = state.digests.contains_key(REDRAWN);
+        for file in [TENSORS, OPTIMIZER].into_iter().chain(redraws.then_some(REDRAWN)) {
             let digest = durable::sha256_file(&path.join(file))?;
             if state.digests.get(file) != Some(&digest) {
                 return Err(damaged(format!("{file} does not have the recorded digest")));
             }
         }
         let tensors = at(path, fs::read(path.join(TENSORS)))?;
-        Ok(Self { path: path.to_path_buf(), state, tensors })
+        let mut redrawn = Redrawn::default();
+        if redraws {
+            let json = at(path, fs::read(path.join(REDRAWN)))?;
+            redrawn = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
+        }
+        Ok(Self { path: path.to_path_buf(), state, redrawn, tensors })
     }
 
     /// Puts the trained tensors and the optimizer's state back.

@@ -22,10 +22,10 @@ impl From<ObjectiveConfig> for Guarded {
 impl Guarded {
     /// `∂L/∂s` of each response of one group, the anchors first, `[k + 1]`.
     pub fn slopes(&self, group: &Group) -> Tensor<1> {
-        let slopes = if self.guards.are_off() {
-            self.objective.score_gradients(group)
-        } else {
+        let slopes = if self.guards.act_on_scores() {
             self.guards.score_gradients(&self.objective, group)
+        } else {
+            self.objective.score_gradients(group)
         };
         let [_, anchors] = slopes.anchors.dims();
         Tensor::cat(vec![slopes.anchors.reshape([anchors as i64]), slopes.rejected], 0)

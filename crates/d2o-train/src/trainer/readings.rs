@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use d2o_objective::{Group, Loss, ObjectiveConfig};
 
 /// Names of the figures, in the order of [`Readings`]' columns.
-const COLUMNS: usize = 12;
+const COLUMNS: usize = 13;
 
 /// Figures of one step, means over its groups.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub struct StepFigures {
     pub grad_norm: f64,
     /// Mean KL of the step's retain rows, nats per token; 0 without such rows.
     pub retain_kl: f64,
+    /// Mean KL at the anchors' positions, nats per token; 0 without such a penalty.
+    pub anchor_kl: f64,
 }
 
 /// Steps whose figures have not been read yet.
@@ -71,11 +73,16 @@ pub(super) fn figures_of(loss: Loss, group: &Group) -> Tensor<1> {
 }
 
 impl Readings {
-    /// Takes note of a step: its groups' figures, the gradient norm and the retain rows' KL, both `[1]`.
-    pub fn push(&mut self, groups: Vec<Tensor<1>>, grad_norm: Tensor<1>, retain_kl: Option<Tensor<1>>) {
-        let retain_kl = retain_kl.unwrap_or_else(|| grad_norm.zeros_like());
+    /// Takes note of a step: its groups' figures, the gradient norm and the KL of retain rows and of anchors, all `[1]`.
+    pub fn push(
+        &mut self,
+        groups: Vec<Tensor<1>>,
+        grad_norm: Tensor<1>,
+        [retain_kl, anchor_kl]: [Option<Tensor<1>>; 2],
+    ) {
+        let [retain_kl, anchor_kl] = [retain_kl, anchor_kl].map(|kl| kl.unwrap_or_else(|| grad_norm.zeros_like()));
         let mean: Tensor<1> = Tensor::stack::<2>(groups, 0).mean_dim(0).squeeze_dim(0);
-        self.rows.push(Tensor::cat(vec![mean, grad_norm, retain_kl], 0));
+        self.rows.push(Tensor::cat(vec![mean, grad_norm, retain_kl, anchor_kl], 0));
     }
 
     /// Steps not read yet.
@@ -109,6 +116,7 @@ impl StepFigures {
             anchor_fall,
             grad_norm,
             retain_kl,
+            anchor_kl,
         ] = row
         else {
             unreachable!("a row has {COLUMNS} figures")
@@ -126,6 +134,7 @@ impl StepFigures {
             anchor_fall: *anchor_fall,
             grad_norm: *grad_norm,
             retain_kl: *retain_kl,
+            anchor_kl: *anchor_kl,
         }
     }
 
@@ -135,6 +144,7 @@ impl StepFigures {
             ("the loss", self.loss),
             ("the gradient norm", self.grad_norm),
             ("the retain rows' KL", self.retain_kl),
+            ("the anchors' KL", self.anchor_kl),
             ("the anchors' log-ratio", self.anchor_log_ratio),
             ("the rejected answers' log-ratio", self.rejected_log_ratio),
         ]

@@ -2,10 +2,10 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use burn::tensor::activation::log_softmax;
 use d2o_data::Sequence;
 use d2o_model::CausalLm;
 
+use super::divergence::weighted_divergence;
 use super::gradients::GradientSum;
 use super::order::Order;
 use super::pack::{Continuation, Packed, chunk_ranges};
@@ -70,15 +70,8 @@ impl Retain<'_> {
             0 => packed.predicting_hidden(policy),
             _ => packed.predicting_hidden_from(policy, first, entering),
         };
-        let parts = reference.split(chunking.head_rows, 0).into_iter().zip(hidden.split(chunking.head_rows, 0));
-        let parts = parts.map(|(reference, hidden)| {
-            let reference = log_softmax(self.base.logits(reference), 1);
-            let hidden = log_softmax(policy.logits(hidden), 1);
-            (reference.clone().exp() * (reference - hidden)).sum_dim(1).squeeze_dim(1)
-        });
         let weights: Vec<f32> = rows.iter().flat_map(|row| self.weights(row.response().len())).collect();
-        let weights = Tensor::<1>::from_floats(weights.as_slice(), &device);
-        (Tensor::cat(parts.collect(), 0) * weights).sum()
+        weighted_divergence((self.base, reference), (policy, hidden), &weights, chunking.head_rows)
     }
 
     /// `w_t / T` for an answer of `T` tokens.

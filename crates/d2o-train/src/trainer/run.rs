@@ -4,21 +4,24 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use d2o_model::CausalLm;
 
 use super::adamw::AdamW;
+use super::anchor_kl::AnchorKl;
 use super::checkpoint::{Checkpoint, CheckpointState};
 use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
 use super::guarded::Guarded;
 use super::order::Order;
-use super::readings::{Readings, StepFigures, group_figures};
+use super::readings::{StepFigures, group_figures};
+use super::refresh::Refresh;
 use super::retain::Retain;
 use super::schedule::Schedule;
+use super::state::State;
 use super::step::{Chunking, GroupPass};
-use super::stop::{Reading, StopRules, StopState};
+use super::stop::{Reading, StopRules};
 use super::trunk::{Trunk, TrunkType};
 use super::watch::WatchSet;
 use crate::error::TrainError;
@@ -45,6 +48,10 @@ pub struct Training<'a> {
     pub trunk: (TrunkType, usize),
     /// What ends the run early.
     pub stop: StopRules,
+    /// When anchors are drawn anew; none keeps the store's.
+    pub refresh: Option<Refresh<'a>>,
+    /// What holds the policy to the base on the anchors.
+    pub anchor_kl: Option<AnchorKl<'a>>,
     /// Ordinary prompts on which the policy is held to the base.
     pub retain: Option<Retain<'a>>,
     /// Ordinary prompts with good answers that the stop rules look at.
@@ -106,17 +113,24 @@ impl Training<'_> {
     ) -> Result<Trained, TrainError> {
         let began = Instant::now();
         let trunk = Trunk::new(&model, self.trunk.0, self.trunk.1);
-        let mut state = State::new(model, self.adamw.optimizer());
+        let mut state = State::new(model, self.adamw.optimizer(), trunk);
         if let Some(checkpoint) = checkpoint {
-            state = state.resume(&checkpoint)?;
+            state = state.resume(checkpoint)?;
         }
-        state.trunk = trunk;
         if self.stop.watches() && state.stop.base.is_none() {
             state.stop.base = Some(self.watch.measure(&state.model().frozen(), self.chunking));
         }
         let session_start = state.wall_s;
         let mut meter = Meter::default();
         while state.step < self.steps() && state.stop.stopped.is_none() {
+            if let Err(error) = self.redraw(&mut state, observers, interrupt) {
+                if matches!(error, TrainError::Interrupted { .. }) {
+                    self.log(&mut state, &mut meter, observers)?;
+                    self.save(&state, observers)?;
+                    observers.emit(&Event::Interrupted { step: state.step })?;
+                }
+                return Err(error);
+            }
             self.step(&mut state);
             let due = |every: usize| every > 0 && state.step.is_multiple_of(every);
             let last = state.step == self.steps();
@@ -141,30 +155,57 @@ impl Training<'_> {
         Ok(Trained { steps: state.step, stopped: state.stop.stopped.clone(), model: state.into_model() })
     }
 
-    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇L + ∇ retain))`.
+    /// Draws the anchors of the coming steps anew if that is due.
+    fn redraw(&self, state: &mut State, observers: &mut Observers, interrupt: &AtomicBool) -> Result<(), TrainError> {
+        let Some(refresh) = self.refresh.as_ref().filter(|refresh| refresh.is_due(state.step)) else {
+            return Ok(());
+        };
+        let began = Instant::now();
+        let coming = (&self.order, state.step, self.steps());
+        let (redrawn, counts) = refresh.draw(state.model(), coming, interrupt)?;
+        observers.emit(&Event::AnchorsRedrawn {
+            step: state.step + 1,
+            groups: redrawn.groups().count(),
+            anchors: redrawn.anchors(),
+            dropped: counts.dropped(),
+            left_to_the_store: counts.groups_without_anchor,
+            wall_s: began.elapsed().as_secs_f64(),
+        })?;
+        state.replace_anchors(redrawn);
+        Ok(())
+    }
+
+    /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇(L + anchor_kl) + ∇ retain))`.
     fn step(&self, state: &mut State) {
         let batch = self.order.step(state.step);
         let scale = 1.0 / batch.len() as f64;
         let mut sum = GradientSum::default();
-        let groups: Vec<&TrainingGroup> = batch.iter().map(|&index| &self.groups[index]).collect();
+        let current: Vec<_> = batch.iter().map(|&index| state.redrawn.group(index, &self.groups[index])).collect();
+        let groups: Vec<&TrainingGroup> = current.iter().map(AsRef::as_ref).collect();
         let tokens: usize = groups.iter().map(|group| group.naive_tokens()).sum();
-        let policy = state.model.as_ref().expect("the model is back after every update");
+        let (policy, trunk) = state.model_and_trunk();
         let (loss, objective, chunking) = (&self.loss, &self.loss.objective, self.chunking);
         let figures = if objective.couples_groups() {
             accumulate_coupled(policy, objective, &groups, scale, chunking, &mut sum)
         } else {
-            let trunk = &mut state.trunk;
             let mut one = |(&index, &group): (&usize, &&TrainingGroup)| {
                 let pass = GroupPass { policy, loss, group, index, scale, chunking };
                 group_figures(objective, &pass.accumulate(trunk, &mut sum))
             };
             batch.iter().zip(&groups).map(&mut one).collect()
         };
+        let anchor_kl = self.anchor_kl.as_ref().map(|penalty| {
+            let (policy, trunk) = state.model_and_trunk();
+            let mut one = |(&index, &group): (&usize, &&TrainingGroup)| {
+                penalty.accumulate(policy, group, (scale, chunking), (&mut *trunk, index), &mut sum)
+            };
+            Tensor::cat(batch.iter().zip(&groups).map(&mut one).collect(), 0).mean()
+        });
         let retain = self.retain.as_ref();
         let retain_kl = retain.map(|retain| retain.accumulate(state.model(), state.step, self.chunking, &mut sum));
         let gradients = sum.take().expect("every group has a gradient");
         let (gradients, norm) = clip_global_norm(state.model(), gradients, self.max_grad_norm);
-        state.readings.push(figures, norm, retain_kl);
+        state.readings.push(figures, norm, [retain_kl, anchor_kl]);
         state.update(self.schedule.at(state.step), gradients);
         state.step += 1;
         state.pending_tokens.push(tokens);
@@ -222,8 +263,8 @@ impl Training<'_> {
     fn save(&self, state: &State, observers: &mut Observers) -> Result<(), TrainError> {
         let scalars =
             CheckpointState::new(state.step, &self.fingerprint, state.tokens, state.wall_s, state.stop.clone());
-        let path =
-            Checkpoint::write(&self.checkpoints, scalars, state.model(), &state.optimizer, self.keep_checkpoints)?;
+        let trained = (state.model(), &state.optimizer);
+        let path = Checkpoint::write(&self.checkpoints, scalars, trained, &state.redrawn, self.keep_checkpoints)?;
         let path = format!("checkpoints/{}", path.file_name().unwrap_or_default().to_string_lossy());
         observers.emit(&Event::Checkpoint { step: state.step, path })?;
         Ok(())
@@ -245,6 +286,7 @@ impl Training<'_> {
             rejected_nll: figures.rejected_nll,
             grad_norm: figures.grad_norm,
             retain_kl: self.retain.as_ref().map(|_| figures.retain_kl),
+            anchor_kl: self.anchor_kl.as_ref().map(|_| figures.anchor_kl),
             clipped: self.max_grad_norm > 0.0 && figures.grad_norm > self.max_grad_norm,
             learning_rate: self.schedule.at(step - 1),
             tokens,
@@ -252,64 +294,5 @@ impl Training<'_> {
             cpu_s,
             rss_mb: resident_mib().0,
         }
-    }
-}
-
-/// What changes from step to step.
-struct State {
-    /// Absent only while the optimizer holds it.
-    model: Option<CausalLm>,
-    optimizer: ModuleOptimizer,
-    step: usize,
-    tokens: u64,
-    wall_s: f64,
-    stop: StopState,
-    readings: Readings,
-    trunk: Trunk,
-    pending_tokens: Vec<usize>,
-}
-
-impl State {
-    fn new(model: CausalLm, optimizer: ModuleOptimizer) -> Self {
-        Self {
-            model: Some(model),
-            optimizer,
-            step: 0,
-            tokens: 0,
-            wall_s: 0.0,
-            stop: StopState::default(),
-            readings: Readings::default(),
-            trunk: Trunk::default(),
-            pending_tokens: Vec::new(),
-        }
-    }
-
-    fn resume(self, checkpoint: &Checkpoint) -> Result<Self, TrainError> {
-        let (model, optimizer) = checkpoint.restore(self.into_parts())?;
-        let scalars = &checkpoint.state;
-        Ok(Self {
-            step: scalars.step,
-            tokens: scalars.tokens,
-            wall_s: scalars.wall_s,
-            stop: scalars.stop.clone(),
-            ..Self::new(model, optimizer)
-        })
-    }
-
-    fn model(&self) -> &CausalLm {
-        self.model.as_ref().expect("the model is back after every update")
-    }
-
-    fn into_model(self) -> CausalLm {
-        self.into_parts().0
-    }
-
-    fn into_parts(self) -> (CausalLm, ModuleOptimizer) {
-        (self.model.expect("the model is back after every update"), self.optimizer)
-    }
-
-    fn update(&mut self, learning_rate: f64, gradients: burn::optim::GradientsParams) {
-        let model = self.model.take().expect("the model is back after every update");
-        self.model = Some(self.optimizer.step(learning_rate, model, gradients));
     }
 }

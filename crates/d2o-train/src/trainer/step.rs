@@ -110,7 +110,7 @@ impl GroupPass<'_> {
             return self.at_once(&responses, kept, sum);
         }
         let anchors = group.anchors.len();
-        if let Some(streaming) = objective.streaming(anchors).filter(|_| loss.guards.are_off()) {
+        if let Some(streaming) = objective.streaming(anchors).filter(|_| !loss.guards.act_on_scores()) {
             let coefficients = coefficients(group, &device, |index, tokens| {
                 let rule = if index < anchors { streaming.anchor } else { streaming.rejected };
                 rule.at(tokens)

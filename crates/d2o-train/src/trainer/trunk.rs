@@ -4,7 +4,7 @@
 //! activations for a group at every epoch. They are computed at a group's first step and read at every
 //! later one, in f32 bit for bit.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use burn::tensor::{FloatDType, Tensor};
 use d2o_model::CausalLm;
@@ -30,7 +30,7 @@ pub struct Trunk {
     first: usize,
     kind: TrunkType,
     bytes_left: usize,
-    kept: HashMap<(usize, usize), Tensor<3>>,
+    kept: BTreeMap<(usize, usize), Tensor<3>>,
 }
 
 impl Trunk {
@@ -39,7 +39,7 @@ impl Trunk {
     /// What goes beyond is computed at every step, as it is with 0, or where the first layer trains.
     pub fn new(policy: &CausalLm, kind: TrunkType, mib: usize) -> Self {
         let first = policy.first_trainable_layer();
-        Self { first, kind, bytes_left: mib << 20, kept: HashMap::new() }
+        Self { first, kind, bytes_left: mib << 20, kept: BTreeMap::new() }
     }
 
     /// The layer at which a forward pass of the policy goes on.
@@ -60,13 +60,28 @@ impl Trunk {
             TrunkType::F32 => entering,
             TrunkType::Bf16 => entering.cast(FloatDType::BF16),
         };
-        let width = if self.kind == TrunkType::Bf16 { 2 } else { 4 };
-        let bytes = entering.shape().num_elements() * width;
+        let bytes = self.bytes(&entering);
         if bytes <= self.bytes_left {
             self.bytes_left -= bytes;
             self.kept.insert((group, chunk), entering.clone());
         }
         widened(entering)
+    }
+
+    /// Lets go of what is kept of a group: its responses are others now.
+    pub fn forget(&mut self, group: usize) {
+        let chunks: Vec<(usize, usize)> =
+            self.kept.range((group, 0)..=(group, usize::MAX)).map(|(&at, _)| at).collect();
+        for chunk in chunks {
+            if let Some(kept) = self.kept.remove(&chunk) {
+                self.bytes_left += self.bytes(&kept);
+            }
+        }
+    }
+
+    fn bytes(&self, entering: &Tensor<3>) -> usize {
+        let width = if self.kind == TrunkType::Bf16 { 2 } else { 4 };
+        entering.shape().num_elements() * width
     }
 }
 

@@ -157,6 +157,8 @@ fn trained(golden: &Golden) -> (CausalLm, Vec<(f64, f64)>) {
         chunking: CHUNKING,
         trunk: (TrunkType::F32, 0),
         stop: StopRules::default(),
+        refresh: None,
+        anchor_kl: None,
         retain: None,
         watch: WatchSet::default(),
         negatives: WatchSet::default(),

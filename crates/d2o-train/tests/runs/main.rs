@@ -8,6 +8,8 @@ mod objectives;
 #[path = "../../../../xtask/testing/parity.rs"]
 #[allow(dead_code, reason = "each test program uses its own part")]
 mod parity;
+mod references;
+mod refresh;
 mod refusals;
 mod reproduce;
 mod survival;

@@ -65,7 +65,7 @@ fn outcome(model: &CausalLm, objective: &ObjectiveConfig, groups: &[TrainingGrou
         figures.push(group_figures(objective, &pass.accumulate(&mut trunk, &mut sum)));
     }
     let mut readings = Readings::default();
-    readings.push(figures, Tensor::zeros([1], &model.device().without_autodiff()), None);
+    readings.push(figures, Tensor::zeros([1], &model.device().without_autodiff()), [None, None]);
     let loss = readings.read().first().map_or(f64::NAN, |figures| figures.loss);
     let mut flat = Flat { gradients: sum.take().unwrap_or_default(), values: Vec::new() };
     model.visit(&mut flat);

@@ -1,0 +1,86 @@
+//! Separate references: what the base sees in front of the answers that it scores.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::tiny::{World, said};
+
+/// The groups of a run's store.
+fn groups(world: &World, out: &str) -> Vec<Value> {
+    let text = fs::read_to_string(world.path(out).join("anchors/anchors.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Three steps with these instructions and keys.
+fn trained(world: &World, out: &str, instructions: &str, keys: &[&str]) {
+    let instructions = format!("anchors.instructions={instructions}");
+    let mut set = vec!["--set", &instructions, "--set", "train.steps=3", "--set", "anchors.k=3"];
+    keys.iter().for_each(|&key| set.extend(["--set", key]));
+    world.trained(out, &set);
+}
+
+fn anchors(group: &Value, of: impl Fn(&Value) -> Value) -> Vec<Value> {
+    group["anchors"].as_array().unwrap().iter().map(|anchor| of(&anchor["answer"])).collect()
+}
+
+const TWO: &str = r#"[{ user = "Kindly: {prompt}" }, { user = "{prompt} Please." }]"#;
+
+#[test]
+fn each_side_has_its_own() {
+    let world = World::new();
+    trained(&world, "bare", TWO, &[]);
+    trained(&world, "anchors", TWO, &["anchors.reference=instructed"]);
+    trained(&world, "rejected", TWO, &["anchors.rejected_reference=instructed"]);
+    let [bare, of_anchors, of_rejected] = ["bare", "anchors", "rejected"].map(|out| groups(&world, out));
+    let near = |a: &Value, b: &Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-4;
+    for ((bare, one), other) in bare.iter().zip(&of_anchors).zip(&of_rejected) {
+        let ids = |group| anchors(group, |answer| answer["ids"].clone());
+        let scores = |group| anchors(group, |answer| answer["reference"].clone());
+        assert!(ids(bare) == ids(one) && ids(bare) == ids(other), "the drafts are the same");
+        assert!(scores(bare).iter().zip(&scores(one)).all(|(a, b)| !near(a, b)));
+        assert!(scores(bare).iter().zip(&scores(other)).all(|(a, b)| near(a, b)));
+        assert!(near(&bare["rejected"]["reference"], &one["rejected"]["reference"]));
+        assert!(!near(&bare["rejected"]["reference"], &other["rejected"]["reference"]));
+    }
+    // With one reference the first loss is ln 2; with two it is not.
+    let first = |out: &str| world.figures(out, "loss")[0] - std::f64::consts::LN_2;
+    assert!(first("bare").abs() < 1e-6);
+    assert!(first("anchors").abs() > 1e-5 && first("rejected").abs() > 1e-5);
+}
+
+#[test]
+fn an_instruction_that_says_nothing_is_no_second_reference() {
+    let world = World::new();
+    let keys = ["anchors.reference=instructed", "anchors.rejected_reference=instructed"];
+    trained(&world, "same", r#"[{ user = "{prompt}" }]"#, &keys);
+    assert!((world.figures("same", "loss")[0] - std::f64::consts::LN_2).abs() < 1e-6);
+}
+
+#[test]
+fn the_rejected_answer_s_is_the_mixture_of_the_slots() {
+    let world = World::new();
+    trained(&world, "out", TWO, &["anchors.rejected_reference=instructed"]);
+    let groups = groups(&world, "out");
+    let row = |group: &Value, before: &str, behind: &str| {
+        let prompt = format!("{before}{}{behind}", group["prompt"][0]["content"].as_str().unwrap());
+        json!({"id": group["id"], "prompt": prompt, "response": group["rejected"]["text"]}).to_string()
+    };
+    let rows: Vec<String> =
+        groups.iter().flat_map(|group| [row(group, "Kindly: ", ""), row(group, "", " Please.")]).collect();
+    fs::write(world.path("asked.jsonl"), rows.join("\n")).unwrap();
+    let output = world.d2o(&["score", "--model", "model", "--data", "asked.jsonl", "--chat"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let scores: Vec<f64> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["log_prob"].as_f64().unwrap())
+        .collect();
+    assert_eq!(scores.len(), 2 * groups.len());
+    for (group, pair) in groups.iter().zip(scores.chunks(2)) {
+        // Slots 0 and 2 have the first instruction, slot 1 the second: (2 p_0 + p_1) / 3.
+        let expected = ((2.0 * pair[0].exp() + pair[1].exp()) / 3.0).ln();
+        let found = group["rejected"]["reference"].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    }
+}
