@@ -3,6 +3,7 @@
 //! The trainer emits data; observers draw it. They are handed `&Event` and nothing else, so that
 //! a run without observers computes exactly what a run with all of them does.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -151,6 +152,15 @@ pub enum Event {
         /// Resident memory, in MiB; 0 where the system does not tell.
         rss_mb: f64,
     },
+    /// Held-out requests were asked while training went on (`eval.look_every`).
+    Looked {
+        /// The step after which they were; 0 is the base.
+        step: usize,
+        /// Answers that were read.
+        answers: usize,
+        /// Figures of them by name, named as in `eval.json`.
+        figures: BTreeMap<String, f64>,
+    },
     /// A stop rule was looked at.
     Guard {
         /// The step after which it was.
@@ -206,6 +216,7 @@ impl Event {
         match self {
             Self::Step { step, .. }
             | Self::PretrainStep { step, .. }
+            | Self::Looked { step, .. }
             | Self::Guard { step, .. }
             | Self::Checkpoint { step, .. }
             | Self::Stopped { step, .. }

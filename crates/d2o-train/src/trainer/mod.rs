@@ -6,6 +6,7 @@ pub mod coupled;
 pub mod gradients;
 pub mod group;
 pub mod guarded;
+pub mod looks;
 pub mod order;
 pub mod pack;
 pub mod readings;

@@ -49,7 +49,9 @@ impl Retain<'_> {
 }
 
 /// `KL(base ‖ policy)` on a row's answer, nats per token, `[1]`; tracked where `policy` is.
-fn divergence(base: &CausalLm, policy: &CausalLm, row: &Sequence, chunking: Chunking) -> Tensor<1> {
+///
+/// Both models see the row's prompt and answer; the sum over the vocabulary is exact.
+pub fn divergence(base: &CausalLm, policy: &CausalLm, row: &Sequence, chunking: Chunking) -> Tensor<1> {
     let packed = Packed::new(row.prompt(), &[row.response()], &base.device());
     let tokens = row.response().len() as f64;
     let chunks = |model: &CausalLm| packed.predicting_hidden(model).split(chunking.head_rows, 0);
