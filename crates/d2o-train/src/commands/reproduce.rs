@@ -28,9 +28,9 @@ pub struct ReproduceArgs {
     /// Only cells with one of these names, or whose question is so called; may be given several times.
     #[arg(long = "only", value_name = "CELL")]
     pub only: Vec<String>,
-    /// The page to write.
-    #[arg(long, value_name = "FILE", default_value = "docs/reproduction.md")]
-    pub page: PathBuf,
+    /// The page to write [default: docs/reproduction.md; of a part, reproduction.md where the runs are].
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
 }
 
 /// Runs what is missing and writes the page.
@@ -54,7 +54,11 @@ pub fn reproduce(args: &ReproduceArgs) -> anyhow::Result<()> {
     })?;
     let collected = outcome::collect(&args.out, &cells, &seeds)?;
     let scatter = variance::over_seeds(&args.out, &cells, &seeds)?;
-    page::write(&args.page, Evidence { collected: &collected, scatter: &scatter }, &seeds)?;
-    writeln!(std::io::stdout(), "{}", args.page.display())?;
+    // A part must not take the place of the whole comparison.
+    let whole = args.only.is_empty() && !args.reduced;
+    let beside = if whole { PathBuf::from("docs/reproduction.md") } else { args.out.join("reproduction.md") };
+    let path = args.page.clone().unwrap_or(beside);
+    page::write(&path, Evidence { collected: &collected, scatter: &scatter }, &seeds)?;
+    writeln!(std::io::stdout(), "{}", path.display())?;
     Ok(())
 }
