@@ -166,6 +166,9 @@ fn anchors() -> Vec<Cell> {
         anchors("sft-bare", &[bare, sft, PURE]),
         anchors("d2o-contaminated", &[&contaminated]),
         anchors("sft-contaminated", &[&contaminated, sft, PURE]),
+        anchors("d2o-redrawn", &["anchors.refresh_every=1"]),
+        anchors("d2o-refreshed", &["anchors.refresh_every=25"]),
+        anchors("d2o-two-references", &["anchors.reference=\"instructed\""]),
     ]);
     cells
 }
@@ -178,6 +181,7 @@ fn guards() -> Vec<Cell> {
         guard("nll", &["guards.anchor_nll=0.5"]),
         guard("hinge", &["guards.anchor_hinge=0.1", "guards.anchor_slack=1.0"]),
         guard("kl-budget", &["stop.max_anchor_kl=0.05"]),
+        guard("anchor-kl", &["guards.anchor_kl=0.1"]),
         guard(
             "retain",
             &[
