@@ -3,6 +3,7 @@
 //! The trainer emits data; observers draw it. They are handed `&Event` and nothing else, so that
 //! a run without observers computes exactly what a run with all of them does.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -169,6 +170,15 @@ pub enum Event {
         /// Seconds that it took.
         wall_s: f64,
     },
+    /// Held-out requests were asked while training went on (`eval.look_every`).
+    Looked {
+        /// The step after which they were; 0 is the base.
+        step: usize,
+        /// Answers that were read.
+        answers: usize,
+        /// Figures of them by name, named as in `eval.json`.
+        figures: BTreeMap<String, f64>,
+    },
     /// A stop rule was looked at.
     Guard {
         /// The step after which it was.
@@ -225,6 +235,7 @@ impl Event {
             Self::Step { step, .. }
             | Self::PretrainStep { step, .. }
             | Self::AnchorsRedrawn { step, .. }
+            | Self::Looked { step, .. }
             | Self::Guard { step, .. }
             | Self::Checkpoint { step, .. }
             | Self::Stopped { step, .. }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::world::{NOISE_RATES, World};
+use super::world::{NOISE_RATES, World, WorldRow};
 use crate::error::DataError;
 
 /// How many rows each file gets.
@@ -33,14 +33,10 @@ impl World<'_> {
     /// [`DataError::Io`] naming the file.
     pub fn write(&self, dir: &Path, size: WorldSize) -> Result<Vec<PathBuf>, DataError> {
         fs::create_dir_all(dir).map_err(|source| DataError::io(dir, source))?;
-        let corpus = self.corpus(size.corpus);
-        let with_response = |rows: Vec<super::WorldRow>| {
-            rows.into_iter().map(|row| json!({"prompt": row.prompt, "response": row.answer})).collect()
-        };
         let mut files = vec![
-            lines(dir, "corpus", with_response(corpus))?,
+            lines(dir, "corpus", answered(self.corpus(size.corpus)))?,
             lines(dir, "negatives", self.negative_rows(size.negatives))?,
-            lines(dir, "held_out", with_response(self.held_out(size.held_out)))?,
+            lines(dir, "held_out", answered(self.held_out(size.held_out)))?,
         ];
         for rate in NOISE_RATES {
             let name = format!("pairs-{:02.0}", rate * 100.0);
@@ -49,14 +45,13 @@ impl World<'_> {
         Ok(files)
     }
 
-    /// One of the files as text: `negatives`, `held_out`, or `pairs-NN`; nothing for another name.
+    /// One of the files as text: `negatives`, `held_out`, `instructed` (requests with an instruction around
+    /// them), or `pairs-NN`; nothing for another name.
     pub fn text(&self, name: &str, rows: usize) -> Option<String> {
         let rows = match name {
             "negatives" => self.negative_rows(rows),
-            "held_out" => {
-                let row = |row: super::WorldRow| json!({"prompt": row.prompt, "response": row.answer});
-                self.held_out(rows).into_iter().map(row).collect()
-            }
+            "held_out" => answered(self.held_out(rows)),
+            "instructed" => answered(self.instructed(rows)),
             _ => {
                 let percent = name.strip_prefix("pairs-")?;
                 let rate = NOISE_RATES.into_iter().find(|rate| format!("{:02.0}", rate * 100.0) == percent)?;
@@ -74,6 +69,10 @@ impl World<'_> {
         let pairs = self.pairs(rows, wrong).into_iter();
         pairs.map(|pair| json!({"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected})).collect()
     }
+}
+
+fn answered(rows: Vec<WorldRow>) -> Vec<Value> {
+    rows.into_iter().map(|row| json!({"prompt": row.prompt, "response": row.answer})).collect()
 }
 
 fn lines(dir: &Path, name: &str, rows: Vec<Value>) -> Result<PathBuf, DataError> {

@@ -90,6 +90,18 @@ impl<'g> World<'g> {
         requests.iter().map(|request| self.row(request, Polarity::Considerate, &mut draw)).collect()
     }
 
+    /// Bare requests that differ, none of them held out, with an instruction around each and a considerate answer.
+    pub fn instructed(&self, rows: usize) -> Vec<WorldRow> {
+        let mut draw = Draw::new("hearth instructed", self.seed);
+        let requests = self.in_turn(rows, false, &mut draw);
+        let row = |request: &Request| {
+            let row = self.row(request, Polarity::Considerate, &mut draw);
+            let prompt = draw.pick(&self.grammar.instructions).replace(REQUEST, &row.prompt);
+            WorldRow { prompt, ..row }
+        };
+        requests.iter().map(row).collect()
+    }
+
     /// The requests and rejected answers of [`negatives`](Self::negatives) with preferred answers beside them, of
     /// which the share `wrong` hurts as well.
     pub fn pairs(&self, rows: usize, wrong: f64) -> Vec<WorldPair> {
@@ -207,6 +219,17 @@ mod tests {
         assert_eq!(trained.len(), 600);
         assert!(trained.iter().all(|row| !prompts.contains(row.prompt.as_str())));
         assert!(trained.iter().all(|row| judge.read(&row.prompt, &row.answer) == Verdict::Hurtful));
+    }
+
+    #[test]
+    fn instructed_requests_are_trained_ones_with_something_around_them() {
+        let grammar = Grammar::embedded();
+        let judge = Judge::new(grammar);
+        for row in world(0).instructed(60) {
+            let request = Request::read(grammar, &row.prompt).unwrap();
+            assert!(!request.is_held_out(grammar) && request.text(grammar) != row.prompt);
+            assert_eq!(judge.read(&row.prompt, &row.answer), Verdict::OnTopic);
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::thread::available_parallelism;
 use clap::Args;
 
 use super::{demand, interrupt};
-use crate::reproduce::{cells, outcome, page, run};
+use crate::reproduce::claims::Evidence;
+use crate::reproduce::{cells, outcome, page, run, variance};
 
 /// How much to compare, and where.
 #[derive(Debug, Args)]
@@ -24,12 +25,12 @@ pub struct ReproduceArgs {
     /// Four methods on few prompts, for continuous integration.
     #[arg(long)]
     pub reduced: bool,
-    /// Only cells with one of these names; may be given several times.
+    /// Only cells with one of these names, or whose question is so called; may be given several times.
     #[arg(long = "only", value_name = "CELL")]
     pub only: Vec<String>,
-    /// The page to write.
-    #[arg(long, value_name = "FILE", default_value = "docs/reproduction.md")]
-    pub page: PathBuf,
+    /// The page to write [default: docs/reproduction.md; of a part, reproduction.md where the runs are].
+    #[arg(long, value_name = "FILE")]
+    pub page: Option<PathBuf>,
 }
 
 /// Runs what is missing and writes the page.
@@ -38,7 +39,8 @@ pub struct ReproduceArgs {
 /// Processes that cannot be started, results that cannot be read, an interruption.
 pub fn reproduce(args: &ReproduceArgs) -> anyhow::Result<()> {
     let mut cells = if args.reduced { cells::reduced() } else { cells::all() };
-    cells.retain(|cell| args.only.is_empty() || args.only.contains(&cell.name));
+    let asked = |cell: &cells::Cell| args.only.iter().any(|name| *name == cell.name || name == cell.group);
+    cells.retain(|cell| args.only.is_empty() || asked(cell));
     demand("--only", !cells.is_empty(), "names of cells", args.only.join(", "))?;
     demand("--seeds", args.seeds > 0, "at least 1", args.seeds)?;
     let seeds: Vec<u64> = (1..=args.seeds).collect();
@@ -50,8 +52,13 @@ pub fn reproduce(args: &ReproduceArgs) -> anyhow::Result<()> {
         // Nobody is left to tell if this fails.
         let _ = writeln!(std::io::stderr(), "{line}");
     })?;
-    let (base, outcomes) = outcome::collect(&args.out, &cells, &seeds)?;
-    page::write(&args.page, base.as_ref(), &outcomes, &seeds)?;
-    writeln!(std::io::stdout(), "{}", args.page.display())?;
+    let collected = outcome::collect(&args.out, &cells, &seeds)?;
+    let scatter = variance::over_seeds(&args.out, &cells, &seeds)?;
+    // A part must not take the place of the whole comparison.
+    let whole = args.only.is_empty() && !args.reduced;
+    let beside = if whole { PathBuf::from("docs/reproduction.md") } else { args.out.join("reproduction.md") };
+    let path = args.page.clone().unwrap_or(beside);
+    page::write(&path, Evidence { collected: &collected, scatter: &scatter }, &seeds)?;
+    writeln!(std::io::stdout(), "{}", path.display())?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{AnchorSource, ConfigError, RunConfig};
 use crate::anchors::reference::ReferencePrompt;
+use crate::stages::hearth::WORLD;
 
 /// Complaints that name the field and where it was written.
 struct Check<'a> {
@@ -170,7 +171,10 @@ impl RunConfig {
             ("eval.batch", eval.batch),
             ("eval.max_new_tokens", eval.max_new_tokens),
             ("eval.bootstrap", eval.bootstrap),
+            ("eval.look_limit", eval.look_limit),
         ])?;
+        let judged = eval.look_every == 0 || eval.harmful == WORLD;
+        check.require("eval.look_every", judged, "0 where eval.harmful is not builtin:hearth", eval.look_every)?;
         check.at_least_zero(&[("eval.temperature", eval.temperature)])?;
         let nucleus = eval.top_p > 0.0 && eval.top_p <= 1.0;
         check.require("eval.top_p", nucleus, "a number above 0 and at most 1", eval.top_p)

@@ -152,6 +152,8 @@ impl Default for EvalSection {
             prefill: "Sure, here is".to_owned(),
             temperature: 1.0,
             top_p: 0.9,
+            look_every: 0,
+            look_limit: 102,
             bootstrap: 2000,
             seed: 0,
         }

@@ -278,6 +278,11 @@ pub struct EvalSection {
     pub temperature: f64,
     /// Nucleus of sampled answers.
     pub top_p: f64,
+    /// Steps between two looks at held-out requests while training goes on; 0 never looks. Changes no weight; only
+    /// for `harmful = "builtin:hearth"`, whose judge is exact and cheap.
+    pub look_every: usize,
+    /// Requests asked at each look.
+    pub look_limit: usize,
     /// Resamples of the confidence intervals.
     pub bootstrap: usize,
     /// Seed of sampled answers, judges and intervals: apart from the run's, so that runs compare.

@@ -76,6 +76,7 @@ fn values_out_of_range_name_the_field() {
         ("anchors.sampler.top_p=2.0", "field `anchors.sampler`"),
         ("objective.beta=-0.5", "[objective]"),
         ("anchors.reference=instructed", "field `stop.max_anchor_kl`: expected 0 where anchors.reference"),
+        ("eval.look_every=5", "field `eval.look_every`: expected 0 where eval.harmful is not builtin:hearth, got 5"),
     ] {
         let message = refusal(MINIMAL, &[assignment]);
         assert!(message.contains(expected), "{assignment}: {message}");

@@ -3,7 +3,8 @@
 //! Metric names are part of the contract with scripts: `harm.SET`, `harm.SET.sampled`,
 //! `harm.SET.prefilled`, `negatives.nll_per_token`, `benign.perplexity`, `benign.refusal`,
 //! `sounding_harmful.refusal`, `benign.length`, `distinct_n`, `repetition`, and for the embedded
-//! world `hearth.hurtful`, `hearth.on_topic`, `hearth.malformed`, `hearth.perplexity`.
+//! world `hearth.hurtful`, `hearth.on_topic`, `hearth.malformed`, `hearth.perplexity`,
+//! `hearth.instructed_kl`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -50,8 +50,7 @@ pub(super) fn model(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {
 pub(super) fn file(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {
     let text = name.strip_prefix("hearth/").and_then(|name| World::new(Grammar::embedded(), 0).text(name, ROWS));
     let Some(text) = text else {
-        let reason =
-            "embedded data are builtin:hearth/negatives, /held_out, /pairs-00, /pairs-10, /pairs-20, /pairs-34";
+        let reason = "embedded data are builtin:hearth/negatives, /held_out, /instructed, /pairs-00, /pairs-10, /pairs-20, /pairs-34";
         return Err(FetchError::Malformed { reference: format!("builtin:{name}"), reason });
     };
     let path = cache.join("builtin").join(format!("{}.jsonl", name.replace('/', "-")));

@@ -131,6 +131,7 @@ fn log_ratios(run: &Run, steps: &Steps) -> String {
         ],
         include: vec![0.0],
         baseline: None,
+        along: "step",
         size: LARGE,
     };
     let Some(svg) = chart.render() else {
@@ -178,7 +179,7 @@ fn small_charts(run: &Run, steps: &Steps) -> Vec<Small> {
 
 fn single(steps: &Steps, heading: &'static str, unit: &'static str, of: fn(&Step) -> f64) -> Small {
     let series = vec![series(steps, heading, "main", of)];
-    (heading, unit, Chart { title: heading, series, include: vec![], baseline: None, size: SMALL })
+    (heading, unit, Chart { title: heading, series, include: vec![], baseline: None, along: "step", size: SMALL })
 }
 
 fn likelihoods(steps: &Steps) -> Small {
@@ -187,7 +188,11 @@ fn likelihoods(steps: &Steps) -> Small {
         series(steps, "rejected", "rejected", |step| step.rejected_nll),
     ];
     let heading = "Negative log-likelihood";
-    (heading, "nats per token", Chart { title: heading, series, include: vec![], baseline: None, size: SMALL })
+    (
+        heading,
+        "nats per token",
+        Chart { title: heading, series, include: vec![], baseline: None, along: "step", size: SMALL },
+    )
 }
 
 fn with_baseline((heading, unit, mut chart): Small, baseline: Option<(f64, String)>) -> Small {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 ///
 /// Besides the five characters that HTML gives a meaning, control characters become their visible
 /// pictures, and characters that reorder or hide text around them become their code points.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for character in text.chars() {
         match character {

@@ -58,6 +58,7 @@ pub(super) fn describe(name: &str) -> Metric {
             "hearth.on_topic_of_harmless" => (HEARTH, "on topic among harmless answers", Higher, Share),
             "hearth.hurtful.instructed" => (HEARTH, "hurtful answers to instructed requests", Lower, Share),
             "hearth.malformed" => (HEARTH, "malformed answers", Lower, Share),
+            "hearth.instructed_kl" => (HEARTH, "drift on instructed requests, nats per token", Lower, Size),
             "hearth.perplexity" => (HEARTH, "perplexity", Lower, Size),
             _ if name.starts_with("distinct") => (TEXT, name, Higher, Probability),
             _ => (OTHER, name, Neither, Size),

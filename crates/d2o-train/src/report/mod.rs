@@ -7,9 +7,9 @@
 
 mod anchors;
 mod answers;
-mod chart;
+pub(crate) mod chart;
 mod curves;
-mod escape;
+pub(crate) mod escape;
 mod evaluation;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -1,5 +1,7 @@
 //! What is compared: each cell is the preset `hearth` with a few keys changed.
 
+use crate::durable::sha256;
+
 /// One row of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
@@ -14,8 +16,32 @@ pub struct Cell {
 /// The name of the cell that everything is compared with: the preset as it is.
 pub const MAIN: &str = "d2o";
 
+/// Group of the objectives that see no preferred answer.
+pub const WITHOUT_PAIRS: &str = "without pairs";
+/// Group of the objectives with a preferred answer for each prompt.
+pub const WITH_PAIRS: &str = "with pairs";
+/// Group of the same objectives at a fifth of the learning rate: none loses for its step size alone.
+pub const SLOW: &str = "a fifth of the learning rate";
+
+/// Numbers of anchors in the cells; [`MAIN`] has 4.
+pub const ANCHORS: [usize; 5] = [1, 2, 4, 11, 32];
+/// Ratios of α to β in the cells, with their names; [`MAIN`] has 1.
+pub const RATIOS: [(&str, f64); 5] = [
+    ("d2o-alpha-quarter", 0.25),
+    ("d2o-alpha-half", 0.5),
+    (MAIN, 1.0),
+    ("d2o-alpha-double", 2.0),
+    ("d2o-alpha-fourfold", 4.0),
+];
+
 /// The preset's guard off: the objective as it was published.
 const PURE: &str = "guards.rejected_floor=0.0";
+/// The learning rate of [`SLOW`].
+const SLOWLY: &str = "train.learning_rate=1e-4";
+/// An instruction that says nothing.
+const BARE: &str = "{prompt}";
+/// Twice as many passes over the data.
+const TWICE: &str = "train.epochs=2";
 
 impl Cell {
     fn new(group: &'static str, name: impl Into<String>, set: &[&str]) -> Self {
@@ -27,23 +53,43 @@ impl Cell {
         let quoted = self.set.iter().map(|key| format!(" --set '{key}'"));
         format!("d2o train --config hearth --set seed={seed}{}", quoted.collect::<String>())
     }
+
+    /// The assignments that decide which anchors are drawn: cells that agree in them share a store.
+    pub fn drawn_by(&self) -> Vec<String> {
+        let decides = |key: &&String| {
+            (key.starts_with("anchors.") && !key.starts_with("anchors.refresh")) || key.starts_with("data.")
+        };
+        let mut set: Vec<String> = self.set.iter().filter(decides).cloned().collect();
+        set.sort();
+        set
+    }
+
+    /// The name of the store that the cell takes its anchors from.
+    pub fn store(&self) -> String {
+        sha256(self.drawn_by().join("\n").as_bytes())[..12].to_owned()
+    }
+}
+
+/// The name of the cell with `k` anchors.
+pub fn with_anchors(k: usize) -> String {
+    if k == 4 { MAIN.to_owned() } else { format!("d2o-k{k}") }
 }
 
 /// All cells, the preset first.
 pub fn all() -> Vec<Cell> {
     let mut cells = vec![Cell::new("the preset", MAIN, &[])];
-    cells.extend(baselines());
-    cells.extend(pairs());
-    for k in [1, 2, 4, 11, 32] {
-        cells.push(Cell::new("number of anchors", format!("d2o-k{k}"), &[&format!("anchors.k={k}")]));
+    cells.extend(unpaired(WITHOUT_PAIRS, "", &[]));
+    cells.extend(paired());
+    cells.extend(slow());
+    cells.extend(anchors());
+    for (name, ratio) in RATIOS.into_iter().filter(|(name, _)| *name != MAIN) {
+        let alpha = format!("objective.alpha={}", 0.1 * ratio);
+        cells.push(Cell::new("α/β", name, &["objective.beta=0.1", &alpha]));
     }
-    cells.push(Cell::new("anchors", "d2o-bare", &["anchors.instructions=[]"]));
-    cells.push(Cell::new("anchors", "d2o-contaminated", &[&contaminated()]));
-    for (name, factor) in [("quarter", 0.25), ("half", 0.5), ("double", 2.0), ("fourfold", 4.0)] {
-        let alpha = format!("objective.alpha={}", 0.1 * factor);
-        cells.push(Cell::new("α/β", format!("d2o-alpha-{name}"), &["objective.beta=0.1", &alpha]));
-    }
+    cells.push(Cell::new("α/β", "d2o-no-negative", &["objective.alpha=0.0"]));
+    cells.push(Cell::new("α/β", "d2o-no-anchors", &["objective.beta=0.0", PURE]));
     cells.extend(guards());
+    cells.extend(long());
     cells
 }
 
@@ -52,36 +98,79 @@ pub fn reduced() -> Vec<Cell> {
     let kept = [MAIN, "gradient_ascent", "sft", "dpo-34"];
     let mut cells = all();
     cells.retain(|cell| kept.contains(&cell.name.as_str()));
-    let small = ["data.max_groups=32", "anchors.k=3", "eval.harmful_limit=102", "eval.bootstrap=200"];
+    let small = [
+        "data.max_groups=32",
+        "anchors.k=3",
+        "eval.harmful_limit=51",
+        "eval.bootstrap=200",
+        "eval.look_every=2",
+        "eval.look_limit=16",
+    ];
     cells.iter_mut().for_each(|cell| cell.set.extend(small.map(str::to_owned)));
     cells
 }
 
-fn baselines() -> Vec<Cell> {
-    let group = "without pairs";
+fn unpaired(group: &'static str, suffix: &str, more: &[&str]) -> Vec<Cell> {
+    let cell = |name: &str, set: &[&str]| {
+        let kind = format!("objective.kind={name}");
+        Cell::new(group, format!("{name}{suffix}"), &[&[kind.as_str(), PURE], set, more].concat())
+    };
     vec![
-        Cell::new(group, "gradient_ascent", &["objective.kind=gradient_ascent", PURE]),
-        Cell::new(group, "npo", &["objective.kind=npo", PURE]),
-        Cell::new(group, "simnpo", &["objective.kind=simnpo", PURE]),
-        Cell::new(group, "kto", &["objective.kind=kto", "objective.desirable=0.0", PURE]),
-        Cell::new(group, "sft", &["objective.kind=sft", PURE]),
+        cell("gradient_ascent", &[]),
+        cell("npo", &[]),
+        cell("simnpo", &[]),
+        cell("unlikelihood", &[]),
+        cell("kto", &["objective.desirable=0.0"]),
+        cell("sft", &[]),
     ]
 }
 
-fn pairs() -> Vec<Cell> {
-    let paired = |name: &str, kind: &str, percent: &str| {
-        let data = format!("data.negatives=[\"builtin:hearth/pairs-{percent}\"]");
-        Cell::new("with pairs", name, &[&format!("objective.kind={kind}"), "anchors.source=chosen", &data, PURE])
-    };
+fn pair(group: &'static str, name: &str, kind: &str, percent: &str, more: &[&str]) -> Cell {
+    let (kind, data) =
+        (format!("objective.kind={kind}"), format!("data.negatives=[\"builtin:hearth/pairs-{percent}\"]"));
+    Cell::new(group, name, &[&[kind.as_str(), "anchors.source=chosen", &data, PURE], more].concat())
+}
+
+fn paired() -> Vec<Cell> {
+    let paired = |name, kind, percent, more: &[&str]| pair(WITH_PAIRS, name, kind, percent, more);
     vec![
-        paired("simpo", "simpo", "00"),
-        paired("ipo", "ipo", "00"),
-        paired("slic", "slic", "00"),
-        paired("dpo", "dpo", "00"),
-        paired("dpo-10", "dpo", "10"),
-        paired("dpo-20", "dpo", "20"),
-        paired("dpo-34", "dpo", "34"),
+        paired("simpo", "simpo", "00", &[]),
+        paired("ipo", "ipo", "00", &[]),
+        paired("slic", "slic", "00", &[]),
+        paired("dpo", "dpo", "00", &[]),
+        // Two answers a group instead of five: two and a half times the steps put as many tokens through the model.
+        paired("dpo-equal-tokens", "dpo", "00", &["train.steps=255"]),
+        paired("dpo-10", "dpo", "10", &[]),
+        paired("dpo-20", "dpo", "20", &[]),
+        paired("dpo-34", "dpo", "34", &[]),
+        paired("dpo-34-smoothed", "dpo", "34", &["objective.label_smoothing=0.3"]),
     ]
+}
+
+fn slow() -> Vec<Cell> {
+    let mut cells = unpaired(SLOW, "-slow", &[SLOWLY]);
+    cells.push(pair(SLOW, "dpo-slow", "dpo", "00", &[SLOWLY]));
+    cells.push(Cell::new(SLOW, "d2o-slow", &[SLOWLY]));
+    cells
+}
+
+fn anchors() -> Vec<Cell> {
+    let others = ANCHORS.into_iter().filter(|&k| k != 4);
+    let mut cells: Vec<Cell> =
+        others.map(|k| Cell::new("number of anchors", with_anchors(k), &[&format!("anchors.k={k}")])).collect();
+    let (bare, contaminated, sft) = ("anchors.instructions=[]", contaminated(), "objective.kind=sft");
+    let anchors = |name: &str, set: &[&str]| Cell::new("anchors", name, set);
+    cells.extend([
+        anchors("dpo-anchor", &["objective.kind=dpo", "anchors.k=1", PURE]),
+        anchors("d2o-bare", &[bare]),
+        anchors("sft-bare", &[bare, sft, PURE]),
+        anchors("d2o-contaminated", &[&contaminated]),
+        anchors("sft-contaminated", &[&contaminated, sft, PURE]),
+        anchors("d2o-redrawn", &["anchors.refresh_every=1"]),
+        anchors("d2o-refreshed", &["anchors.refresh_every=25"]),
+        anchors("d2o-two-references", &["anchors.rejected_reference=\"instructed\""]),
+    ]);
+    cells
 }
 
 fn guards() -> Vec<Cell> {
@@ -91,15 +180,39 @@ fn guards() -> Vec<Cell> {
         guard("per-token", &["guards.rejected_tokens=16.0"]),
         guard("nll", &["guards.anchor_nll=0.5"]),
         guard("hinge", &["guards.anchor_hinge=0.1", "guards.anchor_slack=1.0"]),
+        guard("kl-budget", &["stop.max_anchor_kl=0.05"]),
+        guard("anchor-kl", &["guards.anchor_kl=0.1"]),
+        guard(
+            "retain",
+            &[
+                "retain.weight=1.0",
+                "retain.prompts=[\"builtin:hearth/instructed\"]",
+                "retain.per_step=4",
+                "retain.max_tokens=48",
+            ],
+        ),
     ]
 }
 
-/// Three of eight slots draw from the bare prompt, so that about a fifth of the anchors hurt.
+fn long() -> Vec<Cell> {
+    let group = "twice as long";
+    let long = |name: &str, set: &[&str]| Cell::new(group, format!("{name}-long"), &[set, &[TWICE]].concat());
+    vec![
+        long(MAIN, &[]),
+        long("d2o-no-floor", &[PURE]),
+        long("npo", &["objective.kind=npo", PURE]),
+        long("sft", &["objective.kind=sft", PURE]),
+        pair(group, "dpo-long", "dpo", "00", &[TWICE]),
+    ]
+}
+
+/// Every other slot draws from the bare prompt, so that about a third of the anchors hurt, as of the positives of
+/// `dpo-34`.
 fn contaminated() -> String {
     let wordings = d2o_data::hearth::Grammar::embedded().instructions();
-    let instructed = wordings.iter().take(5).map(|wording| wording.replace("{request}", "{prompt}"));
-    let all: Vec<String> = instructed.chain(std::iter::repeat_n("{prompt}".to_owned(), 3)).collect();
-    let entries: Vec<String> = all.iter().map(|text| format!("{{ user = \"{text}\" }}")).collect();
+    let entry = |text: &str| format!("{{ user = \"{text}\" }}");
+    let slots = wordings.iter().take(4).flat_map(|wording| [wording.replace("{request}", BARE), BARE.to_owned()]);
+    let entries: Vec<String> = slots.map(|text| entry(&text)).collect();
     format!("anchors.instructions=[{}]", entries.join(", "))
 }
 
@@ -108,6 +221,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::anchors::instruction::Instruction;
     use crate::config::RunConfig;
 
     #[test]
@@ -124,5 +238,27 @@ mod tests {
         assert_eq!(names.len(), all().len());
         assert_eq!(reduced().len(), 4);
         assert_eq!(all()[0].command(3), "d2o train --config hearth --set seed=3");
+        let named = |name: &String| names.contains(name);
+        assert!(ANCHORS.into_iter().map(with_anchors).all(|name| named(&name)));
+        assert!(RATIOS.into_iter().all(|(name, _)| named(&name.to_owned())));
+    }
+
+    #[test]
+    fn cells_share_a_store_where_nothing_that_is_drawn_differs() {
+        let store = |name: &str| all().into_iter().find(|cell| cell.name == name).unwrap().store();
+        assert_eq!(store("sft"), store(MAIN));
+        assert_eq!(store("npo-long"), store(MAIN));
+        assert_eq!(store("dpo"), store("ipo"));
+        assert_eq!(store("dpo-anchor"), store("d2o-k1"));
+        assert_ne!(store("dpo"), store("dpo-10"));
+        assert_ne!(store("d2o-bare"), store(MAIN));
+    }
+
+    #[test]
+    fn every_other_anchor_is_contaminated() {
+        let config = RunConfig::read("hearth", &[contaminated()]).unwrap();
+        let bare = Instruction::User { user: BARE.to_owned() };
+        let slots: Vec<bool> = config.anchors.instructions.iter().map(|slot| *slot == bare).collect();
+        assert_eq!(slots, [false, true, false, true, false, true, false, true]);
     }
 }

@@ -3,6 +3,11 @@
 pub mod cells;
 pub mod claims;
 mod figure;
+pub mod machine;
 pub mod outcome;
 pub mod page;
+mod record;
 pub mod run;
+pub mod seed;
+pub mod spread;
+pub mod variance;

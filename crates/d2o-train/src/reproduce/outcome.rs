@@ -3,54 +3,33 @@
 use std::path::Path;
 
 use super::cells::Cell;
+use super::record::Record;
 use super::run;
+use super::seed::{Seed, drawn};
+use super::spread::Spread;
 use crate::evaluate::Evaluation;
-use crate::events::Event;
 use crate::observe::jsonl::read as read_events;
 
-/// Half the width of a 95 % interval in standard errors, by degrees of freedom from 1 on (Student's t).
-const T95: [f64; 9] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
-
-/// A mean over seeds with its 95 % interval.
+/// How soon the harm was down to [`THRESHOLD`](super::seed::THRESHOLD).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spread {
-    /// The mean.
-    pub mean: f64,
-    /// Half the interval's width; 0 for a single seed.
-    pub half: f64,
-    /// Standard deviation over seeds.
-    pub deviation: f64,
+pub struct Convergence {
+    /// Seeds that came there at all.
+    pub seeds: usize,
+    /// Optimizer steps until then, of those that did.
+    pub updates: Spread,
+    /// Tokens trained on until then, thousands.
+    pub kilotokens: Spread,
 }
 
-impl Spread {
-    /// Of these values, at least one.
-    pub fn of(values: &[f64]) -> Self {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        if values.len() < 2 {
-            return Self { mean, half: 0.0, deviation: 0.0 };
-        }
-        let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-        let t = T95[(values.len() - 2).min(T95.len() - 1)];
-        Self { mean, half: t * deviation / n.sqrt(), deviation }
-    }
-}
-
-/// One seed of a cell.
-#[derive(Clone, Debug, PartialEq)]
-struct Seed {
-    hurtful: f64,
-    on_topic: f64,
-    malformed: f64,
-    /// Perplexity of considerate text over the base's, less one.
-    perplexity: f64,
-    /// Standard deviation of the gradient norm over its mean, second half of the run.
-    gradient_variation: f64,
-    anchor_log_ratio: f64,
-    rejected_log_ratio: f64,
-    updates: f64,
-    tokens: f64,
-    seconds: f64,
+/// The mean of a look over seeds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Optimizer steps taken.
+    pub step: usize,
+    /// Tokens trained on so far, thousands.
+    pub kilotokens: f64,
+    /// Share of hurtful answers.
+    pub hurtful: f64,
 }
 
 /// A cell over its seeds.
@@ -68,6 +47,8 @@ pub struct Outcome {
     pub malformed: Spread,
     /// Rise of the perplexity of held-out considerate text, as a share.
     pub perplexity: Spread,
+    /// Divergence from the base on its own harmless answers to instructed requests, nats per token.
+    pub drift: Spread,
     /// Variation of the gradient norm in the second half of the run.
     pub gradient_variation: Spread,
     /// Anchors' log-ratio at the end, nats.
@@ -78,27 +59,53 @@ pub struct Outcome {
     pub updates: f64,
     /// Tokens trained on, thousands.
     pub kilotokens: f64,
+    /// Tokens drawn for the anchors, thousands.
+    pub drawn_kilotokens: f64,
     /// Seconds of training, one thread.
+    pub seconds: f64,
+    /// How soon the harm was gone; `None` if it never was.
+    pub convergence: Option<Convergence>,
+    /// The harm on the way.
+    pub curve: Vec<Point>,
+}
+
+/// Everything that the runs have left.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Collected {
+    /// An evaluation with the base's figures.
+    pub base: Option<Evaluation>,
+    /// Every cell that has at least one finished seed.
+    pub outcomes: Vec<Outcome>,
+    /// Process seconds of all runs and anchor stores.
     pub seconds: f64,
 }
 
-/// The base's figures and every cell that has at least one finished seed.
-pub fn collect(out: &Path, cells: &[Cell], seeds: &[u64]) -> anyhow::Result<(Option<Evaluation>, Vec<Outcome>)> {
-    let mut base = None;
-    let mut outcomes = Vec::new();
+/// Reads what lies below `out`.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn collect(out: &Path, cells: &[Cell], seeds: &[u64]) -> anyhow::Result<Collected> {
+    let mut collected = Collected::default();
+    let mut dirs = std::collections::BTreeSet::new();
     for cell in cells {
         let mut found = Vec::new();
         for &seed in seeds {
-            let dir = run::dir(out, cell, seed);
+            let (dir, store) = (run::dir(out, cell, seed), run::store(out, cell, seed));
             if dir.join("eval.json").exists() {
                 let evaluation = Evaluation::load(&dir.join("eval.json"))?;
-                found.extend(read(&evaluation, &read_events(&dir.join("events.jsonl"))?));
-                base.get_or_insert(evaluation);
+                let events = read_events(&dir.join("events.jsonl"))?;
+                // Preferred answers are given, not drawn.
+                let given = cell.set.iter().any(|key| key == "anchors.source=chosen");
+                let drawn = if given { 0.0 } else { drawn(&store.join("anchors")) };
+                found.extend(Seed::new(&evaluation, &events, drawn));
+                collected.base.get_or_insert(evaluation);
             }
+            dirs.extend([dir, store]);
         }
-        outcomes.extend(Outcome::new(cell, &found));
+        collected.outcomes.extend(Outcome::new(cell, &found));
     }
-    Ok((base, outcomes))
+    collected.seconds = dirs.iter().filter_map(|dir| Some(Record::read(dir)?.seconds)).sum();
+    Ok(collected)
 }
 
 impl Outcome {
@@ -114,53 +121,70 @@ impl Outcome {
             on_topic: spread(|seed| seed.on_topic),
             malformed: spread(|seed| seed.malformed),
             perplexity: spread(|seed| seed.perplexity),
+            drift: spread(|seed| seed.drift),
             gradient_variation: spread(|seed| seed.gradient_variation),
             anchor_log_ratio: spread(|seed| seed.anchor_log_ratio),
             rejected_log_ratio: spread(|seed| seed.rejected_log_ratio),
             updates: spread(|seed| seed.updates).mean,
             kilotokens: spread(|seed| seed.tokens).mean / 1000.0,
+            drawn_kilotokens: spread(|seed| seed.drawn).mean / 1000.0,
             seconds: spread(|seed| seed.seconds).mean,
+            convergence: convergence(seeds),
+            curve: curve(seeds),
         })
     }
 }
 
-fn read(evaluation: &Evaluation, events: &[Event]) -> Option<Seed> {
-    let mean = |name: &str| evaluation.after.get(name).map(|estimate| estimate.mean);
-    let before = evaluation.before.get("hearth.perplexity")?.mean;
-    let mut steps = Vec::new();
-    for event in events {
-        if let Event::Step { grad_norm, anchor_log_ratio, rejected_log_ratio, tokens, wall_s, .. } = event {
-            steps.push((*grad_norm, *anchor_log_ratio, *rejected_log_ratio, *tokens as f64, *wall_s));
-        }
-    }
-    let last = steps.last()?;
-    let late: Vec<f64> = steps[steps.len() / 2..].iter().map(|step| step.0).collect();
-    let norms = Spread::of(&late);
-    Some(Seed {
-        hurtful: mean("hearth.hurtful")?,
-        on_topic: mean("hearth.on_topic")?,
-        malformed: mean("hearth.malformed")?,
-        perplexity: mean("hearth.perplexity")? / before - 1.0,
-        gradient_variation: norms.deviation / norms.mean,
-        anchor_log_ratio: last.1,
-        rejected_log_ratio: last.2,
-        updates: steps.len() as f64,
-        tokens: steps.iter().map(|step| step.3).sum(),
-        seconds: steps.iter().map(|step| step.4).sum(),
+fn convergence(seeds: &[Seed]) -> Option<Convergence> {
+    let (updates, tokens): (Vec<f64>, Vec<f64>) = seeds.iter().filter_map(Seed::converged).unzip();
+    let kilotokens: Vec<f64> = tokens.iter().map(|tokens| tokens / 1000.0).collect();
+    (!updates.is_empty()).then(|| Convergence {
+        seeds: updates.len(),
+        updates: Spread::of(&updates),
+        kilotokens: Spread::of(&kilotokens),
     })
 }
 
+/// Means over the seeds at those looks that all of them had.
+fn curve(seeds: &[Seed]) -> Vec<Point> {
+    let shared = seeds.iter().map(|seed| seed.looks.len()).min().unwrap_or(0);
+    let share = 1.0 / seeds.len() as f64;
+    let mean = |index: usize| Point {
+        step: seeds[0].looks[index].step,
+        kilotokens: seeds.iter().map(|seed| seed.looks[index].tokens).sum::<f64>() * share / 1000.0,
+        hurtful: seeds.iter().map(|seed| seed.looks[index].hurtful).sum::<f64>() * share,
+    };
+    (0..shared).map(mean).collect()
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod fixture {
     use super::*;
 
-    #[test]
-    fn intervals_are_students() {
-        // Deviation 1, five values: 2.776 / sqrt(5) = 1.2415.
-        let spread = Spread::of(&[1.0, 2.0, 2.0, 2.0, 3.0]);
-        assert!((spread.mean - 2.0).abs() < 1e-12);
-        assert!((spread.deviation - 0.5f64.sqrt()).abs() < 1e-12);
-        assert!((spread.half - 2.776 * 0.5f64.sqrt() / 5f64.sqrt()).abs() < 1e-12);
-        assert_eq!(Spread::of(&[0.3]), Spread { mean: 0.3, half: 0.0, deviation: 0.0 });
+    /// An outcome of five seeds with a share of hurtful answers; everything else is the same for all.
+    pub(in crate::reproduce) fn outcome(name: &str, group: &'static str, hurtful: f64) -> Outcome {
+        let spread = |mean: f64| Spread { mean, half: 0.01, deviation: 0.008 };
+        let steps = Spread { mean: 40.0, half: 2.0, deviation: 1.6 };
+        Outcome {
+            cell: Cell { group, name: name.to_owned(), set: vec![] },
+            seeds: 5,
+            hurtful: spread(hurtful),
+            on_topic: spread(0.8),
+            malformed: spread(0.02),
+            perplexity: spread(0.0),
+            drift: spread(0.03),
+            gradient_variation: spread(0.2),
+            anchor_log_ratio: spread(1.0),
+            rejected_log_ratio: spread(-9.0),
+            updates: 102.0,
+            kilotokens: 300.0,
+            drawn_kilotokens: 80.0,
+            seconds: 10.0,
+            convergence: Some(Convergence { seeds: 5, updates: steps, kilotokens: steps }),
+            curve: vec![
+                Point { step: 0, kilotokens: 0.0, hurtful: 0.5 },
+                Point { step: 102, kilotokens: 300.0, hurtful },
+            ],
+        }
     }
 }

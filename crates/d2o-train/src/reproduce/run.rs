@@ -1,28 +1,87 @@
-//! Running the cells, each in a process of its own; finished ones are not run again.
+//! Running the cells, each in a process of its own; what is finished is not run again.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use super::cells::Cell;
+use super::cells::{Cell, MAIN};
+use super::record::Record;
 use crate::durable::at;
 use crate::error::TrainError;
 
-/// One cell with one seed.
-struct Job<'a> {
-    cell: &'a Cell,
-    seed: u64,
-    dir: PathBuf,
-}
+/// A look every so many steps.
+const LOOK: &str = "eval.look_every=8";
 
 /// The directory of a cell's run with a seed.
 pub fn dir(out: &Path, cell: &Cell, seed: u64) -> PathBuf {
     out.join(&cell.name).join(format!("seed-{seed}"))
 }
 
-/// Runs every cell with every seed that has no `eval.json` yet, `jobs` processes at a time; `told` hears of each.
+/// The directory of the anchors that a cell shares with others of the same seed.
+pub fn store(out: &Path, cell: &Cell, seed: u64) -> PathBuf {
+    out.join("anchors").join(cell.store()).join(format!("seed-{seed}"))
+}
+
+/// One process.
+struct Job {
+    name: String,
+    command: &'static str,
+    dir: PathBuf,
+    /// What it leaves behind when it is done, below `dir`.
+    leaves: &'static str,
+    set: Vec<String>,
+}
+
+impl Job {
+    /// Draws what a cell and its like train on.
+    fn store(out: &Path, cell: &Cell, seed: u64) -> Self {
+        let mut set = cell.drawn_by();
+        set.push(format!("seed={seed}"));
+        let name = format!("anchors of {} seed {seed}", cell.name);
+        Self { name, command: "anchors", dir: store(out, cell, seed), leaves: "anchors/manifest.json", set }
+    }
+
+    fn cell(out: &Path, cell: &Cell, seed: u64) -> Self {
+        let anchors = toml::Value::String(store(out, cell, seed).join("anchors").to_string_lossy().into_owned());
+        let mut set = vec![format!("seed={seed}"), format!("anchors.store={anchors}"), LOOK.to_owned()];
+        set.extend(cell.set.iter().cloned());
+        let name = format!("{} seed {seed}", cell.name);
+        Self { name, command: "train", dir: dir(out, cell, seed), leaves: "eval.json", set }
+    }
+
+    fn is_done(&self) -> bool {
+        let same = Record::read(&self.dir).is_some_and(|record| record.done && record.set == self.set);
+        same && self.dir.join(self.leaves).exists()
+    }
+
+    /// Starts the process; what another configuration has left is thrown away.
+    fn start(&self, program: &Path) -> Result<Child, TrainError> {
+        if Record::read(&self.dir).is_some_and(|record| record.set != self.set) {
+            at(&self.dir, std::fs::remove_dir_all(&self.dir))?;
+        }
+        at(&self.dir, std::fs::create_dir_all(&self.dir))?;
+        let path = self.dir.join("log.txt");
+        let log = at(&path, std::fs::File::create(&path))?;
+        let mut command = Command::new(program);
+        command.args([self.command, "--config", "hearth", "--threads", "1", "--out"]).arg(&self.dir);
+        for key in &self.set {
+            command.arg("--set").arg(key);
+        }
+        at(program, command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn())
+    }
+
+    /// Adds the seconds that it took to those of earlier attempts.
+    fn note(&self, seconds: f64, done: bool) -> Result<(), TrainError> {
+        let before = Record::read(&self.dir).map_or(0.0, |record| record.seconds);
+        Record { set: self.set.clone(), seconds: before + seconds, done }.write(&self.dir)
+    }
+}
+
+/// Draws each anchor store that is missing, then runs every cell with every seed that is not done yet, `jobs`
+/// processes at a time; `told` hears of each.
 ///
-/// A cell that fails is told and left out; the others go on.
+/// A process that fails is told and left out; the others go on. Cells of the first seed come first.
 ///
 /// # Errors
 /// A process that cannot be started; [`TrainError::Interrupted`].
@@ -34,55 +93,61 @@ pub fn run(
     interrupt: &AtomicBool,
     mut told: impl FnMut(&str),
 ) -> Result<(), TrainError> {
+    let each = |job: fn(&Path, &Cell, u64) -> Job| {
+        let all = seeds.iter().flat_map(|&seed| cells.iter().map(move |cell| job(out, cell, seed)));
+        all.filter(|job| !job.is_done()).collect::<Vec<Job>>()
+    };
+    let mut stores = each(Job::store);
+    stores.sort_by(|a, b| a.dir.cmp(&b.dir));
+    stores.dedup_by(|a, b| a.dir == b.dir);
+    pool(stores, jobs, interrupt, &mut told)?;
+    let (first, rest): (Vec<Job>, Vec<Job>) =
+        each(Job::cell).into_iter().partition(|job| job.dir == out.join(MAIN).join("seed-1"));
+    // The base is asked once, by the first run; the others read its answers from the cache.
+    pool(first, 1, interrupt, &mut told)?;
+    pool(rest, jobs, interrupt, &mut told)
+}
+
+fn pool(
+    mut waiting: Vec<Job>,
+    jobs: usize,
+    interrupt: &AtomicBool,
+    told: &mut impl FnMut(&str),
+) -> Result<(), TrainError> {
     let program = std::env::current_exe();
     let program = at(Path::new("d2o"), program)?;
-    let pairs = seeds.iter().flat_map(|&seed| cells.iter().map(move |cell| (cell, seed)));
-    let mut waiting: Vec<Job<'_>> = pairs
-        .map(|(cell, seed)| Job { cell, seed, dir: dir(out, cell, seed) })
-        .filter(|job| !job.dir.join("eval.json").exists())
-        .collect();
     let total = waiting.len();
     waiting.reverse();
-    let mut running: Vec<(Job<'_>, Child)> = Vec::new();
+    let mut running: Vec<(Job, Child, Instant)> = Vec::new();
     let mut done = 0;
     while !(waiting.is_empty() && running.is_empty()) {
         if interrupt.load(Ordering::Relaxed) {
             // The children hear the same signal and write their checkpoints.
-            running.iter_mut().for_each(|(_, child)| drop(child.wait()));
+            for (job, mut child, began) in running {
+                at(&job.dir, child.wait())?;
+                job.note(began.elapsed().as_secs_f64(), false)?;
+            }
             return Err(TrainError::Interrupted { step: done });
         }
         while running.len() < jobs {
             let Some(job) = waiting.pop() else { break };
-            let child = start(&program, &job)?;
-            running.push((job, child));
+            let child = job.start(&program)?;
+            running.push((job, child, Instant::now()));
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(20));
         let mut still = Vec::with_capacity(running.len());
-        for (job, mut child) in running {
+        for (job, mut child, began) in running {
             match at(&job.dir, child.try_wait())? {
-                None => still.push((job, child)),
+                None => still.push((job, child, began)),
                 Some(status) => {
                     done += 1;
-                    let name = format!("{} seed {}", job.cell.name, job.seed);
+                    job.note(began.elapsed().as_secs_f64(), status.success())?;
                     let ending = if status.success() { String::new() } else { format!(": {status}, see its log.txt") };
-                    told(&format!("{done}/{total} {name}{ending}"));
+                    told(&format!("{done}/{total} {}{ending}", job.name));
                 }
             }
         }
         running = still;
     }
     Ok(())
-}
-
-fn start(program: &Path, job: &Job<'_>) -> Result<Child, TrainError> {
-    at(&job.dir, std::fs::create_dir_all(&job.dir))?;
-    let path = job.dir.join("log.txt");
-    let log = at(&path, std::fs::File::create(&path))?;
-    let mut command = Command::new(program);
-    command.args(["train", "--config", "hearth", "--threads", "1", "--out"]).arg(&job.dir);
-    command.arg("--set").arg(format!("seed={}", job.seed));
-    for key in &job.cell.set {
-        command.arg("--set").arg(key);
-    }
-    at(program, command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn())
 }

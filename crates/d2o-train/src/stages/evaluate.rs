@@ -110,7 +110,8 @@ fn sets(run: &mut Run<'_>) -> anyhow::Result<EvaluationSets> {
 
 /// The prompts of a file, `fetch:NAME` or `builtin:NAME`.
 pub(super) fn prompts(reference: &str) -> anyhow::Result<Vec<PromptRow>> {
-    if let Some(name) = reference.strip_prefix("builtin:") {
+    // Texts of the small world are files that follow from its grammar.
+    if let Some(name) = reference.strip_prefix("builtin:").filter(|name| !name.starts_with("hearth/")) {
         return Ok(builtin::prompts(builtin::text(name)?)?);
     }
     let mut rows = Vec::new();

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use d2o_data::Prompt;
 use d2o_data::hearth::{Grammar, Judge, Verdict, World, WorldRow};
+use d2o_data::{Prompt, Sequence};
 use d2o_model::CausalLm;
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
 use super::run::Run;
 use crate::answers::{Decoding, answer};
+use crate::config::EvalSection;
 use crate::durable;
 use crate::error::TrainError;
 use crate::evaluate::bootstrap::{mean_interval, perplexity, ratio_interval};
@@ -20,12 +21,24 @@ use crate::evaluate::{AnswerPair, Estimate, Evaluation, metrics};
 use crate::events::Event;
 use crate::fetch;
 use crate::measured::Likelihood;
+use crate::trainer::divergence::divergence;
 use crate::trainer::step::score;
 
 const STAGE: &str = "eval";
 
 /// `eval.harmful` of a run that is measured in the small world.
 pub const WORLD: &str = "builtin:hearth";
+
+/// The verdicts and the names of their shares.
+const VERDICTS: [(&str, Verdict); 4] = [
+    ("hearth.hurtful", Verdict::Hurtful),
+    ("hearth.on_topic", Verdict::OnTopic),
+    ("hearth.off_topic", Verdict::OffTopic),
+    ("hearth.malformed", Verdict::Malformed),
+];
+
+/// The name of the divergence from the base.
+const DIVERGENCE: &str = "hearth.instructed_kl";
 
 /// What one model says in the world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +58,9 @@ struct Said {
 /// Sampling errors, failed writes, an interruption.
 pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) -> anyhow::Result<Evaluation> {
     let path = run.dir.join("eval.json");
-    let fingerprint = durable::sha256(&serde_json::to_vec(&(after_fingerprint, &run.config.eval))?);
+    // Looks on the way change nothing at the end.
+    let eval = EvalSection { look_every: 0, look_limit: 0, ..run.config.eval.clone() };
+    let fingerprint = durable::sha256(&serde_json::to_vec(&(after_fingerprint, &eval))?);
     if run.ledger.is_fresh(STAGE, &fingerprint) && path.exists() {
         let reason = format!("{} is fresh", path.display());
         run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
@@ -61,11 +76,14 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     let base = run.base.model.clone();
     let said_before = before(run, &base, &rows)?;
     let said_after = say(run, after, &rows, "after")?;
-    let evaluation = Evaluation {
+    let mut evaluation = Evaluation {
         before: figures(run, &rows, &said_before),
         after: figures(run, &rows, &said_after),
         judges: BTreeMap::new(),
     };
+    let kept = divergence_where_kind(run, after, &rows, &said_before)?;
+    evaluation.before.insert(DIVERGENCE.to_owned(), Estimate::exact(0.0, kept.n));
+    evaluation.after.insert(DIVERGENCE.to_owned(), kept);
     metrics::save_answers(&run.dir.join("answers.jsonl"), &pairs(&rows, &said_before, &said_after))?;
     evaluation.save(&path)?;
     run.ledger.finish(STAGE, &fingerprint)?;
@@ -101,13 +119,8 @@ fn read(path: &Path) -> Option<Said> {
 }
 
 fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[WorldRow], when: &str) -> Result<Said, TrainError> {
-    let wordings = Grammar::embedded().instructions();
     let bare: Vec<Prompt> = rows.iter().map(|row| Prompt::Text(row.prompt.clone())).collect();
-    let instructed: Vec<Prompt> = rows
-        .iter()
-        .zip(wordings.iter().cycle())
-        .map(|(row, wording)| Prompt::Text(wording.replace("{request}", &row.prompt)))
-        .collect();
+    let instructed: Vec<Prompt> = instructed(rows).collect();
     Ok(Said {
         bare: ask(run, model, &bare, &format!("{STAGE} {when}"))?,
         instructed: ask(run, model, &instructed, &format!("{STAGE} {when}, instructed"))?,
@@ -115,15 +128,26 @@ fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[WorldRow], when: &str) -> Re
     })
 }
 
-fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> Result<Vec<String>, TrainError> {
-    let eval = &run.config.eval;
+/// The requests with an instruction around each, the wordings in turn.
+fn instructed(rows: &[WorldRow]) -> impl Iterator<Item = Prompt> {
+    let wordings = Grammar::embedded().instructions();
+    let around = |(row, wording): (&WorldRow, &String)| Prompt::Text(wording.replace("{request}", &row.prompt));
+    rows.iter().zip(wordings.iter().cycle()).map(around)
+}
+
+/// How answers are drawn that the judge reads.
+pub(super) fn decoding(eval: &EvalSection) -> Decoding {
     let sampler = SamplerConfig {
         temperature: eval.temperature,
         top_p: eval.top_p,
         max_new_tokens: eval.max_new_tokens,
         ..SamplerConfig::default()
     };
-    let decoding = Decoding { sampler, prefill: String::new(), batch: eval.batch, seed: eval.seed };
+    Decoding { sampler, prefill: String::new(), batch: eval.batch, seed: eval.seed }
+}
+
+fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> Result<Vec<String>, TrainError> {
+    let decoding = decoding(&run.config.eval);
     let observers = &mut run.observers;
     let mut told = Ok(());
     let answers = answer(model, &run.base.encoder, prompts, &decoding, run.interrupt, |done| {
@@ -147,6 +171,34 @@ fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[WorldRow]) -> Result<Vec
     rows.iter().map(likelihood).collect()
 }
 
+/// `KL(base ‖ trained)` in nats per token on the base's own answers to instructed requests, those that hurt left out:
+/// how far the model has moved where nothing was wrong with it.
+fn divergence_where_kind(
+    run: &Run<'_>,
+    after: &CausalLm,
+    rows: &[WorldRow],
+    before: &Said,
+) -> Result<Estimate, TrainError> {
+    let (encoder, judge) = (&run.base.encoder, Judge::new(Grammar::embedded()));
+    let mut divergences = Vec::with_capacity(rows.len());
+    for ((row, prompt), answer) in rows.iter().zip(instructed(rows)).zip(&before.instructed) {
+        if judge.read(&row.prompt, answer) != Verdict::Hurtful {
+            let prompt = encoder.prompt_ids(&prompt)?;
+            let prompt_len = prompt.len();
+            let sequence = Sequence { ids: [prompt, encoder.response_ids(answer)].concat(), prompt_len };
+            let kl = divergence(&run.base.model, after, &sequence, run.chunking()).into_data();
+            divergences.extend(kl.iter::<f64>());
+        }
+    }
+    Ok(mean_interval(&divergences, run.config.eval.bootstrap, run.config.eval.seed))
+}
+
+/// The share of each verdict, under the names of [`figures`].
+pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<String, f64> {
+    let share = |of: Verdict| verdicts.iter().filter(|&&verdict| verdict == of).count() as f64 / verdicts.len() as f64;
+    VERDICTS.iter().map(|&(name, verdict)| (name.to_owned(), share(verdict))).collect()
+}
+
 /// | figure | what it is |
 /// |---|---|
 /// | `hearth.hurtful` | share of answers to bare requests with a hurtful sentence |
@@ -154,6 +206,7 @@ fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[WorldRow]) -> Result<Vec
 /// | `hearth.off_topic`, `hearth.malformed` | the other two verdicts |
 /// | `hearth.on_topic_of_harmless` | on-topic answers among those that do not hurt |
 /// | `hearth.hurtful.instructed` | hurtful answers to the same requests with an instruction |
+/// | `hearth.instructed_kl` | from the base, nats per token, on its own answers to instructed requests |
 /// | `hearth.perplexity` | of the held-out considerate answers, on the bare requests |
 /// | `distinct_n`, `repetition` | as elsewhere |
 fn figures(run: &Run<'_>, rows: &[WorldRow], said: &Said) -> BTreeMap<String, Estimate> {
@@ -175,17 +228,16 @@ fn figures(run: &Run<'_>, rows: &[WorldRow], said: &Said) -> BTreeMap<String, Es
     let considerate: Vec<(f64, usize)> = said.considerate.iter().map(|row| (row.nll, row.tokens)).collect();
     let texts: Vec<&str> = said.bare.iter().map(String::as_str).collect();
     let repetitions: Vec<f64> = texts.iter().map(|text| repetition_rate(text)).collect();
-    BTreeMap::from([
-        ("hearth.hurtful".to_owned(), share(&bare, Verdict::Hurtful)),
-        ("hearth.on_topic".to_owned(), share(&bare, Verdict::OnTopic)),
-        ("hearth.off_topic".to_owned(), share(&bare, Verdict::OffTopic)),
-        ("hearth.malformed".to_owned(), share(&bare, Verdict::Malformed)),
+    let mut figures: BTreeMap<String, Estimate> =
+        VERDICTS.iter().map(|&(name, verdict)| (name.to_owned(), share(&bare, verdict))).collect();
+    figures.extend([
         ("hearth.on_topic_of_harmless".to_owned(), ratio_interval(&harmless, resamples, seed)),
         ("hearth.hurtful.instructed".to_owned(), share(&verdicts(&said.instructed), Verdict::Hurtful)),
         ("hearth.perplexity".to_owned(), perplexity(&considerate, resamples, seed)),
         ("distinct_n".to_owned(), ratio_interval(&distinct_shares(&texts, 2), resamples, seed)),
         ("repetition".to_owned(), mean_interval(&repetitions, resamples, seed)),
-    ])
+    ]);
+    figures
 }
 
 /// The drawn answers side by side; a hurtful one counts as harm 1, any other as 0.

@@ -7,6 +7,7 @@ pub mod anchors;
 pub mod evaluate;
 pub mod hearth;
 pub mod ledger;
+pub mod look;
 pub mod retain;
 pub mod run;
 pub mod train;

@@ -7,6 +7,7 @@ use d2o_data::{Encoder, Limits, Sequence};
 use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
 
 use super::anchors;
+use super::look;
 use super::retain::retain_rows;
 use super::run::Run;
 use crate::anchors::store::AnchorStore;
@@ -116,6 +117,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         watch,
         negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { WatchSet::default() },
         watch_every: run.config.stop.check_every,
+        looks: look::looks(run),
         log_every: config.log_every,
         checkpoint_every: config.checkpoint_every,
         keep_checkpoints: config.keep_checkpoints,

@@ -2,7 +2,11 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
+use d2o_data::Sequence;
 use d2o_model::CausalLm;
+
+use super::pack::Packed;
+use super::step::Chunking;
 
 /// `Σ_i weight_i Σ_v π_r(v) log(π_r(v) / π_θ(v))` over the first rows, as many as there are weights, nats, `[1]`; tracked
 /// where `policy` is.
@@ -30,4 +34,14 @@ pub(super) fn weighted_divergence(
         })
         .collect();
     Tensor::cat(parts, 0).sum()
+}
+
+/// `KL(base ‖ policy)` on a row's answer, mean over its tokens, nats, `[1]`; tracked where `policy` is.
+///
+/// Any two models with the same vocabulary: nothing is taken to be shared.
+pub fn divergence(base: &CausalLm, policy: &CausalLm, row: &Sequence, chunking: Chunking) -> Tensor<1> {
+    let packed = Packed::new(row.prompt(), &[row.response()], &base.device());
+    let tokens = row.response().len();
+    let (reference, hidden) = (packed.predicting_hidden(base), packed.predicting_hidden(policy));
+    weighted_divergence((base, reference), (policy, hidden), &vec![1.0 / tokens as f32; tokens], chunking.head_rows)
 }

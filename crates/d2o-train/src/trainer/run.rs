@@ -14,6 +14,7 @@ use super::coupled::accumulate_coupled;
 use super::gradients::{GradientSum, clip_global_norm};
 use super::group::TrainingGroup;
 use super::guarded::Guarded;
+use super::looks::Looks;
 use super::order::Order;
 use super::readings::{StepFigures, group_figures};
 use super::refresh::Refresh;
@@ -60,6 +61,8 @@ pub struct Training<'a> {
     pub negatives: WatchSet,
     /// Steps between two looks at the watch set.
     pub watch_every: usize,
+    /// Who asks the model held-out requests on the way; nobody changes no bit of it.
+    pub looks: Option<Looks>,
     /// Steps between two reads of the device.
     pub log_every: usize,
     /// Steps between two checkpoints; 0 writes only the last one.
@@ -120,6 +123,9 @@ impl Training<'_> {
         if self.stop.watches() && state.stop.base.is_none() {
             state.stop.base = Some(self.watch.measure(&state.model().frozen(), self.chunking));
         }
+        if state.step == 0 {
+            self.ask(&state, observers)?;
+        }
         let session_start = state.wall_s;
         let mut meter = Meter::default();
         while state.step < self.steps() && state.stop.stopped.is_none() {
@@ -136,11 +142,17 @@ impl Training<'_> {
             let last = state.step == self.steps();
             let save = due(self.checkpoint_every) || last || interrupt.load(Ordering::Relaxed);
             let look = (self.stop.watches() || !self.negatives.is_empty()) && due(self.watch_every);
-            if due(self.log_every) || save || look {
+            let ask = self.looks.as_ref().is_some_and(|looks| due(looks.every) || last);
+            if due(self.log_every) || save || look || ask {
                 self.log(&mut state, &mut meter, observers)?;
             }
             if look {
                 self.look(&mut state, observers)?;
+            }
+            if ask {
+                self.ask(&state, observers)?;
+                // The time that the answers took belongs to no step.
+                meter.lap();
             }
             state.wall_s = session_start + began.elapsed().as_secs_f64();
             if save || state.stop.stopped.is_some() {
@@ -244,6 +256,14 @@ impl Training<'_> {
         let now = self.watch.measure(&state.model().frozen(), self.chunking);
         for reading in self.stop.watch(&state.stop, now) {
             self.judge(state, reading, observers)?;
+        }
+        Ok(())
+    }
+
+    fn ask(&self, state: &State, observers: &mut Observers) -> Result<(), TrainError> {
+        if let Some(looks) = &self.looks {
+            let (answers, figures) = (looks.ask)(&state.model().frozen())?;
+            observers.emit(&Event::Looked { step: state.step, answers, figures })?;
         }
         Ok(())
     }

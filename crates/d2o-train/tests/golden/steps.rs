@@ -163,6 +163,7 @@ fn trained(golden: &Golden) -> (CausalLm, Vec<(f64, f64)>) {
         watch: WatchSet::default(),
         negatives: WatchSet::default(),
         watch_every: 1,
+        looks: None,
         log_every: 1,
         checkpoint_every: 0,
         keep_checkpoints: 1,

@@ -97,3 +97,37 @@ fn preferred_answers_can_be_the_anchors() {
         assert!(anchors.len() == 1 && anchors[0]["answer"]["reference"].as_f64().unwrap() < 0.0);
     }
 }
+
+/// Four steps with one anchor, all checkpoints kept.
+const FEW: &str = "--no-eval --set data.max_groups=16 --set anchors.k=1 --set train.groups_per_step=4 \
+                   --set train.checkpoint_every=1 --set train.keep_checkpoints=9";
+
+#[test]
+fn looks_on_the_way_change_no_bit_and_are_told_once() {
+    let dir = TempDir::new().unwrap();
+    let weights = |out: &str| fs::read(dir.path().join(out).join("model/model.safetensors")).unwrap();
+    d2o(dir.path(), &format!("train --config hearth --out blind {FEW}"));
+    let look = format!(
+        "train --config hearth --out seen {FEW} --set anchors.store=blind/anchors --set eval.look_every=2 --set eval.look_limit=6"
+    );
+    d2o(dir.path(), &look);
+    assert!(weights("seen") == weights("blind"));
+    let looked = || {
+        let events = fs::read_to_string(dir.path().join("seen/events.jsonl")).unwrap();
+        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.filter(|event| event["event"] == "looked").collect::<Vec<_>>()
+    };
+    let steps = |looks: &[Value]| looks.iter().map(|look| look["step"].as_u64().unwrap()).collect::<Vec<_>>();
+    let first = looked();
+    assert_eq!(steps(&first), [0, 2, 4]);
+    for look in &first {
+        let shares = look["figures"].as_object().unwrap().values();
+        assert!((shares.map(|share| share.as_f64().unwrap()).sum::<f64>() - 1.0).abs() < 1e-9, "{look}");
+    }
+    // As if the run had been killed after its third step.
+    fs::remove_dir_all(dir.path().join("seen/model")).unwrap();
+    fs::remove_dir_all(dir.path().join("seen/checkpoints/step-000004")).unwrap();
+    d2o(dir.path(), &look);
+    assert!(weights("seen") == weights("blind"));
+    assert_eq!(looked(), first, "each look is told once, with the same answers");
+}

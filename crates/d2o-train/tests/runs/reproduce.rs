@@ -20,17 +20,24 @@ fn reproduce(dir: &TempDir) -> Output {
 fn four_methods_and_two_seeds_make_a_page() {
     let dir = TempDir::new().unwrap();
     let first = said(&reproduce(&dir));
-    assert!(first.contains("8/8 ") && !first.contains("log.txt"), "{first}");
+    assert!(first.contains("4/4 anchors of ") && first.contains("7/7 ") && !first.contains("log.txt"), "{first}");
     let page = fs::read_to_string(dir.path().join("docs/page.md")).unwrap();
     for cell in ["d2o", "gradient_ascent", "sft", "dpo-34"] {
         assert!(page.contains(&format!("| {cell} | 2 |")), "{cell}: {page}");
     }
     assert!(
         page.contains("| no collapse without positives |")
-            && page.contains("| more anchors average noise | not measured |")
+            && page.contains("| more anchors average noise | **not measured** |")
     );
-    let figure = fs::read_to_string(dir.path().join("docs/reproduction-hurtful.svg")).unwrap();
-    assert!(figure.starts_with("<svg") && figure.contains("gradient_ascent"));
+    for figure in ["hurtful", "updates", "tokens"] {
+        let svg = fs::read_to_string(dir.path().join(format!("docs/page/{figure}.svg"))).unwrap();
+        assert!(svg.starts_with("<svg") && svg.contains("gradient_ascent"), "{figure}");
+    }
+    let seed = dir.path().join("runs/sft/seed-2");
+    // Four steps: the base, the second and the last one.
+    let events = fs::read_to_string(seed.join("events.jsonl")).unwrap();
+    assert_eq!(events.matches("\"looked\"").count(), 3, "{events}");
+    assert!(!seed.join("anchors").exists(), "the anchors are those of all cells of the seed");
     let again = said(&reproduce(&dir));
     assert_eq!(again, "", "every cell was there");
     assert_eq!(fs::read_to_string(dir.path().join("docs/page.md")).unwrap(), page);

@@ -13,27 +13,29 @@ const MOST_POINTS: usize = 240;
 const SMOOTHED_FROM: usize = 16;
 
 /// One curve. A value that is not finite leaves a gap.
-pub(in crate::report) struct Series {
+pub(crate) struct Series {
     /// What it shows, written at its end where there is more than one.
-    pub(in crate::report) label: &'static str,
+    pub(crate) label: &'static str,
     /// Class that gives it its colour.
-    pub(in crate::report) class: &'static str,
+    pub(crate) class: &'static str,
     /// Step and value, by rising step.
-    pub(in crate::report) points: Vec<(f64, f64)>,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 /// A plot of one or more curves over the same steps.
-pub(in crate::report) struct Chart {
+pub(crate) struct Chart {
     /// What the plot shows, for those who cannot see it.
-    pub(in crate::report) title: &'static str,
+    pub(crate) title: &'static str,
     /// The curves.
-    pub(in crate::report) series: Vec<Series>,
+    pub(crate) series: Vec<Series>,
     /// Values that the axis includes in any case.
-    pub(in crate::report) include: Vec<f64>,
+    pub(crate) include: Vec<f64>,
     /// A dashed line with its meaning.
-    pub(in crate::report) baseline: Option<(f64, String)>,
+    pub(crate) baseline: Option<(f64, String)>,
+    /// What the horizontal axis counts, in the singular, for those who point at a dot.
+    pub(crate) along: &'static str,
     /// Width and height in pixels.
-    pub(in crate::report) size: (f64, f64),
+    pub(crate) size: (f64, f64),
 }
 
 /// Where the plot lies inside the picture.
@@ -47,7 +49,7 @@ struct Frame {
 
 impl Chart {
     /// The plot as SVG, or `None` if no value can be drawn.
-    pub(in crate::report) fn render(&self) -> Option<String> {
+    pub(crate) fn render(&self) -> Option<String> {
         let (width, height) = self.size;
         let points = || self.series.iter().flat_map(|series| &series.points);
         let drawn = points().filter(|(_, y)| drawable(*y));
@@ -71,7 +73,7 @@ impl Chart {
             frame.baseline(&mut svg, *value, meaning);
         }
         for series in &self.series {
-            series.draw(&mut svg, &frame);
+            series.draw(&mut svg, &frame, self.along);
         }
         if named {
             self.name_curves(&mut svg, &frame);
@@ -159,7 +161,7 @@ impl Frame {
 }
 
 impl Series {
-    fn draw(&self, svg: &mut String, frame: &Frame) {
+    fn draw(&self, svg: &mut String, frame: &Frame, along: &str) {
         let points = thinned(&self.points);
         let smooth = points.len() >= SMOOTHED_FROM;
         let raw = if smooth { "raw" } else { "curve" };
@@ -170,11 +172,11 @@ impl Series {
         for &(x, y) in points.iter().filter(|(_, y)| drawable(*y)) {
             let _ = write!(
                 svg,
-                r#"<circle class="dot {}" cx="{}" cy="{}" r="5"><title>step {}: {}</title></circle>"#,
+                r#"<circle class="dot {}" cx="{}" cy="{}" r="5"><title>{along} {}: {}</title></circle>"#,
                 self.class,
                 coordinate(frame.x.at(x)),
                 coordinate(frame.y.at(y)),
-                count(x as u64),
+                if x.fract() == 0.0 { count(x as u64) } else { figure(x) },
                 figure(y)
             );
         }

@@ -6,7 +6,8 @@ mod range;
 mod scale;
 
 pub(super) use bins::Bins;
-pub(super) use lines::{Chart, Series, reading};
+pub(super) use lines::reading;
+pub(crate) use lines::{Chart, Series};
 pub(super) use range::Strip;
 
 /// A coordinate with one digit, which is finer than a screen shows.

@@ -7,6 +7,7 @@ fn chart(values: &[f64]) -> Chart {
         series: vec![Series { label: "loss", class: "main", points }],
         include: vec![],
         baseline: None,
+        along: "step",
         size: (336.0, 170.0),
     }
 }

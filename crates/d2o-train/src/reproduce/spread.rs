@@ -1,0 +1,50 @@
+//! Means over seeds with their intervals.
+
+/// Half the width of a 95 % interval in standard errors, by degrees of freedom from 1 on (Student's t).
+const T95: [f64; 9] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
+
+/// A mean over seeds with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// Half the interval's width; 0 for a single seed.
+    pub half: f64,
+    /// Standard deviation over seeds.
+    pub deviation: f64,
+}
+
+impl Spread {
+    /// Of these values, at least one.
+    pub fn of(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        if values.len() < 2 {
+            return Self { mean, half: 0.0, deviation: 0.0 };
+        }
+        let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+        let t = T95[(values.len() - 2).min(T95.len() - 1)];
+        Self { mean, half: t * deviation / n.sqrt(), deviation }
+    }
+
+    /// As per cents with one decimal: `2.9 ± 0.4`.
+    pub fn percent(&self) -> String {
+        format!("{:.1} ± {:.1}", 100.0 * self.mean, 100.0 * self.half)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_students() {
+        // Squared distances from the mean of 2 are 1, 0, 0, 0, 1: a deviation of sqrt(2 / 4); t of four degrees is 2.776.
+        let spread = Spread::of(&[1.0, 2.0, 2.0, 2.0, 3.0]);
+        assert!((spread.mean - 2.0).abs() < 1e-12);
+        assert!((spread.deviation - 0.5f64.sqrt()).abs() < 1e-12);
+        assert!((spread.half - 2.776 * 0.5f64.sqrt() / 5f64.sqrt()).abs() < 1e-12);
+        assert_eq!(Spread::of(&[0.3]), Spread { mean: 0.3, half: 0.0, deviation: 0.0 });
+        assert_eq!(Spread { mean: 0.029, half: 0.004, deviation: 0.0 }.percent(), "2.9 ± 0.4");
+    }
+}
