@@ -60,9 +60,9 @@ fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
     visitor.1
 }
 
-fn penalty(base: &CausalLm, policy: &CausalLm, rows: Vec<Sequence>, head_rows: usize) -> (f32, Vec<f32>) {
+fn penalty(base: &CausalLm, policy: &CausalLm, rows: Vec<Sequence>, opening: f64, head_rows: usize) -> (f32, Vec<f32>) {
     let order = Order::new(rows.len(), rows.len(), 0);
-    let retain = Retain { base, rows, order, weight: 1.5, opening: 8.0 };
+    let retain = Retain { base, rows, order, weight: 1.5, opening };
     let mut sum = GradientSum::default();
     let divergence = retain.accumulate(policy, 0, Chunking { tokens: 64, head_rows }, &mut sum);
     (divergence.into_scalar(), values(policy, &sum.take().unwrap()))
@@ -86,7 +86,7 @@ fn it_is_the_divergence_over_all_tokens_in_any_chunks() {
     let largest = expected_gradient.iter().fold(0f32, |largest, value| largest.max(value.abs()));
     assert!(expected > 0.01 && largest > 0.01, "{expected} {largest}");
     for head_rows in [1, 3, 64] {
-        let (found, gradient) = penalty(&base, &policy, rows.clone(), head_rows);
+        let (found, gradient) = penalty(&base, &policy, rows.clone(), 8.0, head_rows);
         assert!((found - expected).abs() < 1e-5 * expected.max(1.0), "{found} {expected}");
         assert_eq!(gradient.len(), expected_gradient.len());
         for (a, b) in gradient.iter().zip(&expected_gradient) {
@@ -98,7 +98,7 @@ fn it_is_the_divergence_over_all_tokens_in_any_chunks() {
 #[test]
 fn at_the_base_there_is_neither_penalty_nor_gradient() {
     let base = model(5);
-    let (found, gradient) = penalty(&base, &tracked(&base), vec![row(&[1, 2, 3, 4, 5], 2)], 64);
+    let (found, gradient) = penalty(&base, &tracked(&base), vec![row(&[1, 2, 3, 4, 5], 2)], 8.0, 64);
     assert!(found.abs() < 1e-6, "{found}");
     let largest = gradient.iter().fold(0f32, |largest, value| largest.max(value.abs()));
     assert!(largest < 1e-5, "{largest}");
@@ -132,7 +132,7 @@ fn on_anchors_it_is_the_mean_of_their_means_and_the_rejected_answer_has_no_part(
     let (base, policy) = (model(5), tracked(&model(6)));
     // The anchors as retain rows, one each: mean over each one's tokens, mean over the two; 1.5 times the scale 0.5.
     let rows = vec![row(&[1, 2, 3, 4, 5], 3), row(&[1, 2, 3, 6, 7, 8, 9], 3)];
-    let (expected, gradient) = penalty(&base, &policy, rows, 64);
+    let (expected, gradient) = penalty(&base, &policy, rows, 1.0, 64);
     let gradient: Vec<f32> = gradient.iter().map(|value| 0.5 * value).collect();
     assert!(expected > 0.01);
     // Everything in one chunk; the rejected answer alone; each response alone.
