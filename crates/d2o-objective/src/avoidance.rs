@@ -7,6 +7,14 @@ use crate::log_sigmoid::negative;
 /// Log-probabilities above this are taken to be this: `p` stays below `1 − 10⁻⁶`.
 const CLOSEST_TO_ONE: f64 = -1e-6;
 
+/// From here on `1 − exp(x)` is computed from `x`: close to 0 the difference has no digits.
+const NEAR: f64 = -1.0;
+/// Below, `log(1 − p)` is a series in `p = exp(x)`: where `1 − p` rounds to 1 its logarithm is 0. Some processors, all
+/// GPUs among them, have no `log1p` that would know.
+const FAR: f64 = -3.0;
+/// Terms of the series: `1/19!` and `e⁻⁵⁴/19` are below what double precision resolves.
+const TERMS: usize = 18;
+
 /// `log(1 − exp(x))` of log-probabilities `x`, elementwise, in nats; `x` is cut off at `−10⁻⁶`, so that
 /// a certain token costs 13.8 nats and not infinitely many.
 ///
@@ -18,17 +26,42 @@ const CLOSEST_TO_ONE: f64 = -1e-6;
 /// - `x`, output: any, equal
 pub fn log_one_minus_exp<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let x = cut(x);
-    // 1 − exp(x) = tanh(−x/2)(1 + exp(x)): no cancellation near 0. Below −1 exp(x) alone keeps the digits.
-    let near = x.clone().mul_scalar(-0.5).tanh().log() + x.clone().exp().log1p();
-    let far_below = negative(&x.clone().add_scalar(1.0));
-    let far = (x * far_below.clone() - far_below.clone().neg().add_scalar(1.0)).exp().neg().log1p();
-    far * far_below.clone() + near * far_below.neg().add_scalar(1.0)
+    let far = below(&x, FAR);
+    let near = below(&x, NEAR).neg().add_scalar(1.0);
+    let between = (far.clone() + near.clone()).neg().add_scalar(1.0);
+    // Each piece sees only arguments of its own range, so that none makes a number that is not finite.
+    let near_end = x.clone().clamp_min(NEAR);
+    let log_near = near_end.clone().neg().log() + quotient(near_end).log();
+    let log_between = x.clone().clamp(FAR, NEAR).exp().neg().add_scalar(1.0).log();
+    let p = x.clamp_max(FAR).exp();
+    // log(1 − p) = −p Σ_k p^k/(k + 1)
+    let log_far = p.clone().neg() * polynomial(p, |k| 1.0 / (k + 1) as f64);
+    log_near * near + log_between * between + log_far * far
 }
 
 /// `1 − exp(x)` with `x` cut off as above, as a constant.
 pub(crate) fn one_minus_exp<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let x = cut(x.without_autodiff());
-    x.clone().mul_scalar(-0.5).tanh() * x.exp().add_scalar(1.0)
+    let near = below(&x, NEAR).neg().add_scalar(1.0);
+    let near_end = x.clone().clamp_min(NEAR);
+    let far = near.clone().neg().add_scalar(1.0);
+    near_end.clone().neg() * quotient(near_end) * near + x.exp().neg().add_scalar(1.0) * far
+}
+
+/// `(1 − exp(x))/(−x) = Σ_k x^k/(k + 1)!` for `x` from −1 to 0: no difference of close numbers is taken.
+fn quotient<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    polynomial(x, |k| 1.0 / (1..=k + 1).map(|factor| factor as f64).product::<f64>())
+}
+
+/// `Σ_k c_k x^k`, to the last digit of double precision for the two series here.
+fn polynomial<const D: usize>(x: Tensor<D>, coefficient: impl Fn(usize) -> f64) -> Tensor<D> {
+    let last = x.zeros_like().add_scalar(coefficient(TERMS - 1));
+    (0..TERMS - 1).rev().fold(last, |sum, k| (sum * x.clone()).add_scalar(coefficient(k)))
+}
+
+/// `1[x < bound]` as a constant.
+fn below<const D: usize>(x: &Tensor<D>, bound: f64) -> Tensor<D> {
+    negative(&x.clone().without_autodiff().sub_scalar(bound))
 }
 
 /// `min(x, −10⁻⁶)` in value, `x` in slope.
