@@ -8,6 +8,7 @@ pub mod group;
 pub mod guarded;
 pub mod order;
 pub mod pack;
+mod prompt;
 pub mod readings;
 pub mod retain;
 pub mod run;
