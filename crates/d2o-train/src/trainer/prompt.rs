@@ -1,18 +1,16 @@
 //! A group's prompt, computed once for all chunks of its responses, forward and backward.
 
-use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Int, Tensor, TensorData};
 use d2o_model::{CausalLm, KeysValues, Placement};
 
-use super::gradients::GradientSum;
 use super::pack::Packed;
 use super::trunk::Trunk;
 
 /// A prompt's way through the layers that train, in a graph of its own.
 ///
-/// Chunks see it through leaves: copies of its keys, values and last hidden state that belong to no graph. Their
-/// gradients are summed over the chunks and go through the prompt's graph at the end, once. By the chain rule that is
-/// the gradient of one graph over everything; what is kept meanwhile is the prompt's graph and one chunk's.
+/// All chunks but the last see it through leaves: copies of its keys, values and last hidden state that belong to no
+/// graph. Their gradients are summed and go through the prompt's graph with the last chunk's, once. By the chain rule
+/// that is the gradient of one graph over everything; what is kept meanwhile is the prompt's graph and one chunk's.
 pub(super) struct SharedPrompt<'a> {
     ids: &'a [u32],
     made: Seen,
@@ -63,12 +61,13 @@ impl<'a> SharedPrompt<'a> {
     }
 
     /// Log-probabilities of the tokens of `responses`, chunk `chunk` of the group, nats, `[targets]`, and their places.
+    /// The `last` chunk's backward pass goes through the prompt's graph.
     pub(super) fn token_log_probs(
         &self,
         model: &CausalLm,
         responses: &[&[u32]],
         trunk: &mut Trunk,
-        (group, chunk): (usize, usize),
+        (group, chunk, last): (usize, usize, bool),
         head_rows: usize,
     ) -> (Packed, Tensor<1>) {
         let device = model.device().without_autodiff();
@@ -82,8 +81,8 @@ impl<'a> SharedPrompt<'a> {
                 whole.narrow(1, self.ids.len(), packed.tokens())
             }
         });
-        let seen = (self.leaves.layers.as_slice(), self.leaves.last.clone());
-        let hidden = packed.predicting_hidden_behind(model, first, entering, seen);
+        let Seen { layers, last: hidden } = if last { &self.made } else { &self.leaves };
+        let hidden = packed.predicting_hidden_behind(model, first, entering, (layers, hidden.clone()));
         let log_probs = model.log_probs(hidden, packed.targets(), head_rows);
         (packed, log_probs)
     }
@@ -99,14 +98,11 @@ impl<'a> SharedPrompt<'a> {
         }
     }
 
-    /// Adds what the prompt's own graph makes of it to `sum`.
-    pub(super) fn backward(self, policy: &CausalLm, sum: &mut GradientSum) {
+    /// What the last chunk's loss lacks for its backward pass to bring what the chunks before it gathered through the
+    /// prompt's graph as well: `Σ made · slope`, `[1]`.
+    pub(super) fn gathered(self) -> Option<Tensor<1>> {
         let parts = self.made.tensors().zip(self.slopes);
-        let total = parts.filter_map(|(made, slope)| Some((made.clone() * slope?.autodiff()).sum()));
-        if let Some(total) = total.reduce(|sum, part| sum + part) {
-            drop(self.leaves);
-            let mut gradients = total.backward();
-            sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);
-        }
+        let parts = parts.filter_map(|(made, slope)| Some((made.clone() * slope?.autodiff()).sum()));
+        parts.reduce(|sum, part| sum + part)
     }
 }

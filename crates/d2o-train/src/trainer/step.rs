@@ -75,7 +75,8 @@ impl<'a> Chunks<'a> {
         let Self { model, trunk, head_rows, .. } = self;
         let responses = &self.responses[self.ranges[chunk].clone()];
         if let Some(prompt) = &self.shared {
-            return prompt.token_log_probs(model, responses, trunk, (self.index, chunk), *head_rows);
+            let last = chunk + 1 == self.ranges.len();
+            return prompt.token_log_probs(model, responses, trunk, (self.index, chunk, last), *head_rows);
         }
         let packed = Packed::new(self.prompt, responses, &model.device().without_autodiff());
         let first = trunk.first();
@@ -245,14 +246,16 @@ pub(super) fn backward(
             }
         };
         let coefficients = coefficients.clone().slice([chunks.ranges[chunk].clone()]);
-        let mut gradients = (tracked * coefficients).sum().backward();
+        let mut loss = (tracked * coefficients).sum();
+        if chunk + 1 == chunks.ranges.len() {
+            let gathered = chunks.shared.take().and_then(SharedPrompt::gathered);
+            loss = gathered.into_iter().fold(loss, |loss, gathered| loss + gathered);
+        }
+        let mut gradients = loss.backward();
         if let Some(prompt) = &mut chunks.shared {
             prompt.gather(&mut gradients);
         }
         sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);
-    }
-    if let Some(prompt) = chunks.shared {
-        prompt.backward(policy, sum);
     }
     let avoidance = (!avoidance.is_empty()).then(|| Tensor::cat(avoidance, 0));
     (Tensor::cat(scores, 0), avoidance)
