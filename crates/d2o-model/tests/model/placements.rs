@@ -55,7 +55,8 @@ pub(crate) fn continued(model: &CausalLm, case: &Case) -> Tensor<1> {
     let lens: Vec<usize> = case.responses.iter().map(Vec::len).collect();
     let (before, at) = (Placement::causal(1, prompt, &device()), Placement::continued(prompt, &lens, &device()));
     let layers = 0..model.layers_len();
-    let (hidden, left) = model.run_prompt(model.embed(batch(&[case.prompt.clone()]), &before), layers.clone(), &before);
+    let (hidden, left) =
+        model.run_prompt(model.embed(batch(std::slice::from_ref(&case.prompt)), &before), layers.clone(), &before);
     let last = row(&model.final_norm(hidden), 0).narrow(0, prompt - 1, 1);
     let ids = batch(&[case.responses.concat()]);
     let hidden = row(&model.final_norm(model.run_continued(model.embed(ids, &at), layers, &at, &left)), 0);
