@@ -133,9 +133,20 @@ fn attention_agrees_with_a_mask_over_all_pairs() {
 }
 
 #[test]
+fn attention_agrees_where_the_first_tokens_are_only_seen() {
+    // Rows 0 to 2 ask nothing: what they give is not looked at, and they still receive gradients as keys.
+    let spans = Spans::new(vec![Span { tokens: 3..5, prefix: 0..3 }, Span { tokens: 5..9, prefix: 0..3 }]);
+    assert_agree(
+        &attention_leaves(9),
+        |[q, k, v]| span_attention(q, k, v, HEADS, &spans).narrow(0, 3, 6),
+        |[q, k, v]| span_attention_composed(q, k, v, HEADS, &spans).narrow(0, 3, 6),
+    );
+}
+
+#[test]
 #[should_panic(expected = "spans follow each other")]
 fn spans_leave_no_token_out() {
-    let _ = Spans::new(vec![Span { tokens: 1..4, prefix: 0..0 }]);
+    let _ = Spans::new(vec![Span { tokens: 0..1, prefix: 0..0 }, Span { tokens: 2..4, prefix: 0..0 }]);
 }
 
 fn targets(rows: usize, vocab: usize) -> Tensor<1, Int> {

@@ -49,15 +49,15 @@ impl Heads {
     }
 }
 
-/// Spans that cover all tokens in order.
+/// Spans that cover all tokens in order. Tokens before the first span are seen and see nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spans(Arc<Vec<Span>>);
 
 impl Spans {
     /// # Panics
-    /// If the spans leave a token out, overlap, or a prefix is not wholly before its span.
+    /// If the spans leave a token out behind the first one, overlap, or a prefix is not wholly before its span.
     pub fn new(spans: Vec<Span>) -> Self {
-        let mut end = 0;
+        let mut end = spans.first().map_or(0, |span| span.tokens.start);
         for span in &spans {
             assert_eq!(span.tokens.start, end, "spans follow each other");
             assert!(span.tokens.end >= end && span.prefix.end <= end, "a prefix lies before its span");
@@ -84,6 +84,8 @@ impl Spans {
 }
 
 /// `softmax(scale · Q Kᵀ) V` for each query head, every token seeing its prefix and its own span so far.
+///
+/// Rows of tokens before the first span are finite and mean nothing.
 ///
 /// # Shapes
 /// - `queries` and output: `[tokens, heads · dim]`; `keys`, `values`: `[tokens, kv · dim]`

@@ -10,6 +10,7 @@ use crate::cache::Seen;
 use crate::config::ModelConfig;
 use crate::linear::Linear;
 use crate::norm::Norm;
+use crate::prompt::KeysValues;
 use crate::rotary::Rotary;
 
 /// Heads, and what is done to their scores.
@@ -91,12 +92,10 @@ impl Attention {
     /// `x` and output: `[batch, len, width]`.
     pub(crate) fn forward(&self, x: Tensor<3>, sight: Sight<'_>, cache: Option<Seen<'_>>) -> Tensor<3> {
         let [batch, len, _] = x.dims();
-        let Heads { queries, kv, dim, scale, cap } = self.heads;
+        let Heads { queries, dim, scale, cap, .. } = self.heads;
         let inputs = self.inputs.forward(x, self.heads);
-        if let (None, Some(spans)) = (&cache, sight.spans) {
-            let [q, k, v] = self.turned_rows(inputs, sight);
-            let heads = d2o_kernels::Heads { queries, kv, dim, scale: scale as f32 };
-            let mixed = span_attention(q, k, v, heads, spans);
+        if let Some(spans) = sight.spans {
+            let mixed = self.mixed_rows(self.turned_rows(inputs, sight), spans, cache);
             return self.output.forward(mixed.reshape([batch, len, queries * dim]));
         }
         let [q, k, v] = self.turned_heads(inputs, sight);
@@ -108,9 +107,37 @@ impl Attention {
                 let (k, v) = cache.append(k, v);
                 attend(q, k, v, scale, cap, sight.mask)
             }
+            Some(Seen::Recorded(place)) => {
+                *place = Some(KeysValues::of_heads(k.clone(), v.clone()));
+                attend(q, k, v, scale, cap, sight.mask)
+            }
+            Some(Seen::Prompt(prompt)) => {
+                let (k, v) = prompt.before_heads(k, v);
+                attend(q, k, v, scale, cap, sight.mask)
+            }
             None => attend(q, k, v, scale, cap, sight.mask),
         };
         self.output.forward(mixed.swap_dims(1, 2).reshape([batch, len, queries * dim]))
+    }
+
+    /// Attention by the kernels, `[tokens, heads · dim]`.
+    fn mixed_rows(&self, [q, k, v]: [Tensor<2>; 3], spans: &Spans, cache: Option<Seen<'_>>) -> Tensor<2> {
+        let Heads { queries, kv, dim, scale, .. } = self.heads;
+        let heads = d2o_kernels::Heads { queries, kv, dim, scale: scale as f32 };
+        match cache {
+            Some(Seen::Prompt(prompt)) => {
+                let ([tokens, width], seen) = (q.dims(), prompt.tokens());
+                // The prompt asks nothing: rows that no span names.
+                let q = Tensor::cat(vec![Tensor::zeros([seen, width], &q.device()), q], 0);
+                let (k, v) = prompt.before_rows(k, v);
+                span_attention(q, k, v, heads, spans).narrow(0, seen, tokens)
+            }
+            Some(Seen::Recorded(place)) => {
+                *place = Some(KeysValues { keys: k.clone(), values: v.clone() });
+                span_attention(q, k, v, heads, spans)
+            }
+            _ => span_attention(q, k, v, heads, spans),
+        }
     }
 
     /// Normed and turned queries and keys, and values, `[tokens, heads · dim]` each: as the kernels read them.

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use d2o_kernels::{Fresh, RaggedCache};
 
 use crate::config::ModelConfig;
+use crate::prompt::KeysValues;
 
 /// A preallocated cache of keys and values for a batch of rows.
 #[derive(Clone, Debug)]
@@ -22,12 +23,16 @@ pub(crate) struct LayerCache {
     len: usize,
 }
 
-/// What a layer's new tokens see besides each other.
+/// What a layer's new tokens see besides each other, or leave for later ones.
 pub(crate) enum Seen<'a> {
     /// Rows padded to one length.
     Padded(&'a mut LayerCache),
     /// Rows of their own lengths.
     Ragged { cache: &'a mut RaggedCache, layer: usize, rows: &'a [Fresh] },
+    /// Nothing else: a prompt, whose keys and values go here.
+    Recorded(&'a mut Option<KeysValues>),
+    /// A prompt that was recorded.
+    Prompt(&'a KeysValues),
 }
 
 impl KvCache {

@@ -72,6 +72,18 @@ impl Placement {
         Self::own(vec![positions], Seen::Spans(Spans::new(spans)), device)
     }
 
+    /// The responses of [`packed`](Self::packed) alone, behind a prompt whose keys and values are at hand.
+    pub fn continued(prompt_len: usize, response_lens: &[usize], device: &Device) -> Self {
+        let mut keys: Vec<u32> = (0..prompt_len as u32).collect();
+        let mut spans = Vec::new();
+        for &len in response_lens.iter().filter(|&&len| len > 0) {
+            spans.push(Span { tokens: keys.len()..keys.len() + len, prefix: 0..prompt_len });
+            keys.extend((prompt_len..prompt_len + len).map(|position| position as u32));
+        }
+        let queries = vec![keys[prompt_len..].to_vec()];
+        Self { key_positions: Some(vec![keys]), ..Self::own(queries, Seen::Spans(Spans::new(spans)), device) }
+    }
+
     /// Any placement: `allowed(row, query, key)` says what is seen, and where queries and keys stand.
     ///
     /// The queries are rows of equal length, and so are the keys. A query that sees nothing gives a finite,
@@ -131,31 +143,37 @@ impl Placement {
 
     /// The mask of the first row's spans: rows of a batch are alike.
     fn span_mask(&self, spans: &Spans) -> Option<Tensor<5>> {
-        let len = self.positions.first().map_or(0, Vec::len);
-        let mut allowed = vec![false; len * len];
-        for span in spans.list().iter().filter(|span| span.tokens.end <= len) {
+        let keys = self.keys().first().map_or(0, Vec::len);
+        let queries = self.positions.first().map_or(0, Vec::len);
+        // Keys of a prompt that asks nothing itself come first.
+        let before = keys - queries;
+        let mut allowed = vec![false; queries * keys];
+        for span in spans.list().iter().filter(|span| span.tokens.end <= keys) {
             for query in span.tokens.clone() {
-                let row = &mut allowed[query * len..(query + 1) * len];
+                let row = &mut allowed[(query - before) * keys..][..keys];
                 row[span.prefix.clone()].fill(true);
                 row[span.tokens.start..=query].fill(true);
             }
         }
-        mask([1, len, len], |_, query, key| allowed[query * len + key], &self.device)
+        mask([1, queries, keys], |_, query, key| allowed[query * keys + key], &self.device)
+    }
+
+    fn keys(&self) -> &[Vec<u32>] {
+        self.key_positions.as_ref().unwrap_or(&self.positions)
     }
 
     /// Whether a window of this width hides anything that would be seen without it.
     pub(crate) fn binds(&self, window: usize) -> bool {
-        let keys = self.key_positions.as_ref().unwrap_or(&self.positions);
         let far = |(queries, keys): (&Vec<u32>, &Vec<u32>)| match (queries.iter().max(), keys.iter().min()) {
             (Some(&last), Some(&first)) => last as usize >= window + first as usize,
             _ => false,
         };
-        self.positions.iter().zip(keys).any(far)
+        self.positions.iter().zip(self.keys()).any(far)
     }
 
     /// Forbids what stands `window` positions back or further; absent where nothing does.
     fn beyond(&self, window: usize) -> Option<Tensor<5>> {
-        let keys = self.key_positions.as_ref().unwrap_or(&self.positions);
+        let keys = self.keys();
         let near = |query: u32, key: u32| (query as usize) < window + key as usize;
         if !self.binds(window) {
             return None;

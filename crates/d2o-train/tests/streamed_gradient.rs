@@ -119,7 +119,7 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
             let expected = values(&model, &direct(&model, |group| objective.forward(group).per_example, &group()));
             let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
             assert!(largest > 1e-4, "the gradient of {objective:?} is not zero");
-            for tokens in [1, 9, 1000] {
+            for tokens in [0, 1, 9, 1000] {
                 let found = streamed(&model, &objective, tokens, 1.0);
                 assert_eq!(found.len(), expected.len());
                 for (a, b) in found.iter().zip(&expected) {
@@ -179,7 +179,7 @@ fn the_scale_multiplies_and_sums_add_up() {
 fn a_kept_trunk_changes_no_bit() {
     let model = model().train_on(&Trainable::LastLayers { layers: 1 }, 0, &Device::flex().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
-    for tokens in [9, 1000] {
+    for tokens in [0, 9, 1000] {
         let fresh = streamed(&model, &objective, tokens, 1.0);
         let mut trunk = Trunk::new(&model, TrunkType::F32, 1);
         // The first pass fills it, the second reads it; then without room for anything.
@@ -224,7 +224,7 @@ fn pairs_in_one_pass_score_as_alone() {
 fn packed_scores_are_those_of_separate_rows() {
     let model = model();
     let group = group();
-    for tokens in [1, 10, 1000] {
+    for tokens in [0, 1, 10, 1000] {
         let packed = score(&model, &group.prompt, &group.responses(), Chunking { tokens, head_rows: 2 }).into_data();
         for (ids, score) in group.responses().iter().zip(packed.iter::<f32>()) {
             let alone: f32 = separate(&model, &group.prompt, ids).into_scalar();

@@ -5,7 +5,7 @@ use d2o_model::{CausalLm, Dtype, Placement, Trainable, load, save_hf};
 
 use crate::golden::{FAMILIES, Golden, golden, gradients, tracked};
 use crate::parity::report;
-use crate::placements::{Case, packed, separately};
+use crate::placements::{Case, continued, packed, separately};
 use crate::tiny::{Weights, batch, device, floats, ids, moved, row, slopes, weights, worst, write};
 
 /// Rounding of two ways to add the same numbers, in logits of order 10.
@@ -78,6 +78,8 @@ fn packed_responses_score_as_if_alone() {
         let model = golden(name).model;
         let (alone, together) = (floats(separately(&model, &case())), floats(packed(&model, &case())));
         report(name, "packed log-probabilities", ROUNDING, worst(&alone, &together).into());
+        let behind = floats(continued(&model, &case()));
+        report(name, "log-probabilities behind a prompt", ROUNDING, worst(&alone, &behind).into());
     }
 }
 
@@ -94,6 +96,9 @@ fn packed_gradients_are_those_of_separate_rows() {
         };
         let difference = alone.iter().zip(&together).map(relative).fold(0f32, f32::max);
         report(name, "packed gradients, relative", ROUNDING, difference.into());
+        let behind = slopes(&model, continued(&model, &case()).sum());
+        let difference = alone.iter().zip(&behind).map(relative).fold(0f32, f32::max);
+        report(name, "gradients behind a prompt, relative", ROUNDING, difference.into());
     }
 }
 

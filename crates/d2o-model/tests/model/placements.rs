@@ -49,6 +49,36 @@ pub(crate) fn packed(model: &CausalLm, case: &Case) -> Tensor<1> {
     model.log_probs(hidden.select(0, predictors), targets(&case.responses.concat()), 3)
 }
 
+/// The same with the prompt in a pass of its own.
+pub(crate) fn continued(model: &CausalLm, case: &Case) -> Tensor<1> {
+    let prompt = case.prompt.len();
+    let lens: Vec<usize> = case.responses.iter().map(Vec::len).collect();
+    let (before, at) = (Placement::causal(1, prompt, &device()), Placement::continued(prompt, &lens, &device()));
+    let layers = 0..model.layers_len();
+    let (hidden, left) =
+        model.run_prompt(model.embed(batch(std::slice::from_ref(&case.prompt)), &before), layers.clone(), &before);
+    let last = row(&model.final_norm(hidden), 0).narrow(0, prompt - 1, 1);
+    let ids = batch(&[case.responses.concat()]);
+    let hidden = row(&model.final_norm(model.run_continued(model.embed(ids, &at), layers, &at, &left)), 0);
+    let mut start = 0;
+    let mut parts = Vec::new();
+    for len in lens {
+        parts.push(last.clone());
+        if len > 1 {
+            parts.push(hidden.clone().narrow(0, start, len - 1));
+        }
+        start += len;
+    }
+    model.log_probs(Tensor::cat(parts, 0), targets(&case.responses.concat()), 3)
+}
+
+#[test]
+fn responses_behind_a_prompt_of_another_pass_score_as_if_alone() {
+    let (model, case) = (model(false), case());
+    let (alone, behind) = (floats(separately(&model, &case)), floats(continued(&model, &case)));
+    assert!(worst(&alone, &behind) < 1e-5, "{}", worst(&alone, &behind));
+}
+
 #[test]
 fn packed_responses_score_as_if_alone() {
     let (model, case) = (model(false), case());

@@ -297,7 +297,7 @@ pub struct BenchStepArgs {
     #[arg(long, default_value_t = 0)]
     pub last_layers: usize,
     /// Tokens in one forward pass at the most.
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, default_value_t = 512)]
     pub tokens_per_chunk: usize,
     /// One pair a prompt, `chosen` against `rejected`: with equal weights D²O is then DPO.
     #[arg(long, conflicts_with = "k")]

@@ -96,7 +96,7 @@ impl Default for TrainSection {
             beta2: 0.999,
             epsilon: 1e-8,
             max_grad_norm: 1.0,
-            tokens_per_chunk: 1024,
+            tokens_per_chunk: 512,
             trunk_mib: 1024,
             trunk_type: TrunkType::default(),
             checkpoint_every: 10,

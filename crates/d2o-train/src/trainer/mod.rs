@@ -11,6 +11,7 @@ pub mod guarded;
 pub mod looks;
 pub mod order;
 pub mod pack;
+mod prompt;
 pub mod readings;
 pub mod refresh;
 pub mod retain;

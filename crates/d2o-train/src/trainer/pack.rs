@@ -3,13 +3,27 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use d2o_model::{CausalLm, Placement};
+use d2o_model::{CausalLm, KeysValues, Placement};
 
-/// Splits `responses` into consecutive ranges whose packed length stays within `budget` tokens.
+/// Splits `responses` into consecutive ranges whose packed length stays within `budget` tokens: as few as
+/// that allows, and the longest as short as so many allow.
 ///
 /// A range always holds at least one response, so a single response that exceeds the budget is
 /// computed alone.
 pub fn chunk_ranges(prompt: usize, responses: &[&[u32]], budget: usize) -> Vec<Range<usize>> {
+    let count = filled(prompt, responses, budget).len();
+    let all: usize = responses.iter().map(|response| response.len()).sum();
+    // A smaller budget never gives fewer ranges: the least that gives no more.
+    let (mut too_small, mut enough) = (0, budget.min(prompt + all));
+    while too_small + 1 < enough {
+        let middle = usize::midpoint(too_small, enough);
+        if filled(prompt, responses, middle).len() > count { too_small = middle } else { enough = middle }
+    }
+    filled(prompt, responses, enough)
+}
+
+/// The same, each range as full as the budget allows.
+fn filled(prompt: usize, responses: &[&[u32]], budget: usize) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut length = 0;
     for (index, response) in responses.iter().enumerate() {
@@ -34,6 +48,7 @@ pub struct Packed {
     targets: Tensor<1, Int>,
     /// `[responses, targets]`, 1 where the target belongs to the response.
     membership: Tensor<2>,
+    /// The rows' tokens, row after row.
     tokens: usize,
 }
 
@@ -64,6 +79,22 @@ impl Packed {
         assert!(rows.iter().all(|row| row.ids.len() > row.unscored), "a response has at least one token");
         assert!(rows.iter().all(|row| prefix.len() + row.unscored > 0), "a prompt has at least one token");
         let lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
+        let placement = Placement::packed(prefix.len(), &lengths, device);
+        Self::placed(prefix, rows, placement, device)
+    }
+
+    /// Packs responses behind one token that stands for their prompt, which is computed apart: the prompt's last
+    /// hidden state predicts their first tokens, and what else they see of it the layers are told.
+    pub(super) fn behind(prompt: &[u32], responses: &[&[u32]], device: &Device) -> Self {
+        let rows: Vec<Continuation<'_>> = responses.iter().map(|ids| Continuation { ids, unscored: 0 }).collect();
+        let lengths: Vec<usize> = responses.iter().map(|ids| ids.len()).collect();
+        let placement = Placement::continued(prompt.len(), &lengths, device);
+        let packed = Self::placed(&prompt[prompt.len() - 1..], &rows, placement, device);
+        let tokens = packed.tokens - 1;
+        Self { ids: packed.ids.narrow(1, 1, tokens), tokens, ..packed }
+    }
+
+    fn placed(prefix: &[u32], rows: &[Continuation<'_>], placement: Placement, device: &Device) -> Self {
         let total: usize = rows.iter().map(|row| row.ids.len() - row.unscored).sum();
         let mut ids: Vec<i64> = prefix.iter().map(|&id| i64::from(id)).collect();
         let mut predictors = Vec::with_capacity(total);
@@ -85,7 +116,7 @@ impl Packed {
         let int = |data: Vec<i64>| Tensor::<1, Int>::from_data(TensorData::from(data.as_slice()), device);
         Self {
             ids: int(ids).reshape([1, tokens as i64]),
-            placement: Placement::packed(prefix.len(), &lengths, device),
+            placement,
             predictors: int(predictors),
             targets: int(targets),
             membership: Tensor::from_data(TensorData::new(membership, [rows.len(), total]), device),
@@ -116,9 +147,25 @@ impl Packed {
     /// The same from what enters layer `first`.
     pub fn predicting_hidden_from(&self, model: &CausalLm, first: usize, entering: Tensor<3>) -> Tensor<2> {
         let hidden = model.run_layers(entering, first..model.layers_len(), &self.placement);
-        let [_, tokens, width] = hidden.dims();
-        // The norm works row by row: only rows that somebody reads go through it.
-        let hidden = hidden.reshape([tokens, width]).select(0, self.predictors.clone());
+        self.read(model, hidden.squeeze_dim(0))
+    }
+
+    /// The same for responses that stand [`behind`](Self::behind) a prompt: what layers `first` and on left of it,
+    /// and its last hidden state, `[1, width]`.
+    pub(super) fn predicting_hidden_behind(
+        &self,
+        model: &CausalLm,
+        first: usize,
+        entering: Tensor<3>,
+        (layers, last): (&[KeysValues], Tensor<2>),
+    ) -> Tensor<2> {
+        let hidden = model.run_continued(entering, first..model.layers_len(), &self.placement, layers);
+        self.read(model, Tensor::cat(vec![last, hidden.squeeze_dim(0)], 0))
+    }
+
+    /// The rows that somebody reads, normed: the norm works row by row.
+    fn read(&self, model: &CausalLm, hidden: Tensor<2>) -> Tensor<2> {
+        let hidden = hidden.select(0, self.predictors.clone());
         model.final_norm(hidden.unsqueeze_dim(0)).squeeze_dim(0)
     }
 

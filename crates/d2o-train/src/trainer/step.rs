@@ -17,12 +17,14 @@ use super::gradients::GradientSum;
 use super::group::TrainingGroup;
 use super::guarded::Guarded;
 use super::pack::{Continuation, Packed, chunk_ranges};
+use super::prompt::SharedPrompt;
 use super::trunk::Trunk;
 
 /// How a group is cut into forward passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunking {
-    /// Tokens in one packed forward pass at the most, prompt included.
+    /// Tokens in one packed forward pass at the most, prompt included; 0 is the naive layout: each response alone
+    /// behind its own copy of the prompt.
     pub tokens: usize,
     /// Positions whose logits are held at once.
     pub head_rows: usize,
@@ -32,12 +34,56 @@ pub struct Chunking {
 ///
 /// `model` must be frozen: a tracked forward without a backward keeps its graph.
 pub fn score(model: &CausalLm, prompt: &[u32], responses: &[&[u32]], chunking: Chunking) -> Tensor<1> {
-    let device = model.device();
-    let parts = chunk_ranges(prompt.len(), responses, chunking.tokens)
-        .into_iter()
-        .map(|range| Packed::new(prompt, &responses[range], &device).log_probs(model, chunking.head_rows))
-        .collect();
-    Tensor::cat(parts, 0)
+    let mut trunk = Trunk::default();
+    let mut chunks = Chunks::new(model, prompt, responses, chunking, (&mut trunk, 0));
+    let scores = (0..chunks.ranges.len()).map(|chunk| {
+        let (packed, log_probs) = chunks.forward(chunk);
+        packed.summed(log_probs)
+    });
+    Tensor::cat(scores.collect(), 0)
+}
+
+/// Responses of one prompt on their way through the model, chunk by chunk.
+struct Chunks<'a> {
+    model: &'a CausalLm,
+    prompt: &'a [u32],
+    responses: &'a [&'a [u32]],
+    ranges: Vec<Range<usize>>,
+    head_rows: usize,
+    trunk: &'a mut Trunk,
+    index: usize,
+    /// Computed once for several chunks.
+    shared: Option<SharedPrompt<'a>>,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(
+        model: &'a CausalLm,
+        prompt: &'a [u32],
+        responses: &'a [&'a [u32]],
+        chunking: Chunking,
+        (trunk, index): (&'a mut Trunk, usize),
+    ) -> Self {
+        let ranges = chunk_ranges(prompt.len(), responses, chunking.tokens);
+        let shares = ranges.len() > 1 && chunking.tokens > 0;
+        let shared = shares.then(|| SharedPrompt::new(model, prompt, trunk, index));
+        Self { model, prompt, responses, ranges, head_rows: chunking.head_rows, trunk, index, shared }
+    }
+
+    /// Log-probabilities of the tokens of chunk `chunk`, nats, `[targets]`, and their places.
+    fn forward(&mut self, chunk: usize) -> (Packed, Tensor<1>) {
+        let Self { model, trunk, head_rows, .. } = self;
+        let responses = &self.responses[self.ranges[chunk].clone()];
+        if let Some(prompt) = &self.shared {
+            let last = chunk + 1 == self.ranges.len();
+            return prompt.token_log_probs(model, responses, trunk, (self.index, chunk, last), *head_rows);
+        }
+        let packed = Packed::new(self.prompt, responses, &model.device().without_autodiff());
+        let first = trunk.first();
+        let entering = trunk.entering((self.index, chunk), || packed.entering(model, first));
+        let log_probs = packed.token_log_probs_from(model, first, entering, *head_rows);
+        (packed, log_probs)
+    }
 }
 
 /// Consecutive pairs of prompt and response whose tokens stay within `budget`; at least one pair each.
@@ -138,10 +184,9 @@ impl GroupPass<'_> {
     /// All responses in one forward and one backward pass.
     fn at_once(&self, responses: &[&[u32]], (trunk, index): (&mut Trunk, usize), sum: &mut GradientSum) -> Group {
         let device = self.policy.device().without_autodiff();
-        let packed = Packed::new(&self.group.prompt, responses, &device);
-        let entering = trunk.entering(self.policy, &packed, index, 0);
-        let rows = self.chunking.head_rows;
-        let tracked = packed.summed(packed.token_log_probs_from(self.policy, trunk.first(), entering, rows));
+        let mut chunks = Chunks::new(self.policy, &self.group.prompt, responses, self.chunking, (trunk, index));
+        let (packed, log_probs) = chunks.forward(0);
+        let tracked = packed.summed(log_probs);
         let group = scored(self.group, tracked.clone().inner(), &device);
         let coefficients = self.loss.slopes(&group).mul_scalar(self.scale);
         let mut gradients = (tracked * coefficients).sum().backward();
@@ -180,15 +225,13 @@ pub(super) fn backward(
     responses: &[&[u32]],
     (coefficients, through): (Tensor<1>, Through),
     chunking: Chunking,
-    (trunk, index): (&mut Trunk, usize),
+    kept: (&mut Trunk, usize),
     sum: &mut GradientSum,
 ) -> (Tensor<1>, Option<Tensor<1>>) {
-    let device = policy.device().without_autodiff();
     let (mut scores, mut avoidance) = (Vec::new(), Vec::new());
-    for (chunk, range) in chunk_ranges(group.prompt.len(), responses, chunking.tokens).into_iter().enumerate() {
-        let packed = Packed::new(&group.prompt, &responses[range.clone()], &device);
-        let entering = trunk.entering(policy, &packed, index, chunk);
-        let per_token = packed.token_log_probs_from(policy, trunk.first(), entering, chunking.head_rows);
+    let mut chunks = Chunks::new(policy, &group.prompt, responses, chunking, kept);
+    for chunk in 0..chunks.ranges.len() {
+        let (packed, per_token) = chunks.forward(chunk);
         let tracked = match through {
             Through::LogProb => {
                 let summed = packed.summed(per_token);
@@ -202,8 +245,16 @@ pub(super) fn backward(
                 avoided
             }
         };
-        let coefficients = coefficients.clone().slice([range]);
-        let mut gradients = (tracked * coefficients).sum().backward();
+        let coefficients = coefficients.clone().slice([chunks.ranges[chunk].clone()]);
+        let mut loss = (tracked * coefficients).sum();
+        if chunk + 1 == chunks.ranges.len() {
+            let gathered = chunks.shared.take().and_then(SharedPrompt::gathered);
+            loss = gathered.into_iter().fold(loss, |loss, gathered| loss + gathered);
+        }
+        let mut gradients = loss.backward();
+        if let Some(prompt) = &mut chunks.shared {
+            prompt.gather(&mut gradients);
+        }
         sum.add_scaled(policy, GradientsParams::from_module(&mut gradients, policy), None);
     }
     let avoidance = (!avoidance.is_empty()).then(|| Tensor::cat(avoidance, 0));

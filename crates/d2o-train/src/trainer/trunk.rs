@@ -10,8 +10,6 @@ use burn::tensor::{FloatDType, Tensor};
 use d2o_model::CausalLm;
 use serde::{Deserialize, Serialize};
 
-use super::pack::Packed;
-
 /// How activations are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -23,7 +21,7 @@ pub enum TrunkType {
     Bf16,
 }
 
-/// Activations by chunk of a group, within a budget of memory.
+/// Activations by part of a group, within a budget of memory.
 #[derive(Debug, Default)]
 pub struct Trunk {
     /// The first layer that trains; 0 keeps nothing.
@@ -47,12 +45,12 @@ impl Trunk {
         self.first
     }
 
-    /// What enters that layer for chunk `chunk` of group `group`.
-    pub fn entering(&mut self, policy: &CausalLm, packed: &Packed, group: usize, chunk: usize) -> Tensor<3> {
-        if let Some(kept) = self.kept.get(&(group, chunk)) {
+    /// What enters that layer for a part of a group, named by both their numbers: as kept, or as `compute` has it.
+    pub fn entering(&mut self, part: (usize, usize), compute: impl FnOnce() -> Tensor<3>) -> Tensor<3> {
+        if let Some(kept) = self.kept.get(&part) {
             return widened(kept.clone());
         }
-        let entering = packed.entering(policy, self.first);
+        let entering = compute();
         if self.first == 0 {
             return entering;
         }
@@ -63,7 +61,7 @@ impl Trunk {
         let bytes = self.bytes(&entering);
         if bytes <= self.bytes_left {
             self.bytes_left -= bytes;
-            self.kept.insert((group, chunk), entering.clone());
+            self.kept.insert(part, entering.clone());
         }
         widened(entering)
     }
