@@ -26,8 +26,8 @@ pub struct AnchorKl<'a> {
 impl AnchorKl<'_> {
     /// Adds the gradient of `scale · weight · KL` of one group to `sum`; returns the KL, nats per token, untracked, `[1]`.
     ///
-    /// The group is cut and packed as its objective sees it, so what the trunk keeps of it serves here too: below the
-    /// first layer that trains the base and the policy are the same.
+    /// Below the first layer that trains the base and the policy are the same: that part is computed once, and a group
+    /// in one chunk is packed as its objective sees it, so what the trunk keeps of it serves here too.
     pub fn accumulate(
         &self,
         policy: &CausalLm,
@@ -39,14 +39,16 @@ impl AnchorKl<'_> {
         let responses = group.responses();
         let k = group.anchors.len();
         let mut parts = Vec::new();
-        for (chunk, range) in chunk_ranges(group.prompt.len(), &responses, chunking.tokens).into_iter().enumerate() {
+        let ranges = chunk_ranges(group.prompt.len(), &responses, chunking.tokens);
+        let mut kept = (ranges.len() == 1).then_some((trunk, index));
+        for range in ranges {
             // The rejected answer is the last: a chunk of it alone has no anchor's position.
             let anchors = &responses[range.start..range.end.min(k)];
             if anchors.is_empty() {
                 continue;
             }
             let packed = Packed::new(&group.prompt, &responses[range.clone()], &self.base.device());
-            let (reference, hidden) = self.hidden(policy, &packed, (trunk, index, chunk));
+            let (reference, hidden) = self.hidden(policy, &packed, kept.as_mut());
             let shares: Vec<f32> =
                 anchors.iter().flat_map(|ids| vec![1.0 / (k * ids.len()) as f32; ids.len()]).collect();
             let part = weighted_divergence((self.base, reference), (policy, hidden), &shares, chunking.head_rows);
@@ -62,10 +64,13 @@ impl AnchorKl<'_> {
         &self,
         policy: &CausalLm,
         packed: &Packed,
-        (trunk, index, chunk): (&mut Trunk, usize, usize),
+        kept: Option<&mut (&mut Trunk, usize)>,
     ) -> (Tensor<2>, Tensor<2>) {
-        let first = trunk.first();
-        let entering = trunk.entering(policy, packed, index, chunk);
+        let first = policy.first_trainable_layer();
+        let entering = match kept {
+            Some((trunk, index)) => trunk.entering((*index, 0), || packed.entering(policy, first)),
+            None => packed.entering(policy, first),
+        };
         let reference = match first {
             // What enters the first layer may come from an embedding that trains.
             0 => packed.predicting_hidden(self.base),
