@@ -14,8 +14,10 @@ from interop_smollm2 import fetched
 from interop_world import Checks, arguments, leave_out, rows_file, run, tiny_models
 
 NEW = 24
-# Tokens of a continuation that have to be equal, and the share of the prompts where they are.
+# Tokens of a continuation that have to be equal, and the share of the prompts where they are. For Q8_0 llama.cpp rounds the
+# activations to 8 bits as well: a trained model is sure enough of its next token to bear that, a tiny random one is not.
 DEMANDED = {"f32": (NEW, 1.0), "f16": (NEW, 0.8), "q8_0": (4, 0.8)}
+TINY = ("f32", "f16")
 
 
 class LlamaCpp:
@@ -55,8 +57,8 @@ def common(left, right):
     return NEW if same == min(len(left), len(right)) and abs(len(left) - len(right)) <= 1 else same
 
 
-def compare(checks, args, name, kind, file, data, rows):
-    model, tokenizer = LlamaCpp(file), load_tokenizer(file)
+def compare(checks, args, name, kind, file, tokenizer, data, rows):
+    model = LlamaCpp(file)
     texts = [text for row in rows for text in (row["prompt"], row["response"], "1.\n\n  2024 é <|im_end|>\n")]
     same = all(model.ids(text) == tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts)
     checks.holds(name, "token ids in llama.cpp", same)
@@ -79,16 +81,16 @@ def main():
     data = args.work / "rows.jsonl"
     rows = rows_file(data, 6)
     for family, original in tiny_models(args, gguf=True):
-        for kind in DEMANDED:
+        for kind in TINY:
             file = original.parent / f"{kind}.gguf"
             run(args.d2o, "export", "--model", original, "--out", file, "--dtype", kind)
-            compare(checks, args, f"{family} {kind}", kind, file, data, rows)
+            compare(checks, args, f"{family} {kind}", kind, file, load_tokenizer(original), data, rows)
     source = args.model or fetched()
     if source is not None:
         for kind in ("f16", "q8_0"):
             file = args.work / f"smollm2-{kind}.gguf"
             run(args.d2o, "export", "--model", source, "--out", file, "--dtype", kind)
-            compare(checks, args, f"smollm2 {kind}", kind, file, data, rows)
+            compare(checks, args, f"smollm2 {kind}", kind, file, load_tokenizer(file), data, rows)
     checks.end()
 
 

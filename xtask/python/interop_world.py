@@ -149,7 +149,9 @@ def families(tokens):
     yield "phi3", Phi3Config(**size, pad_token_id=0), False
     yield "gemma2", Gemma2Config(**size, **gemma), False
     yield "gemma3", Gemma3TextConfig(**size, **gemma), False
-    yield "gpt2", GPT2Config(**size, n_embd=64, n_layer=3, n_head=4, n_positions=512), False
+    # GPT-2's configuration has names of its own and would keep the others' beside them.
+    own = {name: size[name] for name in ("vocab_size", "initializer_range", "bos_token_id", "eos_token_id")}
+    yield "gpt2", GPT2Config(**own, n_embd=64, n_layer=3, n_head=4, n_positions=512, n_inner=96), False
 
 
 def tiny(config, path, seed=3):

@@ -197,7 +197,8 @@ pub struct TrainSection {
     pub epsilon: f64,
     /// Largest global gradient norm; 0 does not clip.
     pub max_grad_norm: f64,
-    /// Tokens in one forward pass at the most, prompt included: bounds memory, changes no result.
+    /// Tokens in one forward pass at the most, prompt included: bounds memory, changes no result. A group of up to twice as
+    /// many runs in one pass, since several need a sum of gradients of their own.
     pub tokens_per_chunk: usize,
     /// Memory for what enters the first trained layer, MiB: computed once for each group and read at every later
     /// epoch; 0 keeps nothing.

@@ -7,7 +7,7 @@ use d2o_model::CausalLm;
 use super::divergence::weighted_divergence;
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
-use super::pack::{Packed, chunk_ranges};
+use super::pack::{Packed, group_ranges};
 use super::step::Chunking;
 use super::trunk::Trunk;
 
@@ -39,7 +39,7 @@ impl AnchorKl<'_> {
         let responses = group.responses();
         let k = group.anchors.len();
         let mut parts = Vec::new();
-        let ranges = chunk_ranges(group.prompt.len(), &responses, chunking.tokens);
+        let ranges = group_ranges(group.prompt.len(), &responses, chunking.tokens);
         let mut kept = (ranges.len() == 1).then_some((trunk, index));
         for range in ranges {
             // The rejected answer is the last: a chunk of it alone has no anchor's position.

@@ -5,6 +5,15 @@ use std::ops::Range;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use d2o_model::{CausalLm, KeysValues, Placement};
 
+/// The passes of a group: one, as long as it has at most twice `budget` tokens, else [`chunk_ranges`].
+///
+/// A group in several passes needs a sum of gradients of its own until its last score is known, as large as all trained
+/// weights: two passes rarely save as much.
+pub fn group_ranges(prompt: usize, responses: &[&[u32]], budget: usize) -> Vec<Range<usize>> {
+    let all: usize = responses.iter().map(|response| response.len()).sum();
+    chunk_ranges(prompt, responses, if prompt + all <= 2 * budget { 2 * budget } else { budget })
+}
+
 /// Splits `responses` into consecutive ranges whose packed length stays within `budget` tokens: as few as
 /// that allows, and the longest as short as so many allow.
 ///
@@ -198,7 +207,7 @@ impl Packed {
 
 #[cfg(test)]
 mod tests {
-    use super::chunk_ranges;
+    use super::{chunk_ranges, group_ranges};
 
     #[test]
     fn chunks_respect_the_budget_and_keep_the_order() {
@@ -209,5 +218,8 @@ mod tests {
         assert_eq!(chunk_ranges(10, &responses, 1000), std::iter::once(0..5).collect::<Vec<_>>());
         assert_eq!(chunk_ranges(10, &responses, 0).len(), 5);
         assert!(chunk_ranges(10, &[], 20).is_empty());
+        // A group, 43 tokens in all, in one pass up to twice the budget.
+        assert_eq!(group_ranges(10, &responses, 22).len(), 1);
+        assert_eq!(group_ranges(10, &responses, 21), chunk_ranges(10, &responses, 21));
     }
 }

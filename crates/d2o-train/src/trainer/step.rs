@@ -16,7 +16,7 @@ use d2o_objective::{Group, ObjectiveConfig, Scored, log_one_minus_exp};
 use super::gradients::GradientSum;
 use super::group::TrainingGroup;
 use super::guarded::Guarded;
-use super::pack::{Continuation, Packed, chunk_ranges};
+use super::pack::{Continuation, Packed, group_ranges};
 use super::prompt::SharedPrompt;
 use super::trunk::Trunk;
 
@@ -64,7 +64,7 @@ impl<'a> Chunks<'a> {
         chunking: Chunking,
         (trunk, index): (&'a mut Trunk, usize),
     ) -> Self {
-        let ranges = chunk_ranges(prompt.len(), responses, chunking.tokens);
+        let ranges = group_ranges(prompt.len(), responses, chunking.tokens);
         let shares = ranges.len() > 1 && chunking.tokens > 0;
         let shared = shares.then(|| SharedPrompt::new(model, prompt, trunk, index));
         Self { model, prompt, responses, ranges, head_rows: chunking.head_rows, trunk, index, shared }
@@ -152,7 +152,7 @@ impl GroupPass<'_> {
         let device = policy.device().without_autodiff();
         let responses = group.responses();
         let kept = (trunk, index);
-        if !objective.needs_avoidance() && chunk_ranges(group.prompt.len(), &responses, chunking.tokens).len() == 1 {
+        if !objective.needs_avoidance() && group_ranges(group.prompt.len(), &responses, chunking.tokens).len() == 1 {
             return self.at_once(&responses, kept, sum);
         }
         let anchors = group.anchors.len();
