@@ -10,9 +10,9 @@ use crate::level::{Level, multiversion};
 use crate::math;
 use crate::matrix::{Into, View, multiply};
 
-/// A head's tracked forward keeps its probabilities for the backward up to this many values (32 MiB);
+/// A head's tracked forward keeps its probabilities for the backward up to this many values (128 MiB);
 /// beyond, the backward computes them again.
-const KEPT: usize = 8 << 20;
+const KEPT: usize = 32 << 20;
 
 /// Where the head's weights lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
