@@ -30,9 +30,12 @@ const RISE: f64 = 0.03;
 
 type Answer = Option<(&'static str, String)>;
 
+/// What answers a claim.
+type Check = fn(Evidence<'_>) -> Answer;
+
 /// All claims; those whose cells are missing are not measured.
 pub fn claims(evidence: Evidence<'_>) -> Vec<Claim> {
-    let checks: [(&'static str, fn(Evidence<'_>) -> Answer); 7] = [
+    let checks: [(&'static str, Check); 7] = [
         ("harm falls further than with the baselines", harm),
         ("helpfulness and general ability stay", ability),
         ("training is more stable than instance-level DPO", stability),
