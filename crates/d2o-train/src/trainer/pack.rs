@@ -11,7 +11,8 @@ use d2o_model::{CausalLm, KeysValues, Placement};
 /// weights: two passes rarely save as much.
 pub fn group_ranges(prompt: usize, responses: &[&[u32]], budget: usize) -> Vec<Range<usize>> {
     let all: usize = responses.iter().map(|response| response.len()).sum();
-    chunk_ranges(prompt, responses, if prompt + all <= 2 * budget { 2 * budget } else { budget })
+    let twice = budget.saturating_mul(2);
+    chunk_ranges(prompt, responses, if prompt + all <= twice { twice } else { budget })
 }
 
 /// Splits `responses` into consecutive ranges whose packed length stays within `budget` tokens: as few as
