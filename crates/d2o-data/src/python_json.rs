@@ -24,7 +24,7 @@ pub(crate) fn to_json(value: Value, options: Kwargs) -> Result<Value, Error> {
     Ok(Value::from_safe_string(if ascii { escaped(&text) } else { text.into_owned() }))
 }
 
-/// Every character beyond ASCII as `\uXXXX`, in pairs beyond the first plane.
+/// Every character beyond ASCII as the escape `\u` with four hexadecimal digits, two of them beyond the first plane.
 fn escaped(text: &str) -> String {
     let mut ascii = String::with_capacity(text.len());
     for letter in text.chars() {

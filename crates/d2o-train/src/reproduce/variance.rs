@@ -8,9 +8,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
 use d2o_model::{CausalLm, Trainable};
 use d2o_objective::ObjectiveConfig;
 use serde::{Deserialize, Serialize};
@@ -22,7 +19,7 @@ use crate::anchors::store::AnchorStore;
 use crate::base::Base;
 use crate::config::RunConfig;
 use crate::stages::run::HEAD_ROWS;
-use crate::trainer::gradients::GradientSum;
+use crate::trainer::gradients::{GradientSum, flattened};
 use crate::trainer::group::TrainingGroup;
 use crate::trainer::step::{Chunking, accumulate};
 use crate::{device, durable, fetch};
@@ -113,22 +110,7 @@ fn gradient(
         let alone = TrainingGroup { anchors: vec![group.anchors[slot].clone()], ..group.clone() };
         accumulate(policy, objective, &alone, 1.0 / groups.len() as f64, chunking, &mut sum);
     }
-    let mut flat = Flat { gradients: sum.take().unwrap_or_default(), values: Vec::new() };
-    policy.visit(&mut flat);
-    flat.values
-}
-
-struct Flat {
-    gradients: GradientsParams,
-    values: Vec<f32>,
-}
-
-impl ModuleVisitor for Flat {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.values.extend(gradient.into_data().iter::<f32>());
-        }
-    }
+    flattened(policy, sum.take())
 }
 
 /// The scatter of means over disjoint runs of K gradients, for K = 1, 2, 4, … with at least two such means.

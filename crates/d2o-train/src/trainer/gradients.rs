@@ -25,6 +25,26 @@ impl GradientSum {
     }
 }
 
+/// All gradients as one vector, parameter by parameter in the module's order; empty if there are none.
+pub fn flattened<M: Module>(module: &M, gradients: Option<GradientsParams>) -> Vec<f32> {
+    let mut flat = Flat { gradients: gradients.unwrap_or_default(), values: Vec::new() };
+    module.visit(&mut flat);
+    flat.values
+}
+
+struct Flat {
+    gradients: GradientsParams,
+    values: Vec<f32>,
+}
+
+impl ModuleVisitor for Flat {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.values.extend(gradient.into_data().iter::<f32>());
+        }
+    }
+}
+
 struct AddScaled {
     sum: GradientsParams,
     gradients: GradientsParams,

@@ -2,14 +2,12 @@
 
 use std::io::Write;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use d2o_model::CausalLm;
 use d2o_objective::ObjectiveConfig;
 use serde_json::json;
 
-use crate::trainer::gradients::GradientSum;
+use crate::trainer::gradients::{GradientSum, flattened};
 use crate::trainer::group::TrainingGroup;
 use crate::trainer::guarded::Guarded;
 use crate::trainer::readings::{Readings, group_figures};
@@ -67,25 +65,9 @@ fn outcome(model: &CausalLm, objective: &ObjectiveConfig, groups: &[TrainingGrou
     let mut readings = Readings::default();
     readings.push(figures, Tensor::zeros([1], &model.device().without_autodiff()), [None, None]);
     let loss = readings.read().first().map_or(f64::NAN, |figures| figures.loss);
-    let mut flat = Flat { gradients: sum.take().unwrap_or_default(), values: Vec::new() };
-    model.visit(&mut flat);
-    Outcome { loss, gradient: flat.values }
+    Outcome { loss, gradient: flattened(model, sum.take()) }
 }
 
 fn norm(values: &[f32]) -> f64 {
     values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt()
-}
-
-/// All gradients as one vector.
-struct Flat {
-    gradients: GradientsParams,
-    values: Vec<f32>,
-}
-
-impl ModuleVisitor for Flat {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-            self.values.extend(gradient.into_data().iter::<f32>());
-        }
-    }
 }
