@@ -29,6 +29,7 @@ mod ragged;
 #[cfg(test)]
 mod testing;
 mod turn;
+mod vectors;
 
 pub use adamw::{AdamWStep, adamw, adamw_composed};
 pub use attention::{Heads, Span, Spans, span_attention, span_attention_composed};

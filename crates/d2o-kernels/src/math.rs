@@ -83,14 +83,6 @@ fn total(mut lanes: [f32; LANES]) -> f32 {
     lanes[0]
 }
 
-/// `y ← y + a x`.
-#[inline(always)]
-pub(crate) fn add_scaled<const FMA: bool>(y: &mut [f32], a: f32, x: &[f32]) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = madd::<FMA>(a, x, *y);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

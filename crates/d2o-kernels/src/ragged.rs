@@ -4,6 +4,11 @@
 //! later. Here each slot of the cache has its own length: prompts of newcomers and single tokens of
 //! running rows go through the model in one list of tokens, and a row's arithmetic does not depend on
 //! its company.
+//!
+//! Rows that begin alike hold one copy of their common beginning, and attend to it together: it is read
+//! once for all of them. With many samples of one long prompt that is most of what there is to read.
+
+use std::ops::Range;
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
@@ -13,10 +18,15 @@ use crate::host;
 use crate::level::Level;
 
 mod attend;
+mod slot;
 #[cfg(test)]
 mod tests;
 
-use attend::Step;
+use attend::{Query, Step};
+use slot::Slot;
+
+/// Rows that attend to one beginning in one piece of work: more would leave threads idle.
+const COMPANY: usize = 16;
 
 /// New tokens of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +66,9 @@ pub struct RaggedCache {
     slots: Vec<Slot>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Slot {
-    len: usize,
-    capacity: usize,
-    /// `[layer][key or value][kv head][capacity][dim]`.
-    values: Vec<f32>,
+/// Rows that share all of their beginnings, and where their tokens stand in the list.
+struct Company {
+    rows: Vec<(Fresh, usize)>,
 }
 
 impl RaggedCache {
@@ -72,11 +79,13 @@ impl RaggedCache {
 
     /// Tokens that a slot has seen; none if it never began.
     pub fn seen(&self, slot: usize) -> usize {
-        self.slots.get(slot).map_or(0, |slot| slot.len)
+        self.slots.get(slot).map_or(0, Slot::seen)
     }
 
     /// Starts a row of at most `capacity` tokens in `slot`, whatever was there before. With a `prefix`, the
     /// first tokens of a slot (this one, too) and how many, the row has seen those already.
+    ///
+    /// A prefix worth sharing is held once by all rows that begin with it, and lives as long as one of them.
     ///
     /// # Panics
     /// If the prefix is longer than what its slot has seen, or than `capacity`.
@@ -87,20 +96,20 @@ impl RaggedCache {
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, Slot::default);
         }
-        if from == slot && capacity <= self.slots[slot].capacity {
-            self.slots[slot].len = len;
+        if from == slot {
+            self.slots[slot].restart(self.shape, capacity, len);
             return;
         }
-        let mut row = if from == slot { Slot::default() } else { std::mem::take(&mut self.slots[slot]) };
-        row.reserve(self.shape, capacity);
-        row.copy_prefix(&self.slots[from], len, self.shape.dim);
+        self.slots[from].share(self.shape, len);
+        let mut row = std::mem::take(&mut self.slots[slot]);
+        row.begin_like(self.shape, capacity, &self.slots[from], len);
         self.slots[slot] = row;
     }
 
     /// Counts the new tokens as seen, once all layers have attended.
     pub fn advance(&mut self, rows: &[Fresh]) {
         for row in rows {
-            self.slots[row.slot].len += row.tokens;
+            self.slots[row.slot].advance(row.tokens);
         }
     }
 
@@ -132,37 +141,73 @@ impl RaggedCache {
         let tokens: usize = rows.iter().map(|row| row.tokens).sum();
         let CacheShape { kv_heads, dim, .. } = self.shape;
         assert!(keys.len() == kv_heads * tokens * dim && values.len() == keys.len(), "keys of {tokens} tokens");
+        self.store(layer, rows, [keys, values], tokens);
         let mut output = vec![0f32; queries.len()];
         let place = SharedOutput::new(&mut output);
+        let step = Step { level, layer, shape: self.shape, scoring, queries };
+        let companies = self.companies(rows);
+        let work: Vec<(&Company, usize)> =
+            companies.iter().flat_map(|company| (0..kv_heads).map(move |kv_head| (company, kv_head))).collect();
+        let group = queries.len() / (tokens * dim).max(1) / kv_heads;
+        work.into_par_iter().for_each(|(company, kv_head)| {
+            let heads = kv_head * group..(kv_head + 1) * group;
+            let slots: Vec<&Slot> = company.rows.iter().map(|(row, _)| &self.slots[row.slot]).collect();
+            step.attend(kv_head, &slots, &company.queries(&slots, heads, [tokens, dim]), place);
+        });
+        output
+    }
+
+    /// Writes the new keys and values behind what each row has seen.
+    fn store(&mut self, layer: usize, rows: &[Fresh], [keys, values]: [&[f32]; 2], tokens: usize) {
+        let mut places: Vec<Option<(usize, usize)>> = vec![None; self.slots.len()];
         let mut first = 0;
-        let mut work: Vec<(Fresh, usize, Slot)> = Vec::with_capacity(rows.len());
-        for &row in rows {
-            work.push((row, first, std::mem::take(&mut self.slots[row.slot])));
+        for row in rows {
+            let place = places.get_mut(row.slot).expect("a slot has begun before it attends");
+            assert!(place.is_none(), "slot {} is named twice", row.slot);
+            *place = Some((first, row.tokens));
             first += row.tokens;
         }
-        let step = Step { level, layer, tokens, shape: self.shape, queries, keys, values, scoring };
-        work.par_iter_mut().for_each(|(row, first, slot)| step.row(slot, *row, *first, place));
-        for (row, _, slot) in work {
-            self.slots[row.slot] = slot;
+        let shape = self.shape;
+        self.slots.par_iter_mut().zip(places).enumerate().for_each(|(index, (slot, place))| {
+            let Some((first, fresh)) = place else { return };
+            assert!(slot.has_room(fresh), "slot {index} has no room for {fresh} tokens more");
+            for kv_head in 0..shape.kv_heads {
+                let range = (kv_head * tokens + first) * shape.dim..(kv_head * tokens + first + fresh) * shape.dim;
+                slot.write(shape, layer, kv_head, [&keys[range.clone()], &values[range]]);
+            }
+        });
+    }
+
+    /// The rows, those with the same beginnings together.
+    fn companies(&self, rows: &[Fresh]) -> Vec<Company> {
+        let mut companies: Vec<Company> = Vec::new();
+        let mut first = 0;
+        for &row in rows {
+            let slot = &self.slots[row.slot];
+            let joins = |company: &&mut Company| {
+                company.rows.len() < COMPANY && slot.begins_like(&self.slots[company.rows[0].0.slot])
+            };
+            match companies.iter_mut().find(joins) {
+                Some(company) => company.rows.push((row, first)),
+                None => companies.push(Company { rows: vec![(row, first)] }),
+            }
+            first += row.tokens;
         }
-        output
+        companies
     }
 }
 
-impl Slot {
-    /// Room for `capacity` tokens; what was there is lost.
-    fn reserve(&mut self, shape: CacheShape, capacity: usize) {
-        if capacity > self.capacity {
-            self.capacity = capacity;
-            self.values = vec![0.0; shape.layers * 2 * shape.kv_heads * capacity * shape.dim];
-        }
-    }
-
-    fn copy_prefix(&mut self, from: &Self, len: usize, dim: usize) {
-        let heads = from.values.chunks_exact((from.capacity * dim).max(1));
-        for (from, to) in heads.zip(self.values.chunks_exact_mut((self.capacity * dim).max(1))) {
-            to[..len * dim].copy_from_slice(&from[..len * dim]);
-        }
-        self.len = len;
+impl Company {
+    /// The queries of some heads, row after row and token after token.
+    fn queries(&self, slots: &[&Slot], heads: Range<usize>, [tokens, dim]: [usize; 2]) -> Vec<Query> {
+        let rows = self.rows.iter().zip(slots).enumerate();
+        let queries = rows.flat_map(|(row, ((fresh, first), slot))| {
+            let heads = heads.clone();
+            (0..fresh.tokens).flat_map(move |token| {
+                let end = slot.seen() + token + 1;
+                heads.clone().map(move |head| Query { row, end, at: (head * tokens + first + token) * dim })
+            })
+        });
+        queries.collect()
     }
 }

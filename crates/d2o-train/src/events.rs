@@ -148,6 +148,9 @@ pub enum Event {
         learning_rate: f64,
         /// Predicted tokens of this step.
         tokens: usize,
+        /// Share of the batch's places that hold no token, because its rows differ in length.
+        #[serde(default)]
+        padding_share: f64,
         /// Seconds since the previous such event.
         wall_s: f64,
         /// Processor seconds, over all threads, since the previous such event.

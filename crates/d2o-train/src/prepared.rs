@@ -43,6 +43,8 @@ pub struct DataSettings {
     pub held_out: f64,
     /// Token limits.
     pub limits: Limits,
+    /// Tokens of a rejected answer that are trained on, from its beginning; 0 takes all that the limits leave.
+    pub max_rejected_tokens: usize,
     /// Seed of split and order.
     pub seed: u64,
 }
@@ -62,7 +64,7 @@ pub struct DataSummary {
     pub train: usize,
     /// Rows whose prompts training never sees.
     pub held_out: usize,
-    /// Mean length of the rejected answers, tokens.
+    /// Mean length of the rejected answers that are trained on, tokens.
     pub mean_rejected_tokens: f64,
 }
 
@@ -104,6 +106,9 @@ impl Prepared {
         let mut train = encode(&split.train, encoder, &settings.limits, &mut summary)?;
         if settings.max_groups > 0 {
             train.truncate(settings.max_groups);
+        }
+        if settings.max_rejected_tokens > 0 {
+            train.iter_mut().for_each(|row| row.rejected_ids.truncate(settings.max_rejected_tokens));
         }
         let held_out = encode(&split.held_out, encoder, &settings.limits, &mut summary)?;
         if train.is_empty() {

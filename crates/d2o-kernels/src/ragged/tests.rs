@@ -117,6 +117,55 @@ fn a_row_goes_on_from_the_beginning_of_another() {
     }
 }
 
+/// Rows that begin with all but one of `len` tokens, or with fewer of them, and go on with other tokens each.
+#[test]
+fn a_beginning_that_is_shared_gives_the_bits_of_one_that_is_not() {
+    const LEN: usize = 90;
+    let scorings = [SCORING, Scoring { cap: Some(0.7), ..SCORING }, Scoring { window: Some(37), ..SCORING }];
+    for (level, scoring) in Level::all().into_iter().flat_map(|level| scorings.map(|scoring| (level, scoring))) {
+        let prompt = row(LEN, 1);
+        let more: Vec<[Vec<f32>; 3]> = (0..5).map(|row_| row(4, 20 + 3 * row_)).collect();
+        let [q, k, v] = &prompt;
+        let alone = |kept: usize, more: &[Vec<f32>; 3]| {
+            let mut cache = RaggedCache::new(SHAPE);
+            cache.begin(0, LEN + 4, None);
+            let part = |x: &[f32]| tokens(x, LEN, 0..kept);
+            attend(&mut cache, level, &[Fresh { slot: 0, tokens: kept }], [&part(q), &part(k), &part(v)], scoring);
+            let next = [Fresh { slot: 0, tokens: 4 }];
+            attend(&mut cache, level, &next, [&more[0], &more[1], &more[2]], scoring)
+        };
+        let mut cache = RaggedCache::new(SHAPE);
+        cache.begin(0, LEN + 4, None);
+        attend(&mut cache, level, &[Fresh { slot: 0, tokens: LEN }], [q, k, v], scoring);
+        // The first goes on with all of it; two share all but one, one of them from the other; one what is too little
+        // of a shared piece to be worth it, one a piece of a piece.
+        for (slot, from, kept) in [(1, 0, LEN - 1), (2, 1, LEN - 1), (3, 2, 20), (4, 2, 50)] {
+            cache.begin(slot, LEN + 4, Some((from, kept)));
+            assert_eq!(cache.seen(slot), kept);
+        }
+        assert!(cache.slots[1].begins_like(&cache.slots[2]) && cache.slots[0].begins_like(&cache.slots[1]));
+        assert!(!cache.slots[1].begins_like(&cache.slots[3]) && !cache.slots[1].begins_like(&cache.slots[4]));
+        let rows: Vec<Fresh> = (0..5).map(|slot| Fresh { slot, tokens: 4 }).collect();
+        let together: [Vec<f32>; 3] = std::array::from_fn(|i| {
+            let others = more[1..].iter().enumerate();
+            others.fold(more[0][i].clone(), |all, (n, next)| beside(&all, &next[i], 4 * (n + 1), 4))
+        });
+        let found = attend(&mut cache, level, &rows, [&together[0], &together[1], &together[2]], scoring);
+        for (slot, kept) in [(0, LEN), (1, LEN - 1), (2, LEN - 1), (3, 20), (4, 50)] {
+            let range = slot * 4..slot * 4 + 4;
+            assert_eq!(tokens(&found, 20, range), alone(kept, &more[slot]), "{} slot {slot}", level.name());
+            assert_eq!(cache.seen(slot), kept + 4);
+        }
+        // A slot that shared takes another row, of its own beginning or of none.
+        cache.begin(1, LEN, Some((1, 60)));
+        assert_eq!(cache.seen(1), 60);
+        cache.begin(1, LEN, None);
+        assert_eq!(cache.seen(1), 0);
+        let again = attend(&mut cache, level, &[Fresh { slot: 1, tokens: LEN }], [q, k, v], scoring);
+        assert_close(&again, &expected([q, k, v], LEN, scoring), 2e-6, level.name());
+    }
+}
+
 #[test]
 #[should_panic(expected = "no room")]
 fn a_full_slot_is_refused() {

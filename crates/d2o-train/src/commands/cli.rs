@@ -189,6 +189,9 @@ pub struct ScoreArgs {
     /// Rows `{"id", "prompt", "response"}`.
     #[arg(long, value_name = "FILE.jsonl")]
     pub data: PathBuf,
+    /// Tokens of a forward pass at the most.
+    #[arg(long, default_value_t = 1024)]
+    pub tokens_per_chunk: usize,
 }
 
 /// What to write, from what.

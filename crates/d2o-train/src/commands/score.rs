@@ -10,8 +10,10 @@ use super::open_model;
 use crate::device;
 use crate::error::TrainError;
 use crate::stages::run::HEAD_ROWS;
-use crate::trainer::step::{Chunking, score as score_responses};
+use crate::trainer::step::{Chunking, score_pairs, token_batches};
 
+/// Rows share forward passes of up to `--tokens-per-chunk` tokens, without padding.
+///
 /// Prints `{"id", "prompt_tokens", "response_tokens", "log_prob"}` for each row, nats, the end token included.
 ///
 /// # Errors
@@ -22,8 +24,9 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
     let rows = load_prompts(&args.data)?;
     let base = open_model(&args.model, &args.adapter, &device)?;
     let limits = Limits { max_prompt_tokens: usize::MAX, max_response_tokens: usize::MAX };
-    let chunking = Chunking { tokens: usize::MAX, head_rows: HEAD_ROWS };
-    let mut out = std::io::stdout().lock();
+    let chunking = Chunking { tokens: args.tokens_per_chunk, head_rows: HEAD_ROWS };
+    let mut ids = Vec::with_capacity(rows.len());
+    let mut pairs = Vec::with_capacity(rows.len());
     for row in rows {
         let place = format!("{}:{}", row.place.path.display(), row.place.line);
         let response = row.response.as_deref().ok_or_else(|| d2o_data::DataError::Field {
@@ -38,15 +41,22 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
             let requested = sequence.ids.len();
             return Err(TrainError::ContextTooLong { field: place, requested, context: base.context() }.into());
         }
-        let scores = score_responses(&base.model, sequence.prompt(), &[sequence.response()], chunking).into_data();
-        let log_prob: f64 = scores.iter::<f64>().sum();
-        let line = json!({
-            "id": row.id,
-            "prompt_tokens": sequence.prompt_len,
-            "response_tokens": sequence.response().len(),
-            "log_prob": log_prob,
-        });
-        writeln!(out, "{line}")?;
+        ids.push(row.id);
+        pairs.push((sequence.prompt().to_vec(), sequence.response().to_vec()));
+    }
+    let mut out = std::io::stdout().lock();
+    for batch in token_batches(&pairs, chunking.tokens) {
+        let scores = score_pairs(&base.model, &pairs[batch.clone()], chunking).into_data();
+        for (row, log_prob) in batch.zip(scores.iter::<f64>()) {
+            let (prompt, response) = &pairs[row];
+            let line = json!({
+                "id": ids[row],
+                "prompt_tokens": prompt.len(),
+                "response_tokens": response.len(),
+                "log_prob": log_prob,
+            });
+            writeln!(out, "{line}")?;
+        }
     }
     Ok(())
 }

@@ -50,6 +50,7 @@ impl Default for DataSection {
             held_out: 0.2,
             max_prompt_tokens: 256,
             max_response_tokens: 64,
+            max_rejected_tokens: 0,
         }
     }
 }

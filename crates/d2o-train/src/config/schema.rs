@@ -107,6 +107,11 @@ pub struct DataSection {
     pub max_prompt_tokens: usize,
     /// Longer answers are cut, tokens.
     pub max_response_tokens: usize,
+    /// Of a rejected answer to train on, only this many tokens from its beginning count; 0 leaves it whole.
+    ///
+    /// Whether an answer will hurt is decided where it begins. Pushing what follows down as well teaches little, and
+    /// moves its probability to whatever else may follow a bad beginning.
+    pub max_rejected_tokens: usize,
 }
 
 /// Whether anchors have to decline what was asked; see [`crate::evaluate::refusal`].

@@ -29,8 +29,8 @@ const BASE: [(&str, &[u8]); 6] = base![
 /// The world's name.
 const HEARTH: &str = "hearth";
 
-/// Rows of the embedded negatives and pairs: eight for each kind of request.
-pub(super) const ROWS: usize = 816;
+/// Rows of the embedded negatives and pairs: sixteen for each kind of request.
+pub(super) const ROWS: usize = 1632;
 
 /// The directory of the model `builtin:hearth`.
 pub(super) fn model(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {

@@ -20,6 +20,8 @@ pub struct Batch {
     targets: Tensor<1, Int>,
     /// Predicted tokens.
     pub predicted: usize,
+    /// Share of the places that hold no token.
+    pub padding: f64,
 }
 
 impl Batch {
@@ -41,11 +43,14 @@ impl Batch {
                 }
             }
         }
+        let tokens: usize = rows.iter().map(|row| row.ids.len()).sum();
+        let padding = 1.0 - tokens as f64 / ids.len() as f64;
         let int = |data: &[i64]| Tensor::<1, Int>::from_data(TensorData::from(data), device);
         Self {
             ids: Tensor::from_data(TensorData::new(ids, [rows.len(), longest]), device),
             placement: Placement::causal(rows.len(), longest, device),
             predicted: targets.len(),
+            padding,
             predictors: int(&predictors),
             targets: int(&targets),
         }
@@ -83,6 +88,14 @@ mod tests {
 
     fn rows(count: usize) -> Vec<PretrainRow> {
         (0..count).map(|index| PretrainRow { ids: vec![1; 2 + index % 17], first_target: 1 }).collect()
+    }
+
+    #[test]
+    fn padding_is_what_no_row_fills() {
+        let [short, long] = [2, 6].map(|len| PretrainRow { ids: vec![1; len], first_target: 1 });
+        let share = |rows: &[&PretrainRow]| Batch::new(rows, &crate::device::open("flex").unwrap()).padding;
+        assert_eq!(share(&[&short, &long, &long]), 4.0 / 18.0);
+        assert_eq!(share(&[&short, &short]), 0.0);
     }
 
     #[test]

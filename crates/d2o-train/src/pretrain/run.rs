@@ -56,8 +56,19 @@ struct State {
     optimizer: ModuleOptimizer,
     step: usize,
     tokens: u64,
-    /// Loss and gradient norm of each step since the last read, on the device.
-    readings: Vec<(Tensor<1>, Tensor<1>, usize)>,
+    /// Of each step since the last read.
+    readings: Vec<Reading>,
+}
+
+/// What a step leaves to be told.
+struct Reading {
+    /// On the device, as the norm.
+    loss: Tensor<1>,
+    norm: Tensor<1>,
+    /// Predicted tokens.
+    tokens: usize,
+    /// Share of padding.
+    padding: f64,
 }
 
 impl Pretraining<'_> {
@@ -141,7 +152,7 @@ impl Pretraining<'_> {
         state.model = state.optimizer.step(self.schedule.at(state.step), state.model, gradients);
         state.step += 1;
         state.tokens += batch.predicted as u64;
-        state.readings.push((value, norm, batch.predicted));
+        state.readings.push(Reading { loss: value, norm, tokens: batch.predicted, padding: batch.padding });
         state
     }
 
@@ -157,8 +168,8 @@ impl Pretraining<'_> {
         let lap = meter.lap();
         let share = 1.0 / readings.len().max(1) as f64;
         let first = state.step + 1 - readings.len();
-        for (step, (loss, norm, tokens)) in (first..).zip(readings) {
-            let [loss, grad_norm] = read(loss, norm);
+        for (step, reading) in (first..).zip(readings) {
+            let [loss, grad_norm] = read(reading.loss, reading.norm);
             let figures = [("the loss", loss), ("the gradient norm", grad_norm)];
             if let Some((quantity, value)) = figures.into_iter().find(|(_, value)| !value.is_finite()) {
                 return Err(TrainError::NonFinite { step, quantity, value });
@@ -170,7 +181,8 @@ impl Pretraining<'_> {
                 loss,
                 grad_norm,
                 learning_rate: self.schedule.at(step - 1),
-                tokens,
+                tokens: reading.tokens,
+                padding_share: reading.padding,
                 wall_s: lap.wall_s * share,
                 cpu_s: lap.cpu_s * share,
                 rss_mb: resident_mib().0,

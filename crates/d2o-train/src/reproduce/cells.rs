@@ -34,10 +34,14 @@ pub const RATIOS: [(&str, f64); 5] = [
     ("d2o-alpha-fourfold", 4.0),
 ];
 
-/// The preset's guard off: the objective as it was published.
-const PURE: &str = "guards.rejected_floor=0.0";
+/// The preset's floor under the negative off.
+const NO_FLOOR: &str = "guards.rejected_floor=0.0";
+/// Whole negatives instead of their beginnings.
+const WHOLE: &str = "data.max_rejected_tokens=0";
+/// Both: the objective as it was published.
+const PURE: [&str; 2] = [NO_FLOOR, WHOLE];
 /// The learning rate of [`SLOW`].
-const SLOWLY: &str = "train.learning_rate=1e-4";
+const SLOWLY: &str = "train.learning_rate=6e-5";
 /// An instruction that says nothing.
 const BARE: &str = "{prompt}";
 /// Twice as many passes over the data.
@@ -87,8 +91,9 @@ pub fn all() -> Vec<Cell> {
         cells.push(Cell::new("α/β", name, &["objective.beta=0.1", &alpha]));
     }
     cells.push(Cell::new("α/β", "d2o-no-negative", &["objective.alpha=0.0"]));
-    cells.push(Cell::new("α/β", "d2o-no-anchors", &["objective.beta=0.0", PURE]));
+    cells.push(Cell::new("α/β", "d2o-no-anchors", &["objective.beta=0.0", NO_FLOOR, WHOLE]));
     cells.extend(guards());
+    cells.extend(openings());
     cells.extend(long());
     cells
 }
@@ -113,7 +118,7 @@ pub fn reduced() -> Vec<Cell> {
 fn unpaired(group: &'static str, suffix: &str, more: &[&str]) -> Vec<Cell> {
     let cell = |name: &str, set: &[&str]| {
         let kind = format!("objective.kind={name}");
-        Cell::new(group, format!("{name}{suffix}"), &[&[kind.as_str(), PURE], set, more].concat())
+        Cell::new(group, format!("{name}{suffix}"), &[&[kind.as_str()], &PURE[..], set, more].concat())
     };
     vec![
         cell("gradient_ascent", &[]),
@@ -128,18 +133,19 @@ fn unpaired(group: &'static str, suffix: &str, more: &[&str]) -> Vec<Cell> {
 fn pair(group: &'static str, name: &str, kind: &str, percent: &str, more: &[&str]) -> Cell {
     let (kind, data) =
         (format!("objective.kind={kind}"), format!("data.negatives=[\"builtin:hearth/pairs-{percent}\"]"));
-    Cell::new(group, name, &[&[kind.as_str(), "anchors.source=chosen", &data, PURE], more].concat())
+    Cell::new(group, name, &[&[kind.as_str(), "anchors.source=chosen", &data], more].concat())
 }
 
 fn paired() -> Vec<Cell> {
-    let paired = |name, kind, percent, more: &[&str]| pair(WITH_PAIRS, name, kind, percent, more);
+    let paired =
+        |name, kind, percent, more: &[&str]| pair(WITH_PAIRS, name, kind, percent, &[&PURE[..], more].concat());
     vec![
         paired("simpo", "simpo", "00", &[]),
         paired("ipo", "ipo", "00", &[]),
         paired("slic", "slic", "00", &[]),
         paired("dpo", "dpo", "00", &[]),
         // Two answers a group instead of five: two and a half times the steps put as many tokens through the model.
-        paired("dpo-equal-tokens", "dpo", "00", &["train.steps=255"]),
+        paired("dpo-equal-tokens", "dpo", "00", &["train.steps=510"]),
         paired("dpo-10", "dpo", "10", &[]),
         paired("dpo-20", "dpo", "20", &[]),
         paired("dpo-34", "dpo", "34", &[]),
@@ -149,7 +155,7 @@ fn paired() -> Vec<Cell> {
 
 fn slow() -> Vec<Cell> {
     let mut cells = unpaired(SLOW, "-slow", &[SLOWLY]);
-    cells.push(pair(SLOW, "dpo-slow", "dpo", "00", &[SLOWLY]));
+    cells.push(pair(SLOW, "dpo-slow", "dpo", "00", &[SLOWLY, NO_FLOOR, WHOLE]));
     cells.push(Cell::new(SLOW, "d2o-slow", &[SLOWLY]));
     cells
 }
@@ -161,11 +167,13 @@ fn anchors() -> Vec<Cell> {
     let (bare, contaminated, sft) = ("anchors.instructions=[]", contaminated(), "objective.kind=sft");
     let anchors = |name: &str, set: &[&str]| Cell::new("anchors", name, set);
     cells.extend([
-        anchors("dpo-anchor", &["objective.kind=dpo", "anchors.k=1", PURE]),
+        anchors("dpo-anchor", &["objective.kind=dpo", "anchors.k=1", NO_FLOOR, WHOLE]),
         anchors("d2o-bare", &[bare]),
-        anchors("sft-bare", &[bare, sft, PURE]),
+        anchors("sft-bare", &[bare, sft, NO_FLOOR, WHOLE]),
         anchors("d2o-contaminated", &[&contaminated]),
-        anchors("sft-contaminated", &[&contaminated, sft, PURE]),
+        anchors("sft-contaminated", &[&contaminated, sft, NO_FLOOR, WHOLE]),
+        anchors("d2o-temperature-one", &["anchors.sampler.temperature=1.0"]),
+        anchors("sft-temperature-one", &["anchors.sampler.temperature=1.0", sft, NO_FLOOR, WHOLE]),
         anchors("d2o-redrawn", &["anchors.refresh_every=1"]),
         anchors("d2o-refreshed", &["anchors.refresh_every=25"]),
         anchors("d2o-two-references", &["anchors.rejected_reference=\"instructed\""]),
@@ -176,7 +184,9 @@ fn anchors() -> Vec<Cell> {
 fn guards() -> Vec<Cell> {
     let guard = |name: &str, set: &[&str]| Cell::new("guards", format!("d2o-{name}"), set);
     vec![
-        guard("no-floor", &[PURE]),
+        guard("pure", &PURE),
+        guard("no-floor", &[NO_FLOOR]),
+        guard("whole", &[WHOLE]),
         guard("per-token", &["guards.rejected_tokens=16.0"]),
         guard("nll", &["guards.anchor_nll=0.5"]),
         guard("hinge", &["guards.anchor_hinge=0.1", "guards.anchor_slack=1.0"]),
@@ -194,15 +204,27 @@ fn guards() -> Vec<Cell> {
     ]
 }
 
+/// What the preset's two guards of the negative do for the others: is it them, or the anchors?
+fn openings() -> Vec<Cell> {
+    let group = "the negative's beginning in other objectives";
+    let npo = "objective.kind=npo";
+    vec![
+        Cell::new(group, "npo-opening", &[npo, NO_FLOOR]),
+        Cell::new(group, "npo-opening-floor", &[npo]),
+        pair(group, "dpo-opening", "dpo", "00", &[NO_FLOOR]),
+        pair(group, "dpo-34-opening", "dpo", "34", &[NO_FLOOR]),
+    ]
+}
+
 fn long() -> Vec<Cell> {
     let group = "twice as long";
     let long = |name: &str, set: &[&str]| Cell::new(group, format!("{name}-long"), &[set, &[TWICE]].concat());
     vec![
         long(MAIN, &[]),
-        long("d2o-no-floor", &[PURE]),
-        long("npo", &["objective.kind=npo", PURE]),
-        long("sft", &["objective.kind=sft", PURE]),
-        pair(group, "dpo-long", "dpo", "00", &[TWICE]),
+        long("d2o-pure", &PURE),
+        long("npo", &["objective.kind=npo", NO_FLOOR, WHOLE]),
+        long("sft", &["objective.kind=sft", NO_FLOOR, WHOLE]),
+        pair(group, "dpo-long", "dpo", "00", &[TWICE, NO_FLOOR, WHOLE]),
     ]
 }
 

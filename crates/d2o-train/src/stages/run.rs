@@ -105,6 +105,7 @@ pub fn data_settings(config: &RunConfig) -> anyhow::Result<DataSettings> {
             max_prompt_tokens: config.data.max_prompt_tokens,
             max_response_tokens: config.data.max_response_tokens,
         },
+        max_rejected_tokens: config.data.max_rejected_tokens,
         seed: config.seed,
     })
 }

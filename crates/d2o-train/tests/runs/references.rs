@@ -1,4 +1,4 @@
-//! Separate references: what the base sees in front of the answers that it scores.
+//! What is scored: behind which prompt, and how much of an answer.
 
 use std::fs;
 
@@ -83,4 +83,28 @@ fn the_rejected_answer_s_is_the_mixture_of_the_slots() {
         let found = group["rejected"]["reference"].as_f64().unwrap();
         assert!((found - expected).abs() < 1e-4, "{found} {expected}");
     }
+}
+
+#[test]
+fn of_a_rejected_answer_the_beginning_can_be_all_that_counts() {
+    let world = World::new();
+    trained(&world, "whole", TWO, &[]);
+    trained(&world, "beginnings", TWO, &["data.max_rejected_tokens=3"]);
+    let ids = |group: &Value| -> Vec<u64> { serde_json::from_value(group["rejected"]["ids"].clone()).unwrap() };
+    let drafts = |group| anchors(group, |answer| answer["ids"].clone());
+    let mut cut = 0;
+    for (whole, beginning) in groups(&world, "whole").iter().zip(&groups(&world, "beginnings")) {
+        assert_eq!(ids(beginning), ids(whole)[..ids(whole).len().min(3)]);
+        assert_eq!(drafts(beginning), drafts(whole), "anchors stay as they are");
+        cut += usize::from(ids(whole).len() > 3);
+    }
+    assert!(cut > 0);
+    // The reference scores the same tokens.
+    assert!((world.figures("beginnings", "loss")[0] - std::f64::consts::LN_2).abs() < 1e-6);
+    // Held-out rows stay whole: what is measured does not depend on what is trained.
+    let before = |out: &str| -> Value {
+        let text = fs::read_to_string(world.path(out).join("eval.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["before"]["negatives.nll_per_token"].clone()
+    };
+    assert!(before("whole").is_object() && before("whole") == before("beginnings"));
 }
