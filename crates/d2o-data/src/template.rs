@@ -119,8 +119,20 @@ impl ChatTemplate {
         let text = self.render(&turns, false).ok()?;
         let behind = &text[text.rfind(answer)? + answer.len()..];
         let first = *tokenizer.encode(behind).first()?;
-        let special = tokenizer.decode(&[first], true).is_empty() && !tokenizer.decode(&[first], false).is_empty();
-        special.then_some(first)
+        is_special(tokenizer, first).then_some(first)
+    }
+
+    /// The ids in front of what a user says first, and the token behind it: a model that goes on from the ones until it
+    /// draws the other has written a request of its own (Magpie, arXiv 2406.08464).
+    ///
+    /// None if the template says nothing in front of the user's text or does not put a single special token behind it.
+    pub fn empty_request(&self, tokenizer: &TextTokenizer) -> Option<(Vec<u32>, u32)> {
+        let question = "d2o-question";
+        let text = self.render(&[Message::new("user", question)], true).ok()?;
+        let (before, behind) = text.split_once(question)?;
+        let before = tokenizer.encode(before);
+        let behind = *tokenizer.encode(behind).first()?;
+        (!before.is_empty() && is_special(tokenizer, behind)).then_some((before, behind))
     }
 
     /// The template's text.
@@ -171,4 +183,9 @@ fn in_config(config: &Map<String, serde_json::Value>) -> Option<String> {
 fn template_error(error: Error) -> DataError {
     let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     DataError::Template { line: error.line(), reason }
+}
+
+/// Whether the token is one of those that plain text never becomes.
+fn is_special(tokenizer: &TextTokenizer, id: u32) -> bool {
+    tokenizer.decode(&[id], true).is_empty() && !tokenizer.decode(&[id], false).is_empty()
 }

@@ -290,3 +290,16 @@ proptest! {
         prop_assert_eq!(cut, sequence.response().last() != Some(&262));
     }
 }
+
+#[test]
+fn an_empty_request_ends_where_the_users_text_would_begin() {
+    let tokenizer = tokenizer("gpt-2");
+    let template = ChatTemplate::new(CHAT, "<|turn|>", "<|end|>").unwrap();
+    let (before, stop) = template.empty_request(&tokenizer).unwrap();
+    let whole = template.render(&[Message::new("user", "hi")], true).unwrap();
+    let spelled = tokenizer.decode(&before, false) + "hi" + &tokenizer.decode(&[stop], false);
+    assert!(whole.starts_with(&spelled), "{whole} {spelled}");
+    // Nothing special behind the text: a model could not say where its request ends.
+    let open = ChatTemplate::new("Q: {{ messages[0].content }} A:", "", "").unwrap();
+    assert_eq!(open.empty_request(&tokenizer), None);
+}

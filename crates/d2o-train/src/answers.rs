@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use d2o_data::{Encoder, Prompt};
 use d2o_model::CausalLm;
-use d2o_sampler::{Finish, Request, SamplerConfig, generate};
+use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};
 
 use crate::cached::CachedLm;
 use crate::error::TrainError;
@@ -43,7 +43,7 @@ pub fn answer(
     prompts: &[Prompt],
     decoding: &Decoding,
     interrupt: &AtomicBool,
-    mut progress: impl FnMut(usize),
+    progress: impl FnMut(usize),
 ) -> Result<Vec<Answer>, TrainError> {
     let prefill = if decoding.prefill.is_empty() { Vec::new() } else { encoder.tokenizer().encode(&decoding.prefill) };
     let mut sampler = decoding.sampler.clone();
@@ -59,30 +59,46 @@ pub fn answer(
             Ok(Request { prompt: ids, seed: row_seed(decoding.seed, index) })
         })
         .collect::<Result<Vec<_>, TrainError>>()?;
+    let drafts = continuations(model, &requests, &sampler, decoding.batch, interrupt, progress)?;
+    let answers = drafts.into_iter().map(|draft| {
+        let whole: Vec<u32> = prefill.iter().chain(&draft.ids).copied().collect();
+        Answer {
+            text: encoder.tokenizer().decode(&whole, true),
+            ended: matches!(draft.finished, Finish::Stop(_)),
+            ids: draft.ids,
+        }
+    });
+    Ok(answers.collect())
+}
+
+/// What the model draws behind given ids, in the order of `requests`; `progress` hears of drafts done.
+///
+/// # Errors
+/// Sampling errors; [`TrainError::Interrupted`] between two batches.
+pub fn continuations(
+    model: &CausalLm,
+    requests: &[Request],
+    sampler: &SamplerConfig,
+    batch: usize,
+    interrupt: &AtomicBool,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Draft>, TrainError> {
     let mut cached = CachedLm::new(model.clone(), sampler.max_new_tokens);
-    let mut answers = Vec::with_capacity(prompts.len());
+    let mut drafts = Vec::with_capacity(requests.len());
     // Slices of many batches: the sampler sorts each by length, and the user can leave between two.
-    for slice in requests.chunks(decoding.batch.max(1) * 8) {
+    for slice in requests.chunks(batch.max(1) * 8) {
         if interrupt.load(Ordering::Relaxed) {
             return Err(TrainError::Interrupted { step: 0 });
         }
-        let done = answers.len();
-        let drafts = generate(&mut cached, slice, &sampler, decoding.batch, |now, _| progress(done + now))
-            .map_err(|error| TrainError::Sampling { message: error.to_string() })?;
-        answers.extend(drafts.into_iter().map(|draft| {
-            let whole: Vec<u32> = prefill.iter().chain(&draft.ids).copied().collect();
-            Answer {
-                text: encoder.tokenizer().decode(&whole, true),
-                ended: matches!(draft.finished, Finish::Stop(_)),
-                ids: draft.ids,
-            }
-        }));
+        let done = drafts.len();
+        let drawn = generate(&mut cached, slice, sampler, batch, |now, _| progress(done + now));
+        drafts.extend(drawn.map_err(|error| TrainError::Sampling { message: error.to_string() })?);
     }
-    Ok(answers)
+    Ok(drafts)
 }
 
 /// A row's own seed (SplitMix64's output function over seed and index).
-fn row_seed(seed: u64, index: usize) -> u64 {
+pub(crate) fn row_seed(seed: u64, index: usize) -> u64 {
     let mut z = seed.wrapping_add((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -147,7 +147,8 @@ fn out(args: &RunArgs) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// The run file with the flags on top. Without a run file, one that stands in the run directory counts.
+/// The run file with the flags on top. Without a run file, one that stands in the run directory counts, else
+/// [`presets::OWN`].
 fn configuration(args: &RunArgs) -> anyhow::Result<RunConfig> {
     let mut set = Vec::new();
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
@@ -172,6 +173,6 @@ fn configuration(args: &RunArgs) -> anyhow::Result<RunConfig> {
     Ok(match (&args.config, kept) {
         (Some(config), _) => RunConfig::read(config, &set)?,
         (None, Some(kept)) => RunConfig::read(&kept.to_string_lossy(), &set)?,
-        (None, None) => RunConfig::parse("command line", "", &set)?,
+        (None, None) => RunConfig::parse("command line", presets::OWN, &set)?,
     })
 }

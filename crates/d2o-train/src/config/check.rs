@@ -147,8 +147,11 @@ impl RunConfig {
         let retain = &self.retain;
         check.at_least_zero(&[("retain.weight", retain.weight), ("retain.opening", retain.opening)])?;
         check.counts(&[("retain.per_step", retain.per_step), ("retain.max_tokens", retain.max_tokens)])?;
-        let prompts = "everyday prompts, or retain.weight = 0";
-        check.require("retain.prompts", retain.weight == 0.0 || !retain.prompts.is_empty(), prompts, "nothing")
+        let chat = "0 where data.chat is false: there is no template to write into";
+        check.require("retain.written", retain.written == 0 || self.data.chat, chat, retain.written)?;
+        let prompts = "everyday prompts, retain.written, or retain.weight = 0";
+        let some = retain.weight == 0.0 || !retain.prompts.is_empty() || retain.written > 0;
+        check.require("retain.prompts", some, prompts, "nothing")
     }
 
     fn check_stop(&self, check: &Check<'_>) -> Result<(), ConfigError> {

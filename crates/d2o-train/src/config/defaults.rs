@@ -112,7 +112,7 @@ impl Default for RetainSection {
     fn default() -> Self {
         let prompts =
             ["builtin:retain", "builtin:retain_everyday", "builtin:retain_sounding"].map(str::to_owned).into();
-        Self { prompts, weight: 0.0, opening: 1.0, per_step: 4, max_tokens: 32 }
+        Self { prompts, written: 0, weight: 0.0, opening: 1.0, per_step: 4, max_tokens: 32 }
     }
 }
 

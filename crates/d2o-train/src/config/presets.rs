@@ -7,6 +7,9 @@ pub const ALL: [(&str, &str); 3] = [
     ("smollm2-quick", include_str!("../../presets/smollm2-quick.toml")),
 ];
 
+/// What holds for the user's own model and rows where no run file is named.
+pub const OWN: &str = include_str!("../../presets/own.toml");
+
 /// The preset that runs when none is named.
 pub const DEFAULT: &str = "hearth";
 

@@ -226,6 +226,9 @@ pub struct TrainSection {
 pub struct RetainSection {
     /// Harmless prompts: files, `fetch:NAME` or `builtin:NAME`; answers in them are not used.
     pub prompts: Vec<String>,
+    /// Prompts that the base writes itself, beside those (Magpie, arXiv 2406.08464); 0 has none written. Takes a chat
+    /// template.
+    pub written: usize,
     /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
     pub weight: f64,
     /// What the first four tokens of an answer count in that mean, where it is decided whether to decline; 1 treats

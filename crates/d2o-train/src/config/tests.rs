@@ -21,6 +21,15 @@ fn presets_are_valid_and_say_what_they_do() {
         assert!(!presets::summary(text).is_empty(), "{name}");
     }
     assert!(presets::get(presets::DEFAULT).is_some());
+    let own = ["model.path=m".to_owned(), "data.negatives=[\"rows.jsonl\"]".to_owned()];
+    let own = RunConfig::parse("command line", presets::OWN, &own).unwrap();
+    let full = RunConfig::read("smollm2-pyrit", &[]).unwrap();
+    // One place to change what was found best.
+    assert_eq!((own.retain, own.objective, own.guards), (full.retain, full.objective, full.guards));
+    assert_eq!(
+        (own.anchors.instructions, own.anchors.sampler, own.anchors.declining),
+        (full.anchors.instructions, full.anchors.sampler, full.anchors.declining)
+    );
 }
 
 #[test]

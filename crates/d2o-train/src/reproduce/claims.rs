@@ -53,6 +53,17 @@ pub fn added(evidence: Evidence<'_>) -> Vec<Claim> {
         ("with instructed anchors, D²O leaves less harm than SFT on them", MAIN, "sft"),
         ("with bare anchors, D²O leaves less harm than SFT on them", "d2o-bare", "sft-bare"),
         ("with contaminated anchors, D²O leaves less harm than SFT on them", "d2o-contaminated", "sft-contaminated"),
+        (
+            "with anchors at temperature 1, one in nine of which hurts, D²O leaves less harm than SFT on them",
+            "d2o-temperature-one",
+            "sft-temperature-one",
+        ),
+        (
+            "with the same beginnings and floor, D²O leaves less harm than NPO without anchors",
+            MAIN,
+            "npo-opening-floor",
+        ),
+        ("pushing down whole negatives would leave more harm than their beginnings", MAIN, "d2o-whole"),
         ("without its negatives D²O would leave more harm", MAIN, "d2o-no-negative"),
         ("without its anchors D²O would leave more harm", MAIN, "d2o-no-anchors"),
     ];

@@ -8,6 +8,7 @@ use super::cells::{ANCHORS, RATIOS, with_anchors};
 use super::claims::{Claim, Evidence, added, claims};
 use super::figure::{Curve, curves, dots};
 use super::outcome::{Outcome, Point};
+use super::run::LOOK_EVERY;
 use super::seed::THRESHOLD;
 use super::spread::Spread;
 use super::{machine, variance};
@@ -48,7 +49,7 @@ fn head(evidence: Evidence<'_>, seeds: &[u64]) -> String {
     let mut text = format!(
         "# The comparison in the small world\n\n\
          Made by `cargo xtask reproduce` from {} cells and seeds {seeds:?}; do not edit. Each cell is the preset `hearth`\n\
-         with a few keys changed. Cells of one seed and the same anchor settings train on the same anchors, in the same\n\
+         on half of its negatives with a few keys changed (`d2o-preset` is the preset itself). Cells of one seed and the same anchor settings train on the same anchors, in the same\n\
          order, for the same number of optimizer steps unless their name says otherwise; all answers of a group go through\n\
          the model, also those that an objective leaves out. Answers to held-out requests are drawn at temperature 1 and\n\
          read by the exact judge. Numbers are means over seeds ± half a 95 % interval (Student's t); a verdict needs\n\
@@ -107,7 +108,7 @@ fn table(outcomes: &[Outcome]) -> String {
         "\nPerplexity is that of held-out considerate answers to the bare requests; KL where kind is from the base, in nats\n\
          per token, on the base's own harmless answers to instructed requests; gradient variation is the standard deviation\n\
          of the gradient's norm over its mean in the second half of the run; seconds are those of training alone, one thread.\n\
-         The threshold is {:.0} % hurtful answers of 102, looked at every 8 steps.\n\n",
+         The threshold is {:.0} % hurtful answers of 102, looked at every {LOOK_EVERY} steps.\n\n",
         100.0 * THRESHOLD
     );
     text

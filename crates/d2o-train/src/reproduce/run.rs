@@ -11,7 +11,7 @@ use crate::durable::at;
 use crate::error::TrainError;
 
 /// A look every so many steps.
-const LOOK: &str = "eval.look_every=8";
+pub const LOOK_EVERY: usize = 12;
 
 /// The directory of a cell's run with a seed.
 pub fn dir(out: &Path, cell: &Cell, seed: u64) -> PathBuf {
@@ -44,7 +44,8 @@ impl Job {
 
     fn cell(out: &Path, cell: &Cell, seed: u64) -> Self {
         let anchors = toml::Value::String(store(out, cell, seed).join("anchors").to_string_lossy().into_owned());
-        let mut set = vec![format!("seed={seed}"), format!("anchors.store={anchors}"), LOOK.to_owned()];
+        let mut set =
+            vec![format!("seed={seed}"), format!("anchors.store={anchors}"), format!("eval.look_every={LOOK_EVERY}")];
         set.extend(cell.set.iter().cloned());
         let name = format!("{} seed {seed}", cell.name);
         Self { name, command: "train", dir: dir(out, cell, seed), leaves: "eval.json", set }

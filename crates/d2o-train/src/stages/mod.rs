@@ -11,3 +11,4 @@ pub mod look;
 pub mod retain;
 pub mod run;
 pub mod train;
+pub mod written;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use d2o_data::{Prompt, PromptRow, Sequence};
+use d2o_data::{Prompt, Sequence};
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
@@ -39,16 +39,21 @@ struct StoredRow {
 pub fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Sequence>, String)> {
     let mut prompts = Vec::new();
     for reference in &run.config.retain.prompts {
-        prompts.extend(super::evaluate::prompts(reference)?);
+        prompts.extend(super::evaluate::prompts(reference)?.into_iter().map(|row| (row.id, row.prompt)));
     }
-    let decoding = decoding(run);
-    let texts: Vec<String> = prompts.iter().map(|row| row.prompt.text()).collect();
-    let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, run.base.origins()?))?;
+    let (decoding, written) = (decoding(run), run.config.retain.written);
+    let texts: Vec<String> = prompts.iter().map(|(_, prompt)| prompt.text()).collect();
+    let own = (written > 0).then_some((written, run.config.data.max_prompt_tokens));
+    let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, own, run.base.origins()?))?;
     let fingerprint = durable::sha256(&sampler);
     let path = run.dir.join(FILE);
     let rows = match read(&path)?.filter(|stored| stored.fingerprint == fingerprint) {
         Some(stored) => stored.rows,
         None => {
+            if written > 0 {
+                let own = super::written::written(run, written)?.into_iter().enumerate();
+                prompts.extend(own.map(|(index, prompt)| (format!("written-{index:03}"), prompt)));
+            }
             let rows = draw(run, &prompts, &decoding)?;
             let stored = Stored { fingerprint: fingerprint.clone(), rows };
             durable::write(&path, &serde_json::to_vec(&stored)?)?;
@@ -73,8 +78,8 @@ fn read(path: &Path) -> Result<Option<Stored>, TrainError> {
     Ok(serde_json::from_slice(&at(path, fs::read(path))?).ok())
 }
 
-fn draw(run: &mut Run<'_>, prompts: &[PromptRow], decoding: &Decoding) -> anyhow::Result<Vec<StoredRow>> {
-    let asked: Vec<Prompt> = prompts.iter().map(|row| row.prompt.clone()).collect();
+fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) -> anyhow::Result<Vec<StoredRow>> {
+    let asked: Vec<Prompt> = prompts.iter().map(|(_, prompt)| prompt.clone()).collect();
     let (observers, total) = (&mut run.observers, asked.len());
     let mut told = Ok(());
     let answers = answer(&run.base.model, &run.base.encoder, &asked, decoding, run.interrupt, |done| {
@@ -86,19 +91,19 @@ fn draw(run: &mut Run<'_>, prompts: &[PromptRow], decoding: &Decoding) -> anyhow
     told?;
     let end = run.base.encoder.end_token();
     let mut rows = Vec::with_capacity(prompts.len());
-    for (prompt, answer) in prompts.iter().zip(answers) {
+    for ((id, prompt), answer) in prompts.iter().zip(answers) {
         let mut answer_ids = answer.ids;
         answer_ids.extend(answer.ended.then_some(end));
         if answer_ids.is_empty() {
             continue;
         }
-        let prompt_ids = run.base.encoder.prompt_ids(&prompt.prompt)?;
+        let prompt_ids = run.base.encoder.prompt_ids(prompt)?;
         let (requested, context) = (prompt_ids.len() + answer_ids.len(), run.base.context());
         if requested > context {
-            let field = format!("retain.prompts, row {}", prompt.id);
+            let field = format!("retain.prompts, row {id}");
             return Err(TrainError::ContextTooLong { field, requested, context }.into());
         }
-        rows.push(StoredRow { id: prompt.id.clone(), prompt_ids, answer: answer.text, answer_ids });
+        rows.push(StoredRow { id: id.clone(), prompt_ids, answer: answer.text, answer_ids });
     }
     Ok(rows)
 }

@@ -14,3 +14,4 @@ mod refusals;
 mod reproduce;
 mod survival;
 mod tiny;
+mod written;
