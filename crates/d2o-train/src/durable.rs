@@ -18,6 +18,11 @@ pub(crate) fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, TrainE
 /// # Errors
 /// [`TrainError::Io`] naming the file; the old content, if any, is untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    at(path, write_whole(path, bytes))
+}
+
+/// [`write()`] with the system's own error.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     write_through(path, &aside(path), bytes)
 }
 
@@ -27,30 +32,38 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
 /// # Errors
 /// As [`write()`].
 pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    write_through(path, &aside(path).with_extension(std::process::id().to_string()), bytes)
+    at(path, write_through(path, &aside(path).with_extension(std::process::id().to_string()), bytes))
 }
 
-fn write_through(path: &Path, aside: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let written = write_synced(aside, bytes).and_then(|()| at(path, fs::rename(aside, path)));
+fn write_through(path: &Path, aside: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let written = synced(aside, bytes).and_then(|()| fs::rename(aside, path));
     if written.is_err() {
         // Best effort: the error that matters is already on its way.
         let _ = fs::remove_file(aside);
     }
     written?;
-    sync_parent(path)
+    synced_parent(path)
 }
 
 /// Writes and syncs a file under its final name, for use inside a directory that is renamed later.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let mut file = at(path, File::create(path))?;
-    at(path, file.write_all(bytes))?;
-    at(path, file.sync_all())
+    at(path, synced(path, bytes))
+}
+
+fn synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Makes the rename of `path` itself durable.
 pub(crate) fn sync_parent(path: &Path) -> Result<(), TrainError> {
+    at(path, synced_parent(path))
+}
+
+fn synced_parent(path: &Path) -> std::io::Result<()> {
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) if cfg!(unix) => at(parent, File::open(parent).and_then(|dir| dir.sync_all())),
+        Some(parent) if cfg!(unix) => File::open(parent).and_then(|dir| dir.sync_all()),
         _ => Ok(()),
     }
 }

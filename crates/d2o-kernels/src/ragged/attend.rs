@@ -307,9 +307,9 @@ fn mix<const Q: usize, const C: usize, V: Vectors>(
             }
         }
     }
-    for row in 0..Q {
-        for c in 0..C {
-            v.store(sums[row][c], fixed_mut(&mut tile.mixed[place(row, c)..][..LANES]));
+    for (row, sums) in sums.iter().enumerate() {
+        for (c, &sum) in sums.iter().enumerate() {
+            v.store(sum, fixed_mut(&mut tile.mixed[place(row, c)..][..LANES]));
         }
     }
     C

@@ -7,14 +7,14 @@
 //! `hearth.instructed_kl`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::EvaluateError;
 use super::table;
+use crate::durable;
 
 /// A figure with its 95 % interval. A figure of nothing (`n = 0`) is NaN, `null` in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,20 +181,8 @@ fn read(path: &Path) -> Result<String, EvaluateError> {
     fs::read_to_string(path).map_err(io_error(path))
 }
 
-/// Writes aside, syncs, renames: a crash leaves the old file or the new one.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), EvaluateError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = path.with_file_name(format!(".{name}.partial"));
-    let written = File::create(&aside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
-    });
-    if written.is_err() {
-        // Best effort: the error that matters is already on its way.
-        let _ = fs::remove_file(&aside);
-    }
-    written.map_err(io_error(path))
+    durable::write_whole(path, bytes).map_err(io_error(path))
 }
 
 #[cfg(test)]

@@ -21,12 +21,13 @@ mod run;
 mod summary;
 mod tiles;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use run::Run;
+
+use crate::durable;
 
 /// Name of the report in the run directory.
 pub const FILE_NAME: &str = "report.html";
@@ -44,10 +45,7 @@ pub fn write(run_dir: &Path) -> Result<PathBuf, ReportError> {
     }
     let html = page::render(&Run::read(run_dir));
     let path = run_dir.join(FILE_NAME);
-    let aside = run_dir.join(".report.html.partial");
-    fs::write(&aside, html)
-        .and_then(|()| fs::rename(&aside, &path))
-        .map_err(|source| ReportError::Write { path: path.clone(), source })?;
+    durable::write_whole(&path, html.as_bytes()).map_err(|source| ReportError::Write { path: path.clone(), source })?;
     Ok(path)
 }
 

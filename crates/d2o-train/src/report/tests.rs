@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 /// What no text from outside may bring into the page.

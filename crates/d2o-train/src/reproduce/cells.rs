@@ -25,6 +25,8 @@ pub const WITHOUT_PAIRS: &str = "without pairs";
 pub const WITH_PAIRS: &str = "with pairs";
 /// Group of the same objectives at a fifth of the learning rate: none loses for its step size alone.
 pub const SLOW: &str = "a fifth of the learning rate";
+/// Group of other objectives inside the preset's guards.
+pub const GUARDED: &str = "the preset's guards around others";
 
 /// Numbers of anchors in the cells; [`MAIN`] has 4.
 pub const ANCHORS: [usize; 5] = [1, 2, 4, 11, 32];
@@ -97,7 +99,7 @@ pub fn all() -> Vec<Cell> {
     cells.push(Cell::new("α/β", "d2o-no-negative", &["objective.alpha=0.0"]));
     cells.push(Cell::new("α/β", "d2o-no-anchors", &["objective.beta=0.0", NO_FLOOR, WHOLE]));
     cells.extend(guards());
-    cells.extend(openings());
+    cells.extend(guarded());
     cells.extend(long());
     cells
 }
@@ -208,15 +210,19 @@ fn guards() -> Vec<Cell> {
     ]
 }
 
-/// What the preset's two guards of the negative do for the others: is it them, or the anchors?
-fn openings() -> Vec<Cell> {
-    let group = "the negative's beginning in other objectives";
+/// What the preset's two guards of the negative, and another rate, do for the others: is it them, or the anchors?
+fn guarded() -> Vec<Cell> {
+    let group = GUARDED;
     let npo = "objective.kind=npo";
     vec![
         Cell::new(group, "npo-opening", &[npo, NO_FLOOR]),
         Cell::new(group, "npo-opening-floor", &[npo]),
+        Cell::new(group, "npo-floor", &[npo, WHOLE]),
         pair(group, "dpo-opening", "dpo", "00", &[NO_FLOOR]),
         pair(group, "dpo-34-opening", "dpo", "34", &[NO_FLOOR]),
+        pair(group, "dpo-floor", "dpo", "00", &[WHOLE]),
+        pair(group, "dpo-34-floor", "dpo", "34", &[WHOLE]),
+        pair(group, "dpo-half-rate", "dpo", "00", &[NO_FLOOR, WHOLE, "train.learning_rate=2.5e-4"]),
     ]
 }
 
@@ -275,10 +281,11 @@ mod tests {
     #[test]
     fn cells_share_a_store_where_nothing_that_is_drawn_differs() {
         let store = |name: &str| all().into_iter().find(|cell| cell.name == name).unwrap().store();
-        assert_eq!(store("sft"), store(MAIN));
-        assert_eq!(store("npo-long"), store(MAIN));
+        assert_eq!(store("d2o-no-floor"), store(MAIN));
+        assert_eq!(store("sft"), store("npo-long"));
         assert_eq!(store("dpo"), store("ipo"));
-        assert_eq!(store("dpo-anchor"), store("d2o-k1"));
+        // A store holds what the reference makes of the negatives, so beginnings have one of their own.
+        assert_ne!(store("sft"), store(MAIN));
         assert_ne!(store("dpo"), store("dpo-10"));
         assert_ne!(store("d2o-bare"), store(MAIN));
     }

@@ -1,6 +1,6 @@
 //! The paper's claims, read off the outcomes: a verdict each, also where it is no.
 
-use super::cells::{ANCHORS, MAIN, SLOW, WITH_PAIRS, WITHOUT_PAIRS, with_anchors};
+use super::cells::{ANCHORS, GUARDED, MAIN, SLOW, WITH_PAIRS, WITHOUT_PAIRS, with_anchors};
 use super::outcome::{Collected, Convergence, Outcome};
 use super::seed::THRESHOLD;
 use super::spread::Spread;
@@ -137,7 +137,7 @@ fn harm(evidence: Evidence<'_>) -> Answer {
     let main = evidence.find(MAIN)?;
     // A collapsed model hurts nobody: the rival must still answer what it was asked.
     let rival = |outcome: &&Outcome| {
-        [WITHOUT_PAIRS, WITH_PAIRS, SLOW].contains(&outcome.cell.group)
+        [WITHOUT_PAIRS, WITH_PAIRS, SLOW, GUARDED].contains(&outcome.cell.group)
             && !outcome.cell.name.starts_with(MAIN)
             && outcome.on_topic.mean > 0.5 * main.on_topic.mean
     };
