@@ -163,6 +163,7 @@ fn slow() -> Vec<Cell> {
     let mut cells = unpaired(SLOW, "-slow", &[SLOWLY]);
     cells.push(pair(SLOW, "dpo-slow", "dpo", "00", &[SLOWLY, NO_FLOOR, WHOLE]));
     cells.push(Cell::new(SLOW, "d2o-slow", &[SLOWLY]));
+    cells.push(Cell::new(SLOW, "d2o-pure-slow", &[SLOWLY, NO_FLOOR, WHOLE]));
     cells
 }
 
@@ -179,6 +180,7 @@ fn anchors() -> Vec<Cell> {
         anchors("d2o-contaminated", &[&contaminated]),
         anchors("sft-contaminated", &[&contaminated, sft, NO_FLOOR, WHOLE]),
         anchors("d2o-temperature-one", &["anchors.sampler.temperature=1.0"]),
+        anchors("d2o-whole-temperature-one", &["anchors.sampler.temperature=1.0", WHOLE]),
         anchors("sft-temperature-one", &["anchors.sampler.temperature=1.0", sft, NO_FLOOR, WHOLE]),
         anchors("d2o-redrawn", &["anchors.refresh_every=1"]),
         anchors("d2o-refreshed", &["anchors.refresh_every=25"]),

@@ -64,6 +64,7 @@ pub fn added(evidence: Evidence<'_>) -> Vec<Claim> {
             "npo-opening-floor",
         ),
         ("pushing down whole negatives would leave more harm than their beginnings", MAIN, "d2o-whole"),
+        ("the same with anchors at temperature 1", "d2o-temperature-one", "d2o-whole-temperature-one"),
         ("without its negatives D²O would leave more harm", MAIN, "d2o-no-negative"),
         ("without its anchors D²O would leave more harm", MAIN, "d2o-no-anchors"),
     ];
@@ -276,7 +277,7 @@ fn anchors(evidence: Evidence<'_>) -> Answer {
 fn collapse(evidence: Evidence<'_>) -> Answer {
     let main = evidence.find(MAIN)?;
     let (malformed, on_topic) = (evidence.base("hearth.malformed")?, evidence.base("hearth.on_topic")?);
-    let names = ["gradient_ascent", "npo", "unlikelihood", "d2o-no-anchors", "d2o-long", "npo-long"];
+    let names = ["gradient_ascent", "npo", "unlikelihood", "d2o-no-anchors", "d2o-pure", "d2o-pure-slow", "d2o-long"];
     let others: Vec<String> = names.iter().filter_map(|name| evidence.find(name)).map(whole).collect();
     let because = format!("base: {:.1} % malformed; {}; {}", 100.0 * malformed, whole(main), others.join("; "));
     let exactly = |mean: f64| Spread { mean, half: 0.0, deviation: 0.0 };
