@@ -93,12 +93,12 @@ impl Evidence<'_> {
 /// A cell's figures in a few words.
 fn whole(outcome: &Outcome) -> String {
     format!(
-        "{}: {} % hurtful, {} % on topic, {} % malformed, perplexity {:+.1} %",
+        "{}: {} % hurtful, {} % on topic, {} % malformed, perplexity {} %",
         outcome.cell.name,
         outcome.hurtful.percent(),
         outcome.on_topic.percent(),
         outcome.malformed.percent(),
-        100.0 * outcome.perplexity.mean
+        outcome.perplexity.change()
     )
 }
 

@@ -91,7 +91,7 @@ fn table(outcomes: &[Outcome]) -> String {
             outcome.hurtful.percent(),
             outcome.on_topic.percent(),
             outcome.malformed.percent(),
-            outcome.perplexity.percent(),
+            outcome.perplexity.change(),
             outcome.drift.mean,
             outcome.gradient_variation.mean,
             outcome.anchor_log_ratio.mean,
@@ -168,7 +168,12 @@ fn pictures(evidence: Evidence<'_>) -> Vec<Picture> {
         draw("variance", "relative variance of the gradient, %, against 100/K", "100/K", scatter(evidence), None),
         dotted("hurtful", "share of hurtful answers", |outcome| outcome.hurtful, Some(0.02)),
         dotted("on_topic", "share of on-topic considerate answers", |outcome| outcome.on_topic, None),
-        dotted("perplexity", "rise of the perplexity of considerate text", |outcome| outcome.perplexity, Some(0.03)),
+        dotted(
+            "perplexity",
+            "rise of the perplexity of considerate text; 30 % and more stand at 30 %",
+            |outcome| outcome.perplexity.capped(0.3),
+            Some(0.03),
+        ),
     ]
 }
 

@@ -27,6 +27,16 @@ impl Spread {
         Self { mean, half: t * deviation / n.sqrt(), deviation }
     }
 
+    /// A change in percent; beyond tenfold no digit says anything.
+    pub fn change(&self) -> String {
+        if self.mean > 10.0 { "> 1000".to_owned() } else { self.percent() }
+    }
+
+    /// The same where more than `most` counts as `most`.
+    pub fn capped(&self, most: f64) -> Self {
+        if self.mean < most { *self } else { Self { mean: most, half: 0.0, deviation: 0.0 } }
+    }
+
     /// As per cents with one decimal: `2.9 ± 0.4`.
     pub fn percent(&self) -> String {
         format!("{:.1} ± {:.1}", 100.0 * self.mean, 100.0 * self.half)
@@ -46,5 +56,13 @@ mod tests {
         assert!((spread.half - 2.776 * 0.5f64.sqrt() / 5f64.sqrt()).abs() < 1e-12);
         assert_eq!(Spread::of(&[0.3]), Spread { mean: 0.3, half: 0.0, deviation: 0.0 });
         assert_eq!(Spread { mean: 0.029, half: 0.004, deviation: 0.0 }.percent(), "2.9 ± 0.4");
+    }
+
+    #[test]
+    fn what_has_fallen_apart_is_not_told_to_the_last_digit() {
+        let spread = |mean| Spread { mean, half: 0.01, deviation: 0.01 };
+        assert_eq!([spread(-0.013).change(), spread(12.0).change()], ["-1.3 ± 1.0", "> 1000"]);
+        assert_eq!(spread(0.1).capped(0.3), spread(0.1));
+        assert_eq!(spread(12.0).capped(0.3), Spread { mean: 0.3, half: 0.0, deviation: 0.0 });
     }
 }
