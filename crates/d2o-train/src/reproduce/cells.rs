@@ -1,5 +1,7 @@
 //! What is compared: each cell is the preset `hearth` on half of its negatives, with a few keys changed.
 
+use std::collections::BTreeMap;
+
 use crate::durable::sha256;
 
 /// One row of the comparison.
@@ -68,9 +70,10 @@ impl Cell {
         let decides = |key: &&String| {
             (key.starts_with("anchors.") && !key.starts_with("anchors.refresh")) || key.starts_with("data.")
         };
-        let mut set: Vec<String> = self.set.iter().filter(decides).cloned().collect();
-        set.sort();
-        set
+        // Of two assignments to one key the later one holds, as on the command line.
+        let by_key = |key: &String| (key.split('=').next().unwrap_or_default().to_owned(), key.clone());
+        let set: BTreeMap<String, String> = self.set.iter().filter(decides).map(by_key).collect();
+        set.into_values().collect()
     }
 
     /// The name of the store that the cell takes its anchors from.
@@ -271,6 +274,9 @@ mod tests {
         let names: BTreeSet<String> = all().into_iter().map(|cell| cell.name).collect();
         assert_eq!(names.len(), all().len());
         assert_eq!(reduced().len(), 4);
+        let few =
+            |cell: &Cell| cell.drawn_by().iter().filter(|key| key.starts_with("data.max_groups")).cloned().collect();
+        assert!(reduced().iter().map(few).all(|keys: Vec<String>| keys == ["data.max_groups=32"]));
         assert_eq!(
             all()[0].command(3),
             "d2o train --config hearth --set seed=3 --set 'data.max_groups=816' --set 'train.learning_rate=5e-4'"

@@ -20,7 +20,7 @@ fn reproduce(dir: &TempDir) -> Output {
 fn four_methods_and_two_seeds_make_a_page() {
     let dir = TempDir::new().unwrap();
     let first = said(&reproduce(&dir));
-    assert!(first.contains("4/4 anchors of ") && first.contains("7/7 ") && !first.contains("log.txt"), "{first}");
+    assert!(first.contains("6/6 anchors of ") && first.contains("7/7 ") && !first.contains("log.txt"), "{first}");
     let page = fs::read_to_string(dir.path().join("docs/page.md")).unwrap();
     for cell in ["d2o", "gradient_ascent", "sft", "dpo-34"] {
         assert!(page.contains(&format!("| {cell} | 2 |")), "{cell}: {page}");
