@@ -264,6 +264,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "flex")]
     #[test]
     fn a_transposed_matrix_is_packed_alike() {
         let w = noise(6 * 5, 5);

@@ -156,16 +156,19 @@ impl RunConfig {
 
     fn check_stop(&self, check: &Check<'_>) -> Result<(), ConfigError> {
         let stop = &self.stop;
-        check.counts(&[("stop.check_every", stop.check_every)])?;
+        check.counts(&[("stop.check_every", stop.check_every), ("stop.patience", stop.patience)])?;
         check.at_least_zero(&[
             ("stop.max_anchor_kl", stop.max_anchor_kl),
             ("stop.max_benign_perplexity_increase", stop.max_benign_perplexity_increase),
             ("stop.min_entropy", stop.min_entropy),
             ("stop.min_negatives_gain", stop.min_negatives_gain),
+            ("stop.min_harm_drop", stop.min_harm_drop),
         ])?;
         let held_out = self.data.held_out;
         let fits = stop.min_negatives_gain == 0.0 || held_out > 0.0;
-        check.require("data.held_out", fits, "above 0 where stop.min_negatives_gain is on", held_out)
+        check.require("data.held_out", fits, "above 0 where stop.min_negatives_gain is on", held_out)?;
+        let looks = stop.min_harm_drop == 0.0 || self.eval.look_every > 0;
+        check.require("eval.look_every", looks, "above 0 where stop.min_harm_drop is on", self.eval.look_every)
     }
 
     fn check_eval(&self, check: &Check<'_>) -> Result<(), ConfigError> {
@@ -176,8 +179,8 @@ impl RunConfig {
             ("eval.bootstrap", eval.bootstrap),
             ("eval.look_limit", eval.look_limit),
         ])?;
-        let judged = eval.look_every == 0 || eval.harmful == WORLD;
-        check.require("eval.look_every", judged, "0 where eval.harmful is not builtin:hearth", eval.look_every)?;
+        let asked = eval.look_every == 0 || eval.harmful == WORLD || self.data.held_out > 0.0;
+        check.require("data.held_out", asked, "above 0 where eval.look_every is on", self.data.held_out)?;
         check.at_least_zero(&[("eval.temperature", eval.temperature)])?;
         let nucleus = eval.top_p > 0.0 && eval.top_p <= 1.0;
         check.require("eval.top_p", nucleus, "a number above 0 and at most 1", eval.top_p)

@@ -123,6 +123,8 @@ impl Default for StopSection {
             max_benign_perplexity_increase: 0.0,
             min_entropy: 0.0,
             min_negatives_gain: 0.0,
+            min_harm_drop: 0.0,
+            patience: 2,
             check_every: 10,
         }
     }

@@ -253,6 +253,12 @@ pub struct StopSection {
     /// Least rise of the held-out rejected answers' negative log-likelihood between two looks, once it has begun to
     /// rise, nats per token; 0 is off. Needs `data.held_out`.
     pub min_negatives_gain: f64,
+    /// Least fall of the harm of answers to held-out requests below its least value so far, within `patience` looks
+    /// (`eval.look_every`), once it has begun to fall; 0 is off. A share of answers in the small world, elsewhere a mean
+    /// probability.
+    pub min_harm_drop: f64,
+    /// Looks without such a fall that end the run.
+    pub patience: usize,
     /// Steps between two looks at the watch set.
     pub check_every: usize,
 }
@@ -287,8 +293,9 @@ pub struct EvalSection {
     pub temperature: f64,
     /// Nucleus of sampled answers.
     pub top_p: f64,
-    /// Steps between two looks at held-out requests while training goes on; 0 never looks. Changes no weight; only
-    /// for `harmful = "builtin:hearth"`, whose judge is exact and cheap.
+    /// Steps between two looks at answers to held-out requests while training goes on; 0 never looks. Changes no weight,
+    /// unless `stop.min_harm_drop` ends the run. The requests are those of `builtin:hearth` where `harmful` is that,
+    /// elsewhere the data's (`data.held_out`), answered greedily and read by the first judge.
     pub look_every: usize,
     /// Requests asked at each look.
     pub look_limit: usize,
@@ -329,6 +336,11 @@ impl StopSection {
 }
 
 impl EvalSection {
+    /// What decides the figures at the end: looks on the way change none of them.
+    pub fn at_the_end(&self) -> Self {
+        Self { look_every: 0, look_limit: 0, ..self.clone() }
+    }
+
     /// The harmful set's name in metrics: that of the file or fetched entry.
     pub fn harmful_name(&self) -> String {
         let name = self.harmful.rsplit([':', '/']).next().unwrap_or("harmful");

@@ -85,7 +85,8 @@ fn values_out_of_range_name_the_field() {
         ("anchors.sampler.top_p=2.0", "field `anchors.sampler`"),
         ("objective.beta=-0.5", "[objective]"),
         ("anchors.reference=instructed", "field `stop.max_anchor_kl`: expected 0 where anchors.reference"),
-        ("eval.look_every=5", "field `eval.look_every`: expected 0 where eval.harmful is not builtin:hearth, got 5"),
+        ("stop.min_harm_drop=0.02", "field `eval.look_every`: expected above 0 where stop.min_harm_drop is on, got 0"),
+        ("stop.patience=0", "field `stop.patience`"),
     ] {
         let message = refusal(MINIMAL, &[assignment]);
         assert!(message.contains(expected), "{assignment}: {message}");

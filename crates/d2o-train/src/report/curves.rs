@@ -174,12 +174,37 @@ fn small_charts(run: &Run, steps: &Steps) -> Vec<Small> {
         let anchors = one("Drift on the anchors", "KL from the base, nats per token", |step| step.anchor_kl);
         charts.push(including(anchors, &[0.0]));
     }
+    charts.extend(looked(&run.events));
     charts
 }
 
 fn single(steps: &Steps, heading: &'static str, unit: &'static str, of: fn(&Step) -> f64) -> Small {
     let series = vec![series(steps, heading, "main", of)];
     (heading, unit, Chart { title: heading, series, include: vec![], baseline: None, along: "step", size: SMALL })
+}
+
+/// What the looks at held-out requests found, if there were any: harm, and beside it what was declined or is on topic.
+fn looked(events: &[Event]) -> Option<Small> {
+    let mut looks = BTreeMap::new();
+    for event in events {
+        if let Event::Looked { step, figures, .. } = event {
+            looks.insert(*step, figures);
+        }
+    }
+    let line = |label, class, name: &str| {
+        let points = looks.iter().filter_map(|(&step, figures)| Some((step as f64, *figures.get(name)?))).collect();
+        Series { label, class, points }
+    };
+    let series = [
+        line("hurtful", "rejected", "hearth.hurtful"),
+        line("on topic", "anchor", "hearth.on_topic"),
+        line("harm", "rejected", "held_out.harm"),
+        line("declined", "anchor", "held_out.refusal"),
+    ];
+    let series: Vec<Series> = series.into_iter().filter(|series| !series.points.is_empty()).collect();
+    let heading = "Answers to held-out requests";
+    let chart = Chart { title: heading, series, include: vec![0.0, 1.0], baseline: None, along: "step", size: SMALL };
+    (!chart.series.is_empty()).then_some((heading, "as judged on the way", chart))
 }
 
 fn likelihoods(steps: &Steps) -> Small {
@@ -225,6 +250,20 @@ mod tests {
     fn the_zero_line_is_always_in_the_picture() {
         let run = Run { events: fixture::events(8), ..Run::default() };
         assert!(log_ratios(&run, &steps(&run.events)).contains(r#"class="zero""#));
+    }
+
+    #[test]
+    fn looks_are_drawn_where_there_were_some() {
+        let look = |step, harm: f64| Event::Looked {
+            step,
+            answers: 32,
+            figures: [("held_out.harm".to_owned(), harm), ("held_out.refusal".to_owned(), 1.0 - harm)].into(),
+        };
+        let (_, _, chart) = looked(&[look(0, 0.7), look(10, 0.9), look(10, 0.4)]).unwrap();
+        let harm = &chart.series[0];
+        assert_eq!((harm.label, harm.points.as_slice()), ("harm", &[(0.0, 0.7), (10.0, 0.4)][..]));
+        assert_eq!(chart.series.len(), 2);
+        assert!(looked(&fixture::events(8)).is_none());
     }
 
     #[test]

@@ -86,11 +86,14 @@ pub(super) fn curves(
     let drawn = chart.render()?;
     let (_, inside) = drawn.split_once('>')?;
     let (width, height) = SIZE;
+    // The longest names of methods reach beyond the chart's own margin.
+    let beyond = 24.0;
     Some(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 -30 {width} {}\" role=\"img\">\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 -30 {} {}\" role=\"img\">\
          <style>{STYLE}</style><rect y=\"-30\" width=\"100%\" height=\"100%\" fill=\"white\"/>\
          <text class=\"head\" x=\"4\" y=\"-12\">{}</text>\
          <text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{along}</text>{inside}\n",
+        width + beyond,
         height + 46.0,
         escape(title),
         width - 110.0,

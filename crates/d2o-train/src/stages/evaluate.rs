@@ -1,17 +1,16 @@
 //! The `eval` stage: the same questions to the model before and after.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 use d2o_data::{LabelledAnswer, Prompt, PromptRow, load_labelled, load_prompts};
 use d2o_model::CausalLm;
 
+use super::base_cache::asked_once;
 use super::hearth;
 use super::run::Run;
 use crate::config::builtin;
-use crate::durable::{self, at};
+use crate::durable;
 use crate::error::TrainError;
 use crate::evaluate::overlap::remove_overlap;
 use crate::evaluate::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, metrics};
@@ -38,7 +37,7 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     let settings = settings(run);
     let fingerprint = durable::sha256(&serde_json::to_vec(&(
         after_fingerprint,
-        &run.config.eval,
+        run.config.eval.at_the_end(),
         set_prints(&sets),
         &run.data.held_out_fingerprint,
     ))?);
@@ -52,7 +51,7 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     let judges = judges(run)?;
     let base = run.base.model.clone();
     let before = before(run, &base, &sets, &settings)?;
-    let negatives_before = negatives(run, &base, &sets, &settings, "before")?;
+    let negatives_before = negatives_before(run, &base, &sets, &settings)?;
     let trained = after;
     let after = measure(run, trained, &sets, &settings, "after")?;
     let negatives_after = negatives(run, trained, &sets, &settings, "after")?;
@@ -132,7 +131,7 @@ fn without(rows: Vec<PromptRow>, training: &[String]) -> (Vec<PromptRow>, usize)
 }
 
 /// `limit` rows at even distances, so that a file sorted by topic is not cut to its first topics; 0 takes all.
-fn spread(rows: Vec<PromptRow>, limit: usize) -> Vec<PromptRow> {
+pub(super) fn spread<T>(rows: Vec<T>, limit: usize) -> Vec<T> {
     if limit == 0 || rows.len() <= limit {
         return rows;
     }
@@ -151,29 +150,29 @@ fn set_prints(sets: &EvaluationSets) -> Vec<String> {
         .collect()
 }
 
-/// Fits both judges on labels whose prompts training has not seen, with the good answers as harmless ones.
 fn judges(run: &Run<'_>) -> anyhow::Result<Judges> {
+    let second = &run.config.eval.second_labelled;
+    Ok(Judges { first: first_judge(run)?, second: fit(run, "harm.second", JudgeKind::CharNaiveBayes, second)? })
+}
+
+/// The judge whose figures are the headline.
+pub(super) fn first_judge(run: &Run<'_>) -> anyhow::Result<Judge> {
+    fit(run, "harm", JudgeKind::WordLogistic, &run.config.eval.labelled)
+}
+
+/// Fits a judge on labels whose prompts training has not seen, with the good answers as harmless ones.
+fn fit(run: &Run<'_>, name: &str, kind: JudgeKind, references: &[String]) -> anyhow::Result<Judge> {
     let config = &run.config.eval;
     let benign: Vec<String> = prompts(&config.benign)?.into_iter().filter_map(|row| row.response).collect();
-    let fit = |name: &str, kind: JudgeKind, references: &[String]| -> anyhow::Result<Judge> {
-        let mut labelled = Vec::new();
-        for reference in references {
-            for file in fetch::resolve_files(reference)? {
-                labelled.extend(load_labelled(&file)?);
-            }
+    let mut labelled = Vec::new();
+    for reference in references {
+        for file in fetch::resolve_files(reference)? {
+            labelled.extend(load_labelled(&file)?);
         }
-        let examples = examples(labelled, &run.data.train_prompts);
-        Ok(Judge::fit_with_benign(
-            name,
-            &examples,
-            &benign,
-            &JudgeConfig { kind, seed: config.seed, ..JudgeConfig::default() },
-        )?)
-    };
-    Ok(Judges {
-        first: fit("harm", JudgeKind::WordLogistic, &config.labelled)?,
-        second: fit("harm.second", JudgeKind::CharNaiveBayes, &config.second_labelled)?,
-    })
+    }
+    let examples = examples(labelled, &run.data.train_prompts);
+    let knobs = JudgeConfig { kind, seed: config.seed, ..JudgeConfig::default() };
+    Ok(Judge::fit_with_benign(name, &examples, &benign, &knobs)?)
 }
 
 fn examples(labelled: Vec<LabelledAnswer>, training: &[String]) -> Vec<Example> {
@@ -185,28 +184,26 @@ fn examples(labelled: Vec<LabelledAnswer>, training: &[String]) -> Vec<Example> 
     unseen.collect()
 }
 
-/// The base's answers, kept in the cache: runs that differ only in training ask it once.
+/// The base's answers.
 fn before(
     run: &mut Run<'_>,
     base: &CausalLm,
     sets: &EvaluationSets,
     settings: &EvaluationSettings,
 ) -> anyhow::Result<Measured> {
-    let key = serde_json::to_vec(&(run.base.origins()?, settings, set_prints(sets), &run.config.device.backend))?;
-    let dir = fetch::cache_dir()?.join("measured");
-    let path = dir.join(format!("{}.json", durable::sha256(&key)));
-    if let Some(measured) = read_measured(&path) {
-        return Ok(measured);
-    }
-    let measured = measure(run, base, sets, settings, "before")?;
-    at(&dir, fs::create_dir_all(&dir))?;
-    durable::write_shared(&path, &serde_json::to_vec(&measured)?)?;
-    Ok(measured)
+    let key = (run.base.origins()?, settings, set_prints(sets), run.config.device.backend.clone());
+    asked_once("", &key, || Ok(measure(run, base, sets, settings, "before")?))
 }
 
-/// A cached measurement; one that cannot be read is made again.
-fn read_measured(path: &Path) -> Option<Measured> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+/// The base's likelihood of the held-out rejected answers, kept likewise.
+fn negatives_before(
+    run: &mut Run<'_>,
+    base: &CausalLm,
+    sets: &EvaluationSets,
+    settings: &EvaluationSettings,
+) -> anyhow::Result<Vec<Likelihood>> {
+    let key = (run.base.origins()?, run.data.held_out_fingerprint.clone(), run.config.device.backend.clone());
+    asked_once("negatives-", &key, || Ok(negatives(run, base, sets, settings, "before")?))
 }
 
 fn measure(

@@ -1,7 +1,6 @@
 //! The evaluation of the small world: held-out requests, answers drawn by the model, an exact judge.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Instant;
 
 use d2o_data::hearth::{Grammar, Judge, Verdict, World, WorldRow};
@@ -10,6 +9,7 @@ use d2o_model::CausalLm;
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
+use super::base_cache::asked_once;
 use super::run::Run;
 use crate::answers::{Decoding, answer};
 use crate::config::EvalSection;
@@ -19,7 +19,6 @@ use crate::evaluate::bootstrap::{mean_interval, perplexity, ratio_interval};
 use crate::evaluate::text::{distinct_shares, repetition_rate};
 use crate::evaluate::{AnswerPair, Estimate, Evaluation, metrics};
 use crate::events::Event;
-use crate::fetch;
 use crate::measured::Likelihood;
 use crate::trainer::divergence::divergence;
 use crate::trainer::step::score;
@@ -29,9 +28,12 @@ const STAGE: &str = "eval";
 /// `eval.harmful` of a run that is measured in the small world.
 pub const WORLD: &str = "builtin:hearth";
 
+/// The figure that is the world's harm.
+pub(super) const HURTFUL: &str = "hearth.hurtful";
+
 /// The verdicts and the names of their shares.
 const VERDICTS: [(&str, Verdict); 4] = [
-    ("hearth.hurtful", Verdict::Hurtful),
+    (HURTFUL, Verdict::Hurtful),
     ("hearth.on_topic", Verdict::OnTopic),
     ("hearth.off_topic", Verdict::OffTopic),
     ("hearth.malformed", Verdict::Malformed),
@@ -58,9 +60,7 @@ struct Said {
 /// Sampling errors, failed writes, an interruption.
 pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) -> anyhow::Result<Evaluation> {
     let path = run.dir.join("eval.json");
-    // Looks on the way change nothing at the end.
-    let eval = EvalSection { look_every: 0, look_limit: 0, ..run.config.eval.clone() };
-    let fingerprint = durable::sha256(&serde_json::to_vec(&(after_fingerprint, &eval))?);
+    let fingerprint = durable::sha256(&serde_json::to_vec(&(after_fingerprint, run.config.eval.at_the_end()))?);
     if run.ledger.is_fresh(STAGE, &fingerprint) && path.exists() {
         let reason = format!("{} is fresh", path.display());
         run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
@@ -95,27 +95,13 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     Ok(evaluation)
 }
 
-/// What the base says, kept in the cache: runs that differ only in training ask it once.
+/// What the base says.
 fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[WorldRow]) -> anyhow::Result<Said> {
     let prompts: Vec<(&str, &str)> = rows.iter().map(|row| (row.prompt.as_str(), row.answer.as_str())).collect();
     let eval = &run.config.eval;
     let decoding = (eval.max_new_tokens, eval.batch, eval.temperature, eval.top_p, eval.seed);
-    let key = serde_json::to_vec(&(run.base.origins()?, decoding, prompts, &run.config.device.backend))?;
-    let path = fetch::cache_dir()?.join("measured").join(format!("hearth-{}.json", durable::sha256(&key)));
-    if let Some(said) = read(&path) {
-        return Ok(said);
-    }
-    let said = say(run, base, rows, "before")?;
-    if let Some(dir) = path.parent() {
-        durable::at(dir, std::fs::create_dir_all(dir))?;
-    }
-    durable::write_shared(&path, &serde_json::to_vec(&said)?)?;
-    Ok(said)
-}
-
-/// A cached measurement; one that cannot be read is made again.
-fn read(path: &Path) -> Option<Said> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    let key = (run.base.origins()?, decoding, prompts, run.config.device.backend.clone());
+    asked_once("hearth-", &key, || Ok(say(run, base, rows, "before")?))
 }
 
 fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[WorldRow], when: &str) -> Result<Said, TrainError> {

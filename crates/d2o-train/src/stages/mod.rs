@@ -4,6 +4,7 @@
 //! artifact is fresh says so and is skipped.
 
 pub mod anchors;
+pub mod base_cache;
 pub mod evaluate;
 pub mod hearth;
 pub mod ledger;

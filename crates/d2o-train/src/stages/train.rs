@@ -87,6 +87,8 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         max_benign_perplexity_increase: stop.max_benign_perplexity_increase,
         min_entropy: stop.min_entropy,
         min_negatives_gain: stop.min_negatives_gain,
+        min_harm_drop: stop.min_harm_drop,
+        patience: stop.patience,
     };
     let watch = if stop.watches() { watch_set(&run.base.encoder)? } else { WatchSet::default() };
     Ok(Training {
@@ -117,7 +119,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         watch,
         negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { WatchSet::default() },
         watch_every: run.config.stop.check_every,
-        looks: look::looks(run),
+        looks: look::looks(run)?,
         log_every: config.log_every,
         checkpoint_every: config.checkpoint_every,
         keep_checkpoints: config.keep_checkpoints,
@@ -243,6 +245,9 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Re
         store.fingerprint(),
         run.base.origins()?,
     ))?;
+    if config.stop.min_harm_drop > 0.0 {
+        parts.extend(serde_json::to_vec(&config.eval)?);
+    }
     let anchors = &config.anchors;
     if anchors.refresh_every > 0 {
         let drawn = (anchors.refresh_every, anchors.refresh_after, anchors.batch, &store.manifest.origins);

@@ -13,6 +13,8 @@ pub type Ask = Box<dyn Fn(&CausalLm) -> Result<(usize, BTreeMap<String, f64>), T
 pub struct Looks {
     /// Steps between two looks, at least 1. The base and the last step are looked at as well.
     pub every: usize,
+    /// The figure of the answers that is their harm, for [`StopRules::harm`](super::stop::StopRules::harm).
+    pub harm: &'static str,
     /// The questions and the judge. Its randomness must be its own: a look changes no weight.
     pub ask: Ask,
 }

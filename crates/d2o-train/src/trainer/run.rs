@@ -124,7 +124,7 @@ impl Training<'_> {
             state.stop.base = Some(self.watch.measure(&state.model().frozen(), self.chunking));
         }
         if state.step == 0 {
-            self.ask(&state, observers)?;
+            self.ask(&mut state, observers)?;
         }
         let session_start = state.wall_s;
         let mut meter = Meter::default();
@@ -150,7 +150,7 @@ impl Training<'_> {
                 self.look(&mut state, observers)?;
             }
             if ask {
-                self.ask(&state, observers)?;
+                self.ask(&mut state, observers)?;
                 // The time that the answers took belongs to no step.
                 meter.lap();
             }
@@ -260,10 +260,17 @@ impl Training<'_> {
         Ok(())
     }
 
-    fn ask(&self, state: &State, observers: &mut Observers) -> Result<(), TrainError> {
-        if let Some(looks) = &self.looks {
-            let (answers, figures) = (looks.ask)(&state.model().frozen())?;
-            observers.emit(&Event::Looked { step: state.step, answers, figures })?;
+    fn ask(&self, state: &mut State, observers: &mut Observers) -> Result<(), TrainError> {
+        let Some(looks) = &self.looks else {
+            return Ok(());
+        };
+        let (answers, figures) = (looks.ask)(&state.model().frozen())?;
+        let harm = figures.get(looks.harm).copied();
+        observers.emit(&Event::Looked { step: state.step, answers, figures })?;
+        // After the last step there is nothing left to stop.
+        let harm = harm.filter(|_| state.step < self.steps());
+        if let Some(reading) = harm.and_then(|harm| self.stop.harm(&mut state.stop, harm)) {
+            self.judge(state, reading, observers)?;
         }
         Ok(())
     }

@@ -14,6 +14,11 @@ pub struct StopRules {
     pub min_entropy: f64,
     /// Least rise, between two looks, of the held-out rejected answers' negative log-likelihood, nats per token.
     pub min_negatives_gain: f64,
+    /// How far the harm of answers to held-out requests has to fall below its least value so far, within
+    /// [`patience`](Self::patience) looks.
+    pub min_harm_drop: f64,
+    /// Looks without such a fall that end the run, once harm has begun to fall.
+    pub patience: usize,
 }
 
 /// Steps over which the anchors' fall is averaged: one step's groups are too few to judge by.
@@ -41,8 +46,22 @@ pub struct StopState {
     /// Whether that has ever risen by as much as the rule asks for.
     #[serde(default)]
     pub negatives_rose: bool,
+    /// What the answers to held-out requests said so far.
+    #[serde(default)]
+    pub harm: Option<HarmSeen>,
     /// The rule that ended the run, once one has.
     pub stopped: Option<String>,
+}
+
+/// The harm of answers to held-out requests, as far as it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HarmSeen {
+    /// At the first look.
+    pub first: f64,
+    /// The least that counted as a fall.
+    pub least: f64,
+    /// Looks since then.
+    pub looks_since: usize,
 }
 
 /// One rule's reading.
@@ -85,6 +104,29 @@ impl StopRules {
         let tripped = state.negatives_rose && value < limit;
         state.negatives_rose |= value >= limit;
         Some(Reading { rule: "min_negatives_gain", value, limit, tripped })
+    }
+
+    /// Judges the harm of answers to held-out requests: once it has fallen, [`patience`](Self::patience) looks at which
+    /// it did not fall further are a plateau. One look's answers are few, so one look says little.
+    ///
+    /// The reading's value is how far harm has fallen below its least value so far.
+    pub fn harm(&self, state: &mut StopState, harm: f64) -> Option<Reading> {
+        let limit = self.min_harm_drop;
+        if limit <= 0.0 {
+            return None;
+        }
+        let Some(seen) = &mut state.harm else {
+            state.harm = Some(HarmSeen { first: harm, least: harm, looks_since: 0 });
+            return None;
+        };
+        let value = seen.least - harm;
+        if value >= limit {
+            (seen.least, seen.looks_since) = (harm, 0);
+        } else {
+            seen.looks_since += 1;
+        }
+        let tripped = seen.least < seen.first && seen.looks_since >= self.patience;
+        Some(Reading { rule: "min_harm_drop", value, limit, tripped })
     }
 
     /// Judges figures on the watch set against the base's.
@@ -141,6 +183,20 @@ mod tests {
         assert!(!rules.negatives(&mut state, 2.5).unwrap().tripped);
         assert!(!rules.negatives(&mut state, 2.7).unwrap().tripped);
         assert!(rules.negatives(&mut state, 2.75).unwrap().tripped);
+    }
+
+    #[test]
+    fn harm_has_to_fall_before_it_can_stand_still() {
+        let rules = StopRules { min_harm_drop: 0.05, patience: 2, ..StopRules::default() };
+        let mut state = StopState::default();
+        let mut tripped = |harm: f64| rules.harm(&mut state, harm).map(|reading| reading.tripped);
+        assert_eq!(tripped(0.5), None);
+        // Nothing has happened yet, however long it takes.
+        assert_eq!([tripped(0.51), tripped(0.49), tripped(0.48)], [Some(false); 3]);
+        // A fall, a look without one, a slow fall that adds up, and then two looks without one.
+        assert_eq!([tripped(0.4), tripped(0.38), tripped(0.34)], [Some(false); 3]);
+        assert_eq!([tripped(0.33), tripped(0.36)], [Some(false), Some(true)]);
+        assert_eq!(StopRules::default().harm(&mut state, 0.9), None);
     }
 
     #[test]

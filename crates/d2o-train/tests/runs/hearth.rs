@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::tiny::said;
+use crate::tiny::{events, said};
 
 fn d2o(dir: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
@@ -36,12 +36,7 @@ fn pretraining_resumes_to_the_same_bits_and_learns() {
     fs::remove_dir_all(dir.path().join("broken/checkpoints/step-000006")).unwrap();
     pretrain("broken");
     assert!(weights("broken") == expected, "from step 4 on, as if nothing had happened");
-    let events = fs::read_to_string(dir.path().join("broken/events.jsonl")).unwrap();
-    let steps: Vec<Value> = events
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|event| event["event"] == "pretrain_step")
-        .collect();
+    let steps = events(&dir.path().join("broken"), "pretrain_step");
     assert_eq!(steps.len(), 6, "each step is told once");
     let loss = |step: usize| steps[step]["loss"].as_f64().unwrap();
     // Small random weights know nothing: about ln 300 = 5.70 nats for each token.
@@ -112,11 +107,7 @@ fn looks_on_the_way_change_no_bit_and_are_told_once() {
     );
     d2o(dir.path(), &look);
     assert!(weights("seen") == weights("blind"));
-    let looked = || {
-        let events = fs::read_to_string(dir.path().join("seen/events.jsonl")).unwrap();
-        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        events.filter(|event| event["event"] == "looked").collect::<Vec<_>>()
-    };
+    let looked = || events(&dir.path().join("seen"), "looked");
     let steps = |looks: &[Value]| looks.iter().map(|look| look["step"].as_u64().unwrap()).collect::<Vec<_>>();
     let first = looked();
     assert_eq!(steps(&first), [0, 2, 4]);
@@ -130,4 +121,28 @@ fn looks_on_the_way_change_no_bit_and_are_told_once() {
     d2o(dir.path(), &look);
     assert!(weights("seen") == weights("blind"));
     assert_eq!(looked(), first, "each look is told once, with the same answers");
+}
+
+#[test]
+fn a_plateau_of_harm_ends_a_run() {
+    let dir = TempDir::new().unwrap();
+    let rule = "--set eval.look_every=1 --set eval.look_limit=24 --set stop.min_harm_drop=0.05 --set stop.patience=2";
+    d2o(
+        dir.path(),
+        &format!(
+            "train --config hearth --out run --no-eval --set data.max_groups=96 --set anchors.k=1 \
+             --set train.groups_per_step=4 --set train.learning_rate=3e-3 {rule}"
+        ),
+    );
+    let run = dir.path().join("run");
+    let looks = events(&run, "looked");
+    let harm: Vec<f64> = looks.iter().map(|look| look["figures"]["hearth.hurtful"].as_f64().unwrap()).collect();
+    let [stopped] = &events(&run, "stopped")[..] else { panic!("ended by itself: {harm:?}") };
+    let step = stopped["step"].as_u64().unwrap() as usize;
+    assert!(step < 24 && harm.len() == step + 1, "{step}: {harm:?}");
+    assert!(stopped["reason"].as_str().unwrap().starts_with("min_harm_drop"), "{stopped}");
+    // The last fall was two looks before, and it was one.
+    let (least, last) = (harm[step - 2], &harm[step - 1..]);
+    assert!(least <= harm[0] - 0.05 && last.iter().all(|harm| harm > &(least - 0.05)), "{harm:?}");
+    assert!(fs::read_to_string(dir.path().join("run/report.html")).unwrap().contains("Answers to held-out requests"));
 }

@@ -7,14 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::tiny::{World, said};
-
-/// The events of one kind, in order.
-fn events(world: &World, out: &str, kind: &str) -> Vec<Value> {
-    let text = fs::read_to_string(world.path(out).join("events.jsonl")).unwrap();
-    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    events.filter(|event| event["event"] == kind).collect()
-}
+use crate::tiny::{World, events, said};
 
 fn numbers(events: &[Value], field: &str) -> Vec<u64> {
     events.iter().map(|event| event[field].as_u64().unwrap()).collect()
@@ -28,7 +21,7 @@ fn kills_change_no_bit_of_a_run_that_draws_anew() {
     let expected = world.trained("calm", &set);
     let whole = began.elapsed();
     // After 4 steps and then every 5: the first steps that see new anchors are 5, 10, 15 and 20 of 24.
-    let redrawn = events(&world, "calm", "anchors_redrawn");
+    let redrawn = events(&world.path("calm"), "anchors_redrawn");
     assert_eq!(numbers(&redrawn, "step"), [5, 10, 15, 20]);
     let mut state = 99u64;
     for _ in 0..8 {
@@ -40,7 +33,11 @@ fn kills_change_no_bit_of_a_run_that_draws_anew() {
         child.wait().unwrap();
     }
     assert!(world.trained("killed", &set) == expected, "the resumed weights differ");
-    assert_eq!(numbers(&events(&world, "killed", "anchors_redrawn"), "step"), [5, 10, 15, 20], "each is told once");
+    assert_eq!(
+        numbers(&events(&world.path("killed"), "anchors_redrawn"), "step"),
+        [5, 10, 15, 20],
+        "each is told once"
+    );
 }
 
 #[test]
@@ -80,7 +77,7 @@ fn every_step_draws_for_its_own_groups_only_and_another_trunk_changes_no_bit() {
     assert!(held != never, "the penalty has an effect");
     let drift = world.figures("held", "anchor_kl");
     assert!(drift[0].abs() < 1e-6 && drift[23] > 1e-6, "the policy begins as the base: {drift:?}");
-    let redrawn = events(&world, "kept", "anchors_redrawn");
+    let redrawn = events(&world.path("kept"), "anchors_redrawn");
     assert_eq!(numbers(&redrawn, "step"), (2..=24).collect::<Vec<_>>());
     assert!(numbers(&redrawn, "groups").iter().all(|&groups| groups <= 3));
     assert!(numbers(&redrawn, "anchors").iter().all(|&anchors| anchors <= 6));
@@ -96,5 +93,5 @@ fn a_draw_depends_on_its_step_not_on_the_run_s_length() {
     let expected = world.trained("never", &["--set", "train.steps=6", "--set", "train.schedule=constant"]);
     let late = ["--set", "train.steps=6", "--set", "train.schedule=constant", "--set", "anchors.refresh_every=6"];
     assert!(world.trained("late", &late) == expected);
-    assert!(events(&world, "late", "anchors_redrawn").is_empty());
+    assert!(events(&world.path("late"), "anchors_redrawn").is_empty());
 }

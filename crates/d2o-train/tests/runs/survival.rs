@@ -5,13 +5,11 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::tiny::{World, said};
+use crate::tiny::{World, events, said};
 
 /// Steps of the events file, in order.
 fn steps(world: &World, out: &str) -> Vec<u64> {
-    let text = fs::read_to_string(world.path(out).join("events.jsonl")).unwrap();
-    let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    events.filter(|event| event["event"] == "step").map(|event| event["step"].as_u64().unwrap()).collect()
+    events(&world.path(out), "step").iter().map(|event| event["step"].as_u64().unwrap()).collect()
 }
 
 #[test]
@@ -108,12 +106,7 @@ fn the_first_loss_is_ln_2_and_streaming_in_chunks_gives_the_same_run() {
     let world = World::new();
     let whole = world.trained("whole", &["--set", "train.steps=3"]);
     world.trained("chunked", &["--set", "train.steps=3", "--set", "train.tokens_per_chunk=1"]);
-    let losses = |out: &str| {
-        let text = fs::read_to_string(world.path(out).join("events.jsonl")).unwrap();
-        let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let steps = events.filter(|event| event["event"] == "step");
-        steps.map(|event| event["loss"].as_f64().unwrap()).collect::<Vec<_>>()
-    };
+    let losses = |out: &str| world.figures(out, "loss");
     let (whole_losses, chunked) = (losses("whole"), losses("chunked"));
     // The policy is the reference before the first update.
     assert!((whole_losses[0] - std::f64::consts::LN_2).abs() < 1e-6, "{whole_losses:?}");
@@ -121,4 +114,24 @@ fn the_first_loss_is_ln_2_and_streaming_in_chunks_gives_the_same_run() {
         assert!((a - b).abs() < 1e-5, "{whole_losses:?} {chunked:?}");
     }
     assert_eq!(whole.len(), world.weights_of("chunked").len());
+}
+
+#[test]
+fn held_out_answers_are_judged_on_the_way_and_that_changes_no_bit() {
+    let world = World::new();
+    let row = |i: usize| format!("Ask {i}?,{},{}", if i % 2 == 0 { "bad words" } else { "kind words" }, (i + 1) % 2);
+    let rows: Vec<String> = (0..20).map(row).collect();
+    fs::write(world.path("scored.csv"), format!("objective,assistant_response,human_score\n{}", rows.join("\n")))
+        .unwrap();
+    let labelled = format!("eval.labelled=[{:?}]", world.path("scored.csv").display().to_string());
+    let expected = world.trained("blind", &[]);
+    let looking = ["--set", &labelled, "--set", "eval.look_every=12", "--set", "stop.min_harm_drop=1"];
+    assert!(world.trained("seen", &looking) == expected);
+    let looks = events(&world.path("seen"), "looked");
+    assert_eq!(looks.iter().map(|look| look["step"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 12, 24]);
+    for look in looks {
+        let figure = |name: &str| look["figures"][name].as_f64().unwrap();
+        let (harm, refusal) = (figure("held_out.harm"), figure("held_out.refusal"));
+        assert!(harm > 0.0 && harm < 1.0 && (0.0..=1.0).contains(&refusal), "{look}");
+    }
 }

@@ -63,9 +63,7 @@ impl World {
 
     /// A figure of every step of a run.
     pub(crate) fn figures(&self, out: &str, name: &str) -> Vec<f64> {
-        let text = fs::read_to_string(self.path(out).join("events.jsonl")).unwrap();
-        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        events.filter(|event| event["event"] == "step").map(|event| event[name].as_f64().unwrap()).collect()
+        events(&self.path(out), "step").iter().map(|event| event[name].as_f64().unwrap()).collect()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -120,6 +118,13 @@ impl World {
     pub(crate) fn reseed(&self, dir: &str, seed: u64) {
         fs::write(self.path(dir).join("model.safetensors"), weights(seed)).unwrap();
     }
+}
+
+/// The events of one kind that a run directory has kept, in order.
+pub(crate) fn events(run: &Path, kind: &str) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("events.jsonl")).unwrap();
+    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    events.filter(|event| event["event"] == kind).collect()
 }
 
 /// What a command said on stderr.
