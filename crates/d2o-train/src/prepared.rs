@@ -64,6 +64,8 @@ pub struct DataSummary {
     pub train: usize,
     /// Rows whose prompts training never sees.
     pub held_out: usize,
+    /// Rows whose rejected answer is the model's own (`data.rejected`).
+    pub own_rejected: usize,
     /// Mean length of the rejected answers that are trained on, tokens.
     pub mean_rejected_tokens: f64,
 }
@@ -121,12 +123,35 @@ impl Prepared {
         }
         summary.train = train.len();
         summary.held_out = held_out.len();
-        let tokens: usize = train.iter().map(|row| row.rejected_ids.len()).sum();
-        summary.mean_rejected_tokens = tokens as f64 / train.len() as f64;
+        summary.mean_rejected_tokens = mean_rejected_tokens(&train);
         let held_out_fingerprint = fingerprint(&held_out);
         let fingerprint = fingerprint(&train);
         Ok(Self { train, held_out, lint, summary, train_prompts, fingerprint, held_out_fingerprint })
     }
+
+    /// Takes other rejected answers for the rows to train on, in their order, the first `max_tokens` tokens of each (0 takes
+    /// all); a row with none keeps its own.
+    pub fn replace_rejected(
+        &mut self,
+        answers: impl IntoIterator<Item = Option<(String, Vec<u32>)>>,
+        max_tokens: usize,
+    ) {
+        for (row, answer) in self.train.iter_mut().zip(answers) {
+            if let Some((text, mut ids)) = answer {
+                if max_tokens > 0 {
+                    ids.truncate(max_tokens);
+                }
+                (row.rejected, row.rejected_ids) = (text, ids);
+                self.summary.own_rejected += 1;
+            }
+        }
+        self.summary.mean_rejected_tokens = mean_rejected_tokens(&self.train);
+        self.fingerprint = fingerprint(&self.train);
+    }
+}
+
+fn mean_rejected_tokens(rows: &[PreparedRow]) -> f64 {
+    rows.iter().map(|row| row.rejected_ids.len()).sum::<usize>() as f64 / rows.len() as f64
 }
 
 fn encode(

@@ -7,7 +7,7 @@ use d2o_sampler::SamplerConfig;
 
 use super::{
     AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
-    RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
+    RejectedSource, RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
 };
 use crate::anchors::instruction::Instruction;
 use crate::anchors::reference::ReferencePrompt;
@@ -50,6 +50,7 @@ impl Default for DataSection {
             held_out: 0.2,
             max_prompt_tokens: 256,
             max_response_tokens: 64,
+            rejected: RejectedSource::Given,
             max_rejected_tokens: 0,
         }
     }

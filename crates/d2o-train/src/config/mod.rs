@@ -16,7 +16,7 @@ pub use defaults::SHARD_BYTES;
 pub use error::ConfigError;
 pub use schema::{
     AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
-    RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
+    RejectedSource, RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
 };
 use serde::Deserialize;
 use toml::Table;

@@ -107,11 +107,28 @@ pub struct DataSection {
     pub max_prompt_tokens: usize,
     /// Longer answers are cut, tokens.
     pub max_response_tokens: usize,
+    /// Whose answers are pushed down: `given` or `own`.
+    ///
+    /// What the model would not say can hardly be made less likely, and pushing it teaches little. Where the rows' answers
+    /// are somebody else's, the model's own to the same prompts show what it has to unlearn; nobody has judged them, so
+    /// take this only for prompts to which every answer but a declining one is bad.
+    pub rejected: RejectedSource,
     /// Of a rejected answer to train on, only this many tokens from its beginning count; 0 leaves it whole.
     ///
     /// Whether an answer will hurt is decided where it begins. Pushing what follows down as well teaches little, and
     /// moves its probability to whatever else may follow a bad beginning.
     pub max_rejected_tokens: usize,
+}
+
+/// Whose answers are pushed down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectedSource {
+    /// Those of the rows.
+    #[default]
+    Given,
+    /// The model's own to the rows' prompts, drawn before training; where it declines, the row's.
+    Own,
 }
 
 /// Whether anchors have to decline what was asked; see [`crate::evaluate::refusal`].

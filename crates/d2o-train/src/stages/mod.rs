@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod hearth;
 pub mod ledger;
 pub mod look;
+pub mod rejected;
 pub mod retain;
 pub mod run;
 pub mod train;

@@ -9,8 +9,9 @@ use burn::tensor::Device;
 use d2o_data::{Limits, LoadOptions};
 
 use super::ledger::Ledger;
+use super::rejected;
 use crate::base::Base;
-use crate::config::RunConfig;
+use crate::config::{RejectedSource, RunConfig};
 use crate::device;
 use crate::durable::{self, at};
 use crate::error::TrainError;
@@ -76,9 +77,13 @@ impl<'a> Run<'a> {
                 summary.rows, summary.duplicates, summary.train, summary.held_out
             ),
         })?;
-        let json = serde_json::to_vec_pretty(summary)?;
+        let mut run = Self { dir: dir.to_path_buf(), config, device, base, data, ledger, observers, interrupt };
+        if run.config.data.rejected == RejectedSource::Own {
+            rejected::own(&mut run)?;
+        }
+        let json = serde_json::to_vec_pretty(&run.data.summary)?;
         durable::write(&dir.join("data.json"), &json)?;
-        Ok(Self { dir: dir.to_path_buf(), config, device, base, data, ledger, observers, interrupt })
+        Ok(run)
     }
 
     /// How groups are cut into forward passes.

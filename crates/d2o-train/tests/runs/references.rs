@@ -107,3 +107,27 @@ fn of_a_rejected_answer_the_beginning_can_be_all_that_counts() {
     let tokens = |out: &str| summary(out)["mean_rejected_tokens"].as_f64().unwrap();
     assert!(tokens("beginnings") <= 3.0 && tokens("whole") > 3.0);
 }
+
+#[test]
+fn rejected_answers_can_be_the_models_own() {
+    let world = World::new();
+    trained(&world, "given", TWO, &[]);
+    trained(&world, "own", TWO, &["data.rejected=own", "data.max_rejected_tokens=5"]);
+    let rejected = |group: &Value, field: &str| group["rejected"][field].clone();
+    let (given, own) = (groups(&world, "given"), groups(&world, "own"));
+    let summary: Value =
+        serde_json::from_str(&fs::read_to_string(world.path("own").join("data.json")).unwrap()).unwrap();
+    let replaced =
+        given.iter().zip(&own).filter(|(given, own)| rejected(given, "text") != rejected(own, "text")).count();
+    assert!(replaced > 0 && summary["own_rejected"].as_u64().unwrap() >= replaced as u64, "{summary}");
+    for (given, own) in given.iter().zip(&own) {
+        assert_eq!((&own["id"], &own["prompt_ids"]), (&given["id"], &given["prompt_ids"]));
+        let drafts = |group| anchors(group, |answer| answer["ids"].clone());
+        assert_eq!(drafts(own), drafts(given), "anchors stay as they are");
+        assert!(rejected(own, "ids").as_array().unwrap().len() <= 5);
+    }
+    // Scored by the reference as they stand, and the same when the run is made again.
+    assert!((world.figures("own", "loss")[0] - std::f64::consts::LN_2).abs() < 1e-6);
+    trained(&world, "again", TWO, &["data.rejected=own", "data.max_rejected_tokens=5"]);
+    assert_eq!(groups(&world, "again"), own);
+}

@@ -119,8 +119,8 @@ fn the_first_loss_is_ln_2_and_streaming_in_chunks_gives_the_same_run() {
 #[test]
 fn held_out_answers_are_judged_on_the_way_and_that_changes_no_bit() {
     let world = World::new();
-    let row = |i: usize| format!("Ask {i}?,{},{}", if i % 2 == 0 { "bad words" } else { "kind words" }, (i + 1) % 2);
-    let rows: Vec<String> = (0..20).map(row).collect();
+    let row = |i: usize| format!("Ask {i}?,bad words,1\nSay {i}?,kind words,0");
+    let rows: Vec<String> = (0..10).map(row).collect();
     fs::write(world.path("scored.csv"), format!("objective,assistant_response,human_score\n{}", rows.join("\n")))
         .unwrap();
     let labelled = format!("eval.labelled=[{:?}]", world.path("scored.csv").display().to_string());

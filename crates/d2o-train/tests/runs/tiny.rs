@@ -78,6 +78,7 @@ impl World {
     /// The same for another run file.
     pub(crate) fn train_file(&self, file: &str, out: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
+        command.env("D2O_CACHE", self.path("cache"));
         command.arg("train").arg("--config").arg(self.path(file)).arg("--out").arg(self.path(out)).args(more);
         command
     }
