@@ -296,6 +296,27 @@ impl Observers {
         }
         outcome
     }
+
+    /// Does `work` and tells how much of `total` is done whenever it says so.
+    ///
+    /// # Errors
+    /// Those of `work`, or else the first failure to tell.
+    pub fn watch<T, E: From<ObserveError>>(
+        &mut self,
+        stage: &str,
+        (total, unit): (usize, &str),
+        work: impl FnOnce(&mut dyn FnMut(usize)) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut told = Ok(());
+        let result = work(&mut |done| {
+            if told.is_ok() {
+                let (stage, unit) = (stage.to_owned(), unit.to_owned());
+                told = self.emit(&Event::Progress { stage, done, total, unit });
+            }
+        })?;
+        told?;
+        Ok(result)
+    }
 }
 
 /// Why an event, or the file of events, could not be dealt with.

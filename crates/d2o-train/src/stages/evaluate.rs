@@ -14,7 +14,7 @@ use crate::durable;
 use crate::error::TrainError;
 use crate::evaluate::overlap::remove_overlap;
 use crate::evaluate::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, metrics};
-use crate::events::Event;
+use crate::events::{Event, Observers};
 use crate::fetch;
 use crate::figures::{Judges, Resampling, answer_pairs, figures};
 use crate::measured::{EvaluationSets, EvaluationSettings, Likelihood, Measured, Measurer};
@@ -213,10 +213,9 @@ fn measure(
     settings: &EvaluationSettings,
     when: &str,
 ) -> Result<Measured, TrainError> {
-    watched(run, model, sets, settings, &format!("{STAGE} {when}"), |measurer, tick| {
-        let total = measurer.units();
-        measurer.measure(|done| tick(done, total, "answers"))
-    })
+    let stage = format!("{STAGE} {when}");
+    let (measurer, observers) = measurer(run, model, sets, settings);
+    observers.watch(&stage, (measurer.units(), "answers"), |tick| measurer.measure(tick))
 }
 
 fn negatives(
@@ -227,30 +226,19 @@ fn negatives(
     when: &str,
 ) -> Result<Vec<Likelihood>, TrainError> {
     let rows = run.data.held_out.clone();
-    watched(run, model, sets, settings, &format!("{STAGE} negatives {when}"), |measurer, tick| {
-        Ok(measurer.negatives(&rows, |done| tick(done, rows.len(), "rows")))
-    })
+    let stage = format!("{STAGE} negatives {when}");
+    let (measurer, observers) = measurer(run, model, sets, settings);
+    observers.watch(&stage, (rows.len(), "rows"), |tick| Ok(measurer.negatives(&rows, tick)))
 }
 
-/// Runs `work` with a measurer, and tells the observers of its progress.
-fn watched<T>(
-    run: &mut Run<'_>,
-    model: &CausalLm,
-    sets: &EvaluationSets,
-    settings: &EvaluationSettings,
-    stage: &str,
-    work: impl FnOnce(&Measurer<'_>, &mut dyn FnMut(usize, usize, &str)) -> Result<T, TrainError>,
-) -> Result<T, TrainError> {
+/// A measurer of `model`, and who hears of its progress.
+fn measurer<'m>(
+    run: &'m mut Run<'_>,
+    model: &'m CausalLm,
+    sets: &'m EvaluationSets,
+    settings: &'m EvaluationSettings,
+) -> (Measurer<'m>, &'m mut Observers) {
     let chunking = run.chunking();
     let measurer = Measurer { model, encoder: &run.base.encoder, sets, settings, chunking, interrupt: run.interrupt };
-    let observers = &mut run.observers;
-    let mut told = Ok(());
-    let result = work(&measurer, &mut |done, total, unit| {
-        let event = Event::Progress { stage: stage.to_owned(), done, total, unit: unit.to_owned() };
-        if told.is_ok() {
-            told = observers.emit(&event);
-        }
-    })?;
-    told?;
-    Ok(result)
+    (measurer, &mut run.observers)
 }

@@ -134,15 +134,10 @@ pub(super) fn decoding(eval: &EvalSection) -> Decoding {
 
 fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> Result<Vec<String>, TrainError> {
     let decoding = decoding(&run.config.eval);
-    let observers = &mut run.observers;
-    let mut told = Ok(());
-    let answers = answer(model, &run.base.encoder, prompts, &decoding, run.interrupt, |done| {
-        let event = Event::Progress { stage: stage.to_owned(), done, total: prompts.len(), unit: "answers".to_owned() };
-        if told.is_ok() {
-            told = observers.emit(&event);
-        }
-    })?;
-    told?;
+    let (encoder, interrupt) = (&run.base.encoder, run.interrupt);
+    let answers = run
+        .observers
+        .watch(stage, (prompts.len(), "answers"), |tick| answer(model, encoder, prompts, &decoding, interrupt, tick))?;
     Ok(answers.into_iter().map(|answer| answer.text).collect())
 }
 

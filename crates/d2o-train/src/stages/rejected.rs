@@ -8,7 +8,6 @@ use super::base_cache::asked_once;
 use super::run::Run;
 use crate::answers::{Decoding, answer};
 use crate::evaluate::refusal::is_refusal;
-use crate::events::Event;
 
 /// What the base says to a prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,15 +47,10 @@ pub fn own(run: &mut Run<'_>) -> anyhow::Result<()> {
 
 fn draw(run: &mut Run<'_>, prompts: &[Prompt], decoding: &Decoding) -> anyhow::Result<Vec<Said>> {
     let model = run.config.device.sampling.of(&run.base.model);
-    let (observers, total) = (&mut run.observers, prompts.len());
-    let mut told = Ok(());
-    let answers = answer(&model, &run.base.encoder, prompts, decoding, run.interrupt, |done| {
-        let event = Event::Progress { stage: "rejected".to_owned(), done, total, unit: "answers".to_owned() };
-        if told.is_ok() {
-            told = observers.emit(&event);
-        }
+    let (encoder, interrupt) = (&run.base.encoder, run.interrupt);
+    let answers = run.observers.watch("rejected", (prompts.len(), "answers"), |tick| {
+        answer(&model, encoder, prompts, decoding, interrupt, tick)
     })?;
-    told?;
     let end = run.base.encoder.end_token();
     let said = |answer: crate::answers::Answer| {
         let mut ids = answer.ids;

@@ -11,7 +11,6 @@ use super::run::Run;
 use crate::answers::{Decoding, answer};
 use crate::durable::{self, at};
 use crate::error::TrainError;
-use crate::events::Event;
 
 /// Where the answers lie in a run directory.
 const FILE: &str = "retain.json";
@@ -80,15 +79,10 @@ fn read(path: &Path) -> Result<Option<Stored>, TrainError> {
 
 fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) -> anyhow::Result<Vec<StoredRow>> {
     let asked: Vec<Prompt> = prompts.iter().map(|(_, prompt)| prompt.clone()).collect();
-    let (observers, total) = (&mut run.observers, asked.len());
-    let mut told = Ok(());
-    let answers = answer(&run.base.model, &run.base.encoder, &asked, decoding, run.interrupt, |done| {
-        let event = Event::Progress { stage: "retain".to_owned(), done, total, unit: "answers".to_owned() };
-        if told.is_ok() {
-            told = observers.emit(&event);
-        }
+    let (base, interrupt) = (&run.base, run.interrupt);
+    let answers = run.observers.watch("retain", (asked.len(), "answers"), |tick| {
+        answer(&base.model, &base.encoder, &asked, decoding, interrupt, tick)
     })?;
-    told?;
     let end = run.base.encoder.end_token();
     let mut rows = Vec::with_capacity(prompts.len());
     for ((id, prompt), answer) in prompts.iter().zip(answers) {

@@ -8,7 +8,6 @@ use d2o_sampler::{Finish, Request, SamplerConfig};
 use super::run::Run;
 use crate::answers::{continuations, row_seed};
 use crate::error::TrainError;
-use crate::events::Event;
 
 /// A request of fewer words is a fragment.
 const FEWEST_WORDS: usize = 3;
@@ -39,15 +38,10 @@ pub fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Prompt>> 
     };
     let request = |index| Request { prompt: before.clone(), seed: row_seed(config.seed, index) };
     let requests: Vec<Request> = (0..DRAFTS * wanted).map(request).collect();
-    let (observers, total) = (&mut run.observers, requests.len());
-    let mut told = Ok(());
-    let drafts = continuations(&run.base.model, &requests, &sampler, config.anchors.batch, run.interrupt, |done| {
-        let event = Event::Progress { stage: "retain".to_owned(), done, total, unit: "prompts".to_owned() };
-        if told.is_ok() {
-            told = observers.emit(&event);
-        }
+    let (model, batch, interrupt, total) = (&run.base.model, config.anchors.batch, run.interrupt, requests.len());
+    let drafts = run.observers.watch("retain", (total, "prompts"), |tick| {
+        continuations(model, &requests, &sampler, batch, interrupt, tick)
     })?;
-    told?;
     let ended = drafts.into_iter().filter(|draft| matches!(draft.finished, Finish::Stop(_)));
     let texts = ended.map(|draft| run.base.encoder.tokenizer().decode(&draft.ids, true).trim().to_owned());
     let prompts = different(texts, wanted);
