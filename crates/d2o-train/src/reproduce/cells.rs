@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::run::LOOK_EVERY;
 use crate::durable::sha256;
 
 /// One row of the comparison.
@@ -202,6 +203,8 @@ fn guards() -> Vec<Cell> {
         guard("nll", &["guards.anchor_nll=0.5"]),
         guard("hinge", &["guards.anchor_hinge=0.1", "guards.anchor_slack=1.0"]),
         guard("kl-budget", &["stop.max_anchor_kl=0.05"]),
+        // Its command has to say that somebody looks.
+        guard("harm-plateau", &[&format!("eval.look_every={LOOK_EVERY}"), "stop.min_harm_drop=0.01"]),
         guard("anchor-kl", &["guards.anchor_kl=0.1"]),
         guard(
             "retain",
