@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::run::LOOK_EVERY;
 use crate::durable::sha256;
 
 /// One row of the comparison.
@@ -16,6 +15,8 @@ pub struct Cell {
     pub set: Vec<String>,
 }
 
+/// A look every so many steps, in all cells.
+pub const LOOK_EVERY: usize = 12;
 /// The name of the cell that everything is compared with.
 pub const MAIN: &str = "d2o";
 /// What all cells share but the preset itself: half of the negatives, with steps that make up for it in part. Some

@@ -4,11 +4,10 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use super::cells::{ANCHORS, RATIOS, with_anchors};
+use super::cells::{ANCHORS, LOOK_EVERY, RATIOS, with_anchors};
 use super::claims::{Claim, Evidence, added, claims};
 use super::figure::{Curve, curves, dots};
 use super::outcome::{Outcome, Point};
-use super::run::LOOK_EVERY;
 use super::seed::THRESHOLD;
 use super::spread::Spread;
 use super::{machine, variance};

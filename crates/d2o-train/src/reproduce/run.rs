@@ -5,13 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::cells::{Cell, MAIN};
+use super::cells::{Cell, LOOK_EVERY, MAIN};
 use super::record::Record;
 use crate::durable::at;
 use crate::error::TrainError;
-
-/// A look every so many steps.
-pub const LOOK_EVERY: usize = 12;
 
 /// The directory of a cell's run with a seed.
 pub fn dir(out: &Path, cell: &Cell, seed: u64) -> PathBuf {
