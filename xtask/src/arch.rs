@@ -5,19 +5,70 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 use crate::cargo::root;
 
-/// Crates that answer one question each and do not know each other.
-const LEAVES: [&str; 4] = ["d2o-data", "d2o-model", "d2o-objective", "d2o-sampler"];
+/// Every crate with those that it may use, from the ground floor up: all of them stand above it in this list.
+const FLOORS: [(&str, &[&str]); 17] = [
+    ("d2o-kernels", &[]),
+    ("d2o-gguf", &[]),
+    ("d2o-objective", &[]),
+    ("d2o-sampler", &[]),
+    ("d2o-record", &[]),
+    ("d2o-datasets", &[]),
+    (TESTING, &[]),
+    ("d2o-data", &["d2o-gguf"]),
+    ("d2o-model", &["d2o-gguf", "d2o-kernels"]),
+    ("d2o-eval", &["d2o-record"]),
+    ("d2o-train", &["d2o-kernels", "d2o-model", "d2o-objective", "d2o-record"]),
+    ("d2o-report", &["d2o-eval", "d2o-record"]),
+    ("d2o-generate", &["d2o-data", "d2o-eval", "d2o-model", "d2o-record", "d2o-sampler", "d2o-train"]),
+    (
+        TOP,
+        &[
+            "d2o-data",
+            "d2o-datasets",
+            "d2o-eval",
+            "d2o-generate",
+            "d2o-gguf",
+            "d2o-kernels",
+            "d2o-model",
+            "d2o-objective",
+            "d2o-record",
+            "d2o-report",
+            "d2o-sampler",
+            "d2o-train",
+        ],
+    ),
+    (
+        "d2o-lab",
+        &[
+            TOP,
+            "d2o-datasets",
+            "d2o-eval",
+            "d2o-generate",
+            "d2o-model",
+            "d2o-objective",
+            "d2o-record",
+            "d2o-report",
+            "d2o-train",
+        ],
+    ),
+    (
+        "d2o-benches",
+        &[TOP, "d2o-data", "d2o-kernels", "d2o-model", "d2o-objective", "d2o-record", "d2o-sampler", "d2o-train"],
+    ),
+    ("xtask", &[]),
+];
 
-/// What leaves may stand on, and which leaf does.
-const FLOOR: [(&str, &str); 1] = [("d2o-kernels", "d2o-model")];
+/// The only crate that names a backend.
+const TOP: &str = "d2o";
 
-/// The crate that uses all of them, and names backends.
-const TOP: &str = "d2o-train";
+/// What tests share; every crate's tests may use it.
+const TESTING: &str = "d2o-testing";
 
-const XTASK: &str = "xtask";
+/// Crates that need no tensors and compile without Burn.
+const WITHOUT_BURN: [&str; 6] = ["d2o-gguf", "d2o-record", "d2o-datasets", "d2o-data", "d2o-eval", "d2o-report"];
 
-/// Measures all of them, and nobody stands on it.
-const BENCHES: &str = "d2o-benches";
+/// Crates that are no library of ours: they may choose backends.
+const CHOOSERS: [&str; 4] = [TOP, TESTING, "d2o-lab", "d2o-benches"];
 
 /// Features of Burn that choose where tensors live or how they are trained; no library's business.
 const CHOICES: [&str; 14] = [
@@ -69,15 +120,15 @@ fn violations(crates: &[Crate]) -> Vec<String> {
     let mut found = Vec::new();
     for krate in crates {
         let name = krate.name.as_str();
-        if !is_known(name) {
+        if allowed(name).is_none() {
             found.push(format!("{name} has no room yet: say in xtask/src/arch.rs what it may use"));
         }
         for dependency in &krate.dependencies {
             let on = dependency.name.as_str();
-            if members.contains(&on) && !may_stand_on(name, on) {
+            if members.contains(&on) && !may_use(name, on, dependency.normal) {
                 found.push(format!("{name} must not depend on {on}"));
             }
-            if is_library(name) && dependency.normal {
+            if dependency.normal && !CHOOSERS.contains(&name) {
                 found.extend(burn_violation(name, dependency));
             }
         }
@@ -85,23 +136,15 @@ fn violations(crates: &[Crate]) -> Vec<String> {
     found
 }
 
-fn is_floor(name: &str) -> bool {
-    FLOOR.iter().any(|(floor, _)| *floor == name)
+/// What a crate may use; none for a crate without a room.
+fn allowed(name: &str) -> Option<&'static [&'static str]> {
+    FLOORS.iter().find(|(known, _)| *known == name).map(|(_, may)| *may)
 }
 
-fn is_library(name: &str) -> bool {
-    LEAVES.contains(&name) || is_floor(name)
-}
-
-fn is_known(name: &str) -> bool {
-    is_library(name) || name == TOP || name == XTASK || name == BENCHES
-}
-
-/// Whether one member of the workspace may depend on another, for building, testing or use.
-fn may_stand_on(name: &str, on: &str) -> bool {
-    let libraries = name == TOP && is_library(on);
-    let measured = name == BENCHES && (on == TOP || is_library(on));
-    libraries || measured || FLOOR.contains(&(on, name))
+/// Whether one member of the workspace may depend on another. Tests may use what tests share, and the crate itself.
+fn may_use(name: &str, on: &str, normal: bool) -> bool {
+    let in_tests = !normal && name != "xtask" && (on == TESTING || on == name);
+    in_tests || allowed(name).is_some_and(|may| may.contains(&on))
 }
 
 /// What is wrong with how a library uses Burn outside its tests.
@@ -110,7 +153,7 @@ fn burn_violation(name: &str, dependency: &Dependency) -> Option<String> {
     if burn != "burn" && !burn.starts_with("burn-") {
         return None;
     }
-    if name == "d2o-data" && !dependency.optional {
+    if WITHOUT_BURN.contains(&name) && !dependency.optional {
         return Some(format!("{name} must compile without {burn}"));
     }
     if burn.strip_prefix("burn-").is_some_and(|part| CHOICES.contains(&part)) {
@@ -137,40 +180,41 @@ mod tests {
 
     /// The workspace as it should be, with `name` given one more dependency.
     fn with(name: &str, dependency: Dependency) -> Vec<String> {
-        let mut crates = vec![
-            krate("d2o-data", vec![on("serde"), Dependency { optional: true, ..on("burn") }]),
-            krate("d2o-model", vec![on("burn"), on("d2o-kernels")]),
-            krate("d2o-kernels", vec![on("burn")]),
-            krate("d2o-objective", vec![on("burn")]),
-            krate("d2o-sampler", vec![on("burn")]),
-            krate(
-                "d2o-train",
-                vec![on("d2o-data"), on("d2o-model"), Dependency { default_features: true, ..on("burn") }],
-            ),
-            krate("d2o-benches", vec![on("d2o-train"), on("d2o-kernels")]),
-            krate("xtask", vec![on("clap")]),
-        ];
+        let uses = |may: &[&str]| may.iter().map(|name| on(name)).collect::<Vec<_>>();
+        let mut crates: Vec<Crate> = FLOORS.iter().map(|(name, may)| krate(name, uses(may))).collect();
         assert!(violations(&crates).is_empty());
         crates.iter_mut().find(|krate| krate.name == name).unwrap().dependencies.push(dependency);
         violations(&crates)
     }
 
     #[test]
-    fn leaves_do_not_know_each_other() {
+    fn no_arrow_runs_up() {
+        let names: Vec<&str> = FLOORS.iter().map(|(name, _)| *name).collect();
+        for (at, (name, may)) in FLOORS.iter().enumerate() {
+            let below = |on: &&str| names[..at].contains(on);
+            assert!(may.iter().all(below), "{name} uses what stands above it");
+        }
+    }
+
+    #[test]
+    fn crates_use_only_what_stands_below() {
         assert_eq!(with("d2o-sampler", on("d2o-model")), ["d2o-sampler must not depend on d2o-model"]);
         // Not even in tests.
         let test = Dependency { normal: false, ..on("d2o-data") };
         assert_eq!(with("d2o-model", test), ["d2o-model must not depend on d2o-data"]);
-        assert_eq!(with("d2o-objective", on("d2o-kernels")), ["d2o-objective must not depend on d2o-kernels"]);
-        assert_eq!(with("d2o-kernels", on("d2o-model")), ["d2o-kernels must not depend on d2o-model"]);
-        assert_eq!(with("d2o-data", on("d2o-train")), ["d2o-data must not depend on d2o-train"]);
+        assert_eq!(with("d2o-train", on("d2o-data")), ["d2o-train must not depend on d2o-data"]);
+        assert_eq!(with("d2o-eval", on("d2o-report")), ["d2o-eval must not depend on d2o-report"]);
+        assert_eq!(with("d2o-data", on("d2o")), ["d2o-data must not depend on d2o"]);
+        let shared = Dependency { normal: false, ..on(TESTING) };
+        assert!(with("d2o-sampler", shared).is_empty(), "tests share a crate");
+        assert_eq!(with("d2o-sampler", on(TESTING)), ["d2o-sampler must not depend on d2o-testing"]);
     }
 
     #[test]
     fn xtask_stands_alone() {
         assert_eq!(with("xtask", on("d2o-objective")), ["xtask must not depend on d2o-objective"]);
-        assert_eq!(with("d2o-train", on("xtask")), ["d2o-train must not depend on xtask"]);
-        assert_eq!(with("d2o-train", on("d2o-benches")), ["d2o-train must not depend on d2o-benches"]);
+        assert_eq!(with("d2o", on("xtask")), ["d2o must not depend on xtask"]);
+        assert_eq!(with("d2o", on("d2o-lab")), ["d2o must not depend on d2o-lab"]);
         assert_eq!(with("d2o-benches", on("xtask")), ["d2o-benches must not depend on xtask"]);
     }
 
@@ -178,8 +222,9 @@ mod tests {
     fn libraries_choose_no_backend() {
         let flex = |normal| Dependency { normal, features: vec!["std".to_owned(), "flex".to_owned()], ..on("burn") };
         assert_eq!(with("d2o-model", flex(true)).len(), 1);
+        assert_eq!(with("d2o-train", flex(true)).len(), 1);
         assert!(with("d2o-model", flex(false)).is_empty(), "tests may");
-        assert!(with("d2o-train", flex(true)).is_empty(), "the top may");
+        assert!(with("d2o", flex(true)).is_empty(), "the top may");
         let defaults = Dependency { default_features: true, ..on("burn") };
         assert_eq!(with("d2o-sampler", defaults), ["d2o-sampler must use burn without its default features"]);
         assert_eq!(
@@ -189,8 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn data_compiles_without_burn() {
-        assert_eq!(with("d2o-data", on("burn")), ["d2o-data must compile without burn"]);
+    fn what_needs_no_tensors_compiles_without_burn() {
+        for name in WITHOUT_BURN {
+            assert_eq!(with(name, on("burn")), [format!("{name} must compile without burn")]);
+        }
         let optional = Dependency { optional: true, ..on("burn-tensor") };
         assert!(with("d2o-data", optional).is_empty());
     }

@@ -1,7 +1,7 @@
 //! The parity table: what tests compared with reference implementations, and how far off they were.
 //!
 //! Tests append lines `parity⇥family⇥quantity⇥tolerance⇥worst⇥backend` to files in the directory that
-//! `D2O_PARITY_DIR` names (`xtask/testing/parity.rs`); here they are collected, one row for all checks of
+//! `D2O_PARITY_DIR` names (`d2o_testing::parity`); here they are collected, one row for all checks of
 //! one quantity.
 
 use std::collections::BTreeMap;

@@ -1,13 +1,9 @@
 //! Token ids and chat templates against transformers; `tests/fixtures/README.md` says what is in the files.
 
-#[path = "../../../xtask/testing/parity.rs"]
-#[allow(dead_code, reason = "each test program uses its own part")]
-mod parity;
-
 use std::path::Path;
 
 use d2o_data::{ChatTemplate, Encoder, Message, Prompt, TextTokenizer};
-use parity::{Parity, worst_absolute};
+use d2o_testing::parity::{Parity, worst_absolute};
 use serde_json::Value;
 
 struct Golden {

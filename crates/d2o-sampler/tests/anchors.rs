@@ -1,8 +1,5 @@
 //! Which drafts are dropped, and what fills the slots in the end.
 
-#[path = "../../../xtask/testing/device.rs"]
-#[allow(dead_code, reason = "each test binary uses its own part")]
-mod device;
 mod markov;
 
 use burn::tensor::{Tensor, TensorData};
@@ -169,7 +166,7 @@ fn errors_name_the_slot_in_every_round() {
     // Three slots of one group get one word each, then the stop. Slots 0 and 1 begin at tokens 1
     // and 2, which they repeat; slot 2 begins at token 1 and so duplicates slot 0. Its redraw, the
     // only row of the second round, meets logits that are not finite.
-    let device = device::device();
+    let device = d2o_testing::device::device();
     let mut calls = 0;
     let mut model = |rows: &[Row<'_>]| -> Result<Tensor<2>, std::convert::Infallible> {
         calls += 1;

@@ -1,8 +1,5 @@
 //! What is refused, and how it is said.
 
-#[path = "../../../xtask/testing/device.rs"]
-#[allow(dead_code, reason = "each test binary uses its own part")]
-mod device;
 mod markov;
 
 use burn::tensor::Tensor;
@@ -27,7 +24,7 @@ fn one() -> Vec<Request> {
 fn bad_logits_name_the_request() {
     // Request 1 has the longer prompt, so it comes first in the batch; the second call spoils the
     // row of request 0.
-    let device = device::device();
+    let device = d2o_testing::device::device();
     let mut calls = 0;
     let mut model = |rows: &[Row<'_>]| -> Result<Tensor<2>, std::convert::Infallible> {
         calls += 1;

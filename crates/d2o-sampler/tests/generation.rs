@@ -1,8 +1,5 @@
 //! Whole sequences from a chain with known transition probabilities.
 
-#[path = "../../../xtask/testing/device.rs"]
-#[allow(dead_code, reason = "each test binary uses its own part")]
-mod device;
 mod markov;
 
 use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};

@@ -1,12 +1,8 @@
 //! Filtered distributions against transformers' logits processors; `tests/fixtures/README.md` says what
 //! is in the file.
 
-#[path = "../../../xtask/testing/parity.rs"]
-#[allow(dead_code, reason = "each test program uses its own part")]
-mod parity;
-
 use d2o_sampler::{Distribution, SamplerConfig};
-use parity::{Parity, worst_absolute};
+use d2o_testing::parity::{Parity, worst_absolute};
 use serde_json::Value;
 
 /// Logits are given in `f32`, and the penalty divides them in it: 6e-8 of a logit of some nats.

@@ -8,7 +8,7 @@ use d2o_model::{CausalLm, ModelConfig, ModelError, Placement, load};
 use half::{bf16, f16};
 use serde_json::{Value, json};
 
-use crate::parity::Parity;
+use d2o_testing::parity::Parity;
 
 const TOKENS: usize = 40;
 

@@ -6,8 +6,5 @@ mod damage;
 mod export;
 mod llama;
 mod package;
-#[path = "../../../../xtask/testing/parity.rs"]
-#[allow(dead_code, reason = "each test program uses its own part")]
-mod parity;
 mod vocabulary;
 mod writer;

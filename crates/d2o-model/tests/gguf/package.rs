@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use d2o_model::gguf::GgufFile;
 use safetensors::SafeTensors;
 
-use crate::parity::Parity;
+use d2o_testing::parity::Parity;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gguf").join(name)

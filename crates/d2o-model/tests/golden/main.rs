@@ -1,19 +1,13 @@
 //! A tiny model of a family with two neighbours, its reference and its more helpful reference, against what
 //! torch computed in float64; `tests/fixtures/README.md` says what is in the files.
 
-#[path = "../../../../xtask/testing/device.rs"]
-mod device;
-#[path = "../../../../xtask/testing/parity.rs"]
-#[allow(dead_code, reason = "each test program uses its own part")]
-mod parity;
-
 use std::path::PathBuf;
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 use d2o_model::{CausalLm, Placement, load};
-use device::{backend, device};
-use parity::{Parity, worst_absolute};
+use d2o_testing::device::{backend, device};
+use d2o_testing::parity::{Parity, worst_absolute};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 

@@ -5,8 +5,6 @@ mod adapters;
 mod broken;
 mod cached;
 mod config;
-#[path = "../../../../xtask/testing/device.rs"]
-mod device;
 mod export;
 mod families;
 mod forward;

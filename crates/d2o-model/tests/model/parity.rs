@@ -1,12 +1,7 @@
 //! One line for each comparison with something trusted, for `cargo xtask test` to collect.
 
-#[path = "../../../../xtask/testing/parity.rs"]
-#[allow(dead_code, reason = "each test program uses its own part")]
-mod shared;
-
-use shared::Parity;
-
-use crate::device::backend;
+use d2o_testing::device::backend;
+use d2o_testing::parity::Parity;
 
 /// Notes family, quantity, tolerance, worst difference and backend, and fails if the difference is beyond
 /// the tolerance.

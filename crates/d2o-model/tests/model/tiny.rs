@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(crate) type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 pub(crate) fn device() -> Device {
-    crate::device::device()
+    d2o_testing::device::device()
 }
 
 pub(crate) fn config_json(tied: bool) -> Value {

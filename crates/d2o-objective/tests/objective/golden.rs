@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use d2o_objective::{Divergence, ObjectiveConfig};
 use serde_json::Value;
 
-use crate::device::backend;
-use crate::parity::{Parity, worst_absolute, worst_relative};
 use crate::sample::{Columns, Place, Sample, values};
+use d2o_testing::device::backend;
+use d2o_testing::parity::{Parity, worst_absolute, worst_relative};
 
 /// For single precision, as `tests/fixtures/README.md` derives it.
 const TOLERANCE: f64 = 1e-4;

@@ -107,7 +107,7 @@ pub(crate) struct Place {
 impl Place {
     /// Single precision on the device under test.
     pub(crate) fn single() -> Self {
-        Self { device: crate::device::device(), dtype: DType::F32 }
+        Self { device: d2o_testing::device::device(), dtype: DType::F32 }
     }
 
     /// Double precision, which only the processor has.

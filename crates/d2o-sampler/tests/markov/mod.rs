@@ -19,7 +19,7 @@ impl Markov {
     pub(crate) fn new(weights: &[&[f32]]) -> Self {
         let logits = |row: &&[f32]| row.iter().map(|weight| weight.ln()).collect();
         let table = weights.iter().map(logits).collect();
-        Self { table, device: crate::device::device(), calls: Vec::new(), joins: false }
+        Self { table, device: d2o_testing::device::device(), calls: Vec::new(), joins: false }
     }
 
     /// Rows that were passed to the model in all calls together.

@@ -7,7 +7,7 @@ use d2o_model::{CausalLm, Trainable, load};
 use d2o_train::trainer::group::{Response, TrainingGroup};
 use serde_json::Value;
 
-use crate::parity::Parity;
+use d2o_testing::parity::Parity;
 
 /// The backend that `D2O_TEST_BACKEND` names, `flex` where it names none.
 fn backend() -> String {

@@ -3,7 +3,7 @@
 use d2o_train::trainer::schedule::{Decay, Schedule, WarmUp};
 
 use crate::file::{json, number};
-use crate::parity::{Parity, worst_absolute};
+use d2o_testing::parity::{Parity, worst_absolute};
 
 #[test]
 fn schedules_are_those_of_transformers() {

@@ -1,7 +1,7 @@
 //! A run on the backend under test against the same run on the processor.
 
-use crate::parity::{Parity, worst_absolute};
 use crate::tiny::{World, said};
+use d2o_testing::parity::{Parity, worst_absolute};
 
 /// The drafts are those of one run, so that both train on the same answers.
 #[test]

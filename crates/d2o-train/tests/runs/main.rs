@@ -5,9 +5,6 @@ mod bad_input;
 mod hearth;
 mod interchange;
 mod objectives;
-#[path = "../../../../xtask/testing/parity.rs"]
-#[allow(dead_code, reason = "each test program uses its own part")]
-mod parity;
 mod references;
 mod refresh;
 mod refusals;

@@ -1,25 +1,29 @@
-//! Included by the tests of all crates with `#[path]`: what they compare with a reference
-//! implementation, as lines of a table that `cargo xtask test` prints.
+//! What tests compare with a reference implementation, as lines of a table that `cargo xtask test` prints.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 
 /// Checks of one model family on one backend.
 #[derive(Debug, Clone)]
-pub(crate) struct Parity {
+pub struct Parity {
     family: String,
     backend: String,
 }
 
 impl Parity {
-    pub(crate) fn new(family: &str, backend: &str) -> Self {
+    /// Checks of `family` on `backend`.
+    #[must_use]
+    pub fn new(family: &str, backend: &str) -> Self {
         Self { family: family.to_owned(), backend: backend.to_owned() }
     }
 
     /// Demands that `worst` is at most `tolerance`. Where `D2O_PARITY_DIR` names a directory, the check is
     /// written there first, as a line `parity⇥family⇥quantity⇥tolerance⇥worst⇥backend`.
+    ///
+    /// # Panics
+    /// If the difference is larger, or the line cannot be written.
     #[track_caller]
-    pub(crate) fn check(&self, quantity: &str, tolerance: f64, worst: f64) {
+    pub fn check(&self, quantity: &str, tolerance: f64, worst: f64) {
         let Self { family, backend } = self;
         if let Some(directory) = std::env::var_os("D2O_PARITY_DIR") {
             let line = format!("parity\t{family}\t{quantity}\t{tolerance:e}\t{worst:e}\t{backend}\n");
@@ -32,13 +36,21 @@ impl Parity {
     }
 }
 
-/// The largest `|a − b|`, infinite where one of them is not a number or the lengths differ.
-pub(crate) fn worst_absolute(found: &[f64], expected: &[f64]) -> f64 {
+/// The largest `|a − b|`, infinite where one of them is not a number.
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
+pub fn worst_absolute(found: &[f64], expected: &[f64]) -> f64 {
     worst(found, expected, |_| 1.0)
 }
 
 /// The largest `|a − b| / max(1, |b|)`.
-pub(crate) fn worst_relative(found: &[f64], expected: &[f64]) -> f64 {
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
+pub fn worst_relative(found: &[f64], expected: &[f64]) -> f64 {
     worst(found, expected, |expected| expected.abs().max(1.0))
 }
 

@@ -1,0 +1,1 @@
+//! What did the run do? One self-contained HTML page from a run directory.
