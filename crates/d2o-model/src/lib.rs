@@ -69,6 +69,7 @@ mod numbers;
 mod placement;
 mod prompt;
 mod random;
+pub mod responses;
 mod rotary;
 mod safetensors_dir;
 mod sampling;

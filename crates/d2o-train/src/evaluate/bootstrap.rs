@@ -5,7 +5,7 @@
 //! Bootstrap*, 1993, chapter 13). Resampling is seeded, so that an interval is a function of its
 //! arguments. An interval of one item is that item: it says nothing about other items.
 
-use super::metrics::Estimate;
+use crate::evaluate::metrics::Estimate;
 
 /// Resamples that give interval ends steady to about a hundredth of the interval's length.
 pub const RESAMPLES: usize = 2000;

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::EvaluateError;
-use super::table;
+use crate::evaluate::EvaluateError;
+use crate::evaluate::table;
 use crate::durable;
 
 /// A figure with its 95 % interval. A figure of nothing (`n = 0`) is NaN, `null` in JSON.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::metrics::{Estimate, Evaluation};
+use crate::evaluate::metrics::{Estimate, Evaluation};
 
 const HEAD: [&str; 5] = ["metric", "before", "after", "change", "judges' AUC"];
 
@@ -28,7 +28,7 @@ fn is_judged(name: &str) -> bool {
 }
 
 fn judges(evaluation: &Evaluation) -> String {
-    let judge = |(name, report): (&String, &super::JudgeReport)| {
+    let judge = |(name, report): (&String, &crate::evaluate::JudgeReport)| {
         let level = report.level_on_benign.map_or(String::new(), |level| format!(", benign {level:.2}"));
         format!("{name} {:.2} [{:.2}, {:.2}]{level}", report.auc, report.auc_low, report.auc_high)
     };
@@ -88,7 +88,7 @@ fn line(cells: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::JudgeReport;
+    use crate::evaluate::JudgeReport;
     use super::*;
 
     fn estimate(mean: f64) -> Estimate {

@@ -31,7 +31,7 @@ pub fn distinct_n<T: AsRef<str>>(texts: &[T], n: usize) -> f64 {
 
 /// What each text brings to [`distinct_n`], and its number of n-grams. An n-gram that occurs `c`
 /// times in all texts counts `1 / c` at each place, so that the sums' ratio is `distinct_n`, and
-/// [`ratio_interval`](super::bootstrap::ratio_interval) over texts is its interval.
+/// [`ratio_interval`](crate::evaluate::bootstrap::ratio_interval) over texts is its interval.
 ///
 /// # Panics
 /// If `n` is zero.
@@ -63,7 +63,7 @@ pub fn repetition_rate(text: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bootstrap::ratio_interval;
+    use crate::evaluate::bootstrap::ratio_interval;
     use super::*;
 
     #[test]

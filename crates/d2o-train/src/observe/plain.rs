@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::describe::{duration, figures, notice};
+use crate::observe::describe::{duration, figures, notice};
 use crate::events::Event;
 
 /// Seconds of work after which a line is due whatever was said before.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::describe::{figures, notice};
-use super::plain::PlainLines;
+use crate::observe::describe::{figures, notice};
+use crate::observe::plain::PlainLines;
 use crate::events::{Event, ObserveError, Observer};
 
 const BAR: &str = "{prefix:>9} {bar:24.cyan/dim} {pos}/{len} {msg} · {eta} left";

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::chart::Bins;
-use super::escape::escape;
-use super::number::{count, figure};
-use super::run::{AnchorStatistics, Run};
+use crate::report::chart::Bins;
+use crate::report::escape::escape;
+use crate::report::number::{count, figure};
+use crate::report::run::{AnchorStatistics, Run};
 
 /// Lengths and dropped drafts, or a sentence if there is no store.
 pub(super) fn render(run: &Run) -> String {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::escape::{escape, escape_cut};
-use super::number::{counted, fixed};
-use super::run::Run;
+use crate::report::escape::{escape, escape_cut};
+use crate::report::number::{counted, fixed};
+use crate::report::run::Run;
 use crate::evaluate::AnswerPair;
 
 /// Pairs shown of each set.

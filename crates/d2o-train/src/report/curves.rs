@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::chart::{Chart, Series, reading};
-use super::run::Run;
+use crate::report::chart::{Chart, Series, reading};
+use crate::report::run::Run;
 use crate::events::Event;
 
 /// The figures of a step that are drawn.

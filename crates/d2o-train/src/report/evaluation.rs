@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::chart::Strip;
-use super::escape::escape;
-use super::metric::{Metric, describe};
-use super::number::{count, fixed};
-use super::run::Run;
+use crate::report::chart::Strip;
+use crate::report::escape::escape;
+use crate::report::metric::{Metric, describe};
+use crate::report::number::{count, fixed};
+use crate::report::run::Run;
 use crate::evaluate::{Estimate, Evaluation, JudgeReport};
 
 /// The table with the judges below it, or a sentence if there was no evaluation.

@@ -1,6 +1,6 @@
 //! What each metric of `eval.json` is called, and which way is better.
 
-use super::number::{figure, fixed, percent, signed};
+use crate::report::number::{figure, fixed, percent, signed};
 use crate::evaluate::Estimate;
 
 /// Which way a metric should move.

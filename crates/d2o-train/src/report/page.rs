@@ -1,7 +1,7 @@
 //! Puts the parts together.
 
-use super::escape::escape;
-use super::run::Run;
+use crate::report::escape::escape;
+use crate::report::run::Run;
 use super::{anchors, answers, curves, evaluation, record, summary, tiles};
 use crate::events::Event;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::escape::escape;
-use super::number::{count, counted, figure};
-use super::run::Run;
+use crate::report::escape::escape;
+use crate::report::number::{count, counted, figure};
+use crate::report::run::Run;
 use crate::events::Event;
 use crate::observe::duration;
 

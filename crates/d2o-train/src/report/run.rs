@@ -183,5 +183,5 @@ impl Run {
 }
 
 fn count_lines(count: usize) -> String {
-    super::number::counted(count, "line is", "lines are")
+    crate::report::number::counted(count, "line is", "lines are")
 }

@@ -1,8 +1,8 @@
 //! The head of the page: which model, which data, what was done.
 
-use super::escape::escape;
-use super::number::{count, counted, figure, large};
-use super::run::Run;
+use crate::report::escape::escape;
+use crate::report::number::{count, counted, figure, large};
+use crate::report::run::Run;
 use crate::events::Event;
 use crate::observe::duration;
 

@@ -1,10 +1,10 @@
 //! The four figures that a reader looks for first.
 
-use super::chart::Strip;
-use super::escape::escape;
-use super::metric::{Metric, describe};
-use super::number::{count, fixed};
-use super::run::Run;
+use crate::report::chart::Strip;
+use crate::report::escape::escape;
+use crate::report::metric::{Metric, describe};
+use crate::report::number::{count, fixed};
+use crate::report::run::Run;
 use crate::evaluate::Estimate;
 
 const LEGEND: &str = r#"<p class="legend">Dots are means and bars 95 % intervals, <span class="before">before</span> and <span class="after">after</span> training; ┆ is the judge’s level on benign answers.</p>"#;

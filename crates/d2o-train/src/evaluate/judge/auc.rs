@@ -1,7 +1,7 @@
 //! How well scores rank harmful answers above others.
 
-use super::super::bootstrap::interval;
-use super::super::metrics::Estimate;
+use crate::evaluate::bootstrap::interval;
+use crate::evaluate::metrics::Estimate;
 
 /// Rows in the order of their scores, ready for many resamples of groups.
 pub(super) struct RankedScores {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::EvaluateError;
-use super::super::bootstrap::SplitMix64;
+use crate::evaluate::EvaluateError;
+use crate::evaluate::bootstrap::SplitMix64;
 
 /// Numbers group keys by first appearance; case and white space around them do not matter.
 pub(super) fn number_groups<'a>(keys: impl Iterator<Item = &'a String>) -> Vec<usize> {

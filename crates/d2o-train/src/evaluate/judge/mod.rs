@@ -24,9 +24,9 @@ mod scorer;
 mod sparse;
 mod tfidf;
 
-use super::EvaluateError;
-use super::bootstrap::RESAMPLES;
-use super::metrics::JudgeReport;
+use crate::evaluate::EvaluateError;
+use crate::evaluate::bootstrap::RESAMPLES;
+use crate::evaluate::metrics::JudgeReport;
 use auc::RankedScores;
 use calibration::Calibration;
 use scorer::Scorer;

@@ -1,9 +1,9 @@
 //! Features and model of each kind of judge, behind one score.
 
-use super::super::EvaluateError;
-use super::bayes::CharNaiveBayes;
-use super::logistic::LogisticRegression;
-use super::tfidf::TfIdf;
+use crate::evaluate::EvaluateError;
+use crate::evaluate::judge::bayes::CharNaiveBayes;
+use crate::evaluate::judge::logistic::LogisticRegression;
+use crate::evaluate::judge::tfidf::TfIdf;
 use super::{JudgeConfig, JudgeKind};
 
 /// A fitted model; its score grows with harm, its scale is its own.

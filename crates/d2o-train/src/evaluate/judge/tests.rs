@@ -1,4 +1,4 @@
-use super::super::bootstrap::SplitMix64;
+use crate::evaluate::bootstrap::SplitMix64;
 use super::*;
 
 /// Answers of ten words, the first of which is `word`'s; two answers a prompt.

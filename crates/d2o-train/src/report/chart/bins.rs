@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::coordinate;
-use super::scale::{Scale, label, ticks};
+use crate::report::chart::coordinate;
+use crate::report::chart::scale::{Scale, label, ticks};
 
 /// Histograms of two kinds of lengths, each as shares of its own kind.
 pub(in crate::report) struct Bins<'a> {

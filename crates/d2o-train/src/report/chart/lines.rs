@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::coordinate;
-use super::scale::{Scale, drawable, extent, label, ticks};
+use crate::report::chart::coordinate;
+use crate::report::chart::scale::{Scale, drawable, extent, label, ticks};
 use crate::report::escape::escape;
 use crate::report::number::{count, figure};
 

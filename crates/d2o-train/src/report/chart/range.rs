@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::coordinate;
-use super::scale::{Scale, extent};
+use crate::report::chart::coordinate;
+use crate::report::chart::scale::{Scale, extent};
 use crate::evaluate::Estimate;
 
 /// A strip that shows where two means lie, with their intervals.

@@ -1,0 +1,106 @@
+//! Answers of a model to a list of prompts.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use d2o_data::{Encoder, Prompt};
+use d2o_model::CausalLm;
+use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};
+
+use crate::cached::CachedLm;
+use d2o_train::error::TrainError;
+
+/// How answers are decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoding {
+    /// The sampler; temperature 0 is greedy.
+    pub sampler: SamplerConfig,
+    /// What the answer is made to begin with; empty leaves it free.
+    pub prefill: String,
+    /// Rows decoded together.
+    pub batch: usize,
+    /// Seed; row `i`'s draws depend on it and on `i` only.
+    pub seed: u64,
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The text, the prefill included, special tokens left out.
+    pub text: String,
+    /// Generated token ids, without prefill and end token.
+    pub ids: Vec<u32>,
+    /// Whether the model ended the answer by itself.
+    pub ended: bool,
+}
+
+/// Answers in the order of `prompts`; `progress` hears of answers done.
+///
+/// # Errors
+/// Template and sampling errors; [`TrainError::Interrupted`] between two batches.
+pub fn answer(
+    model: &CausalLm,
+    encoder: &Encoder,
+    prompts: &[Prompt],
+    decoding: &Decoding,
+    interrupt: &AtomicBool,
+    progress: impl FnMut(usize),
+) -> Result<Vec<Answer>, TrainError> {
+    let prefill = if decoding.prefill.is_empty() { Vec::new() } else { encoder.tokenizer().encode(&decoding.prefill) };
+    let mut sampler = decoding.sampler.clone();
+    if !sampler.stop_tokens.contains(&encoder.end_token()) {
+        sampler.stop_tokens.push(encoder.end_token());
+    }
+    let requests = prompts
+        .iter()
+        .enumerate()
+        .map(|(index, prompt)| {
+            let mut ids = encoder.prompt_ids(prompt)?;
+            ids.extend_from_slice(&prefill);
+            Ok(Request { prompt: ids, seed: row_seed(decoding.seed, index) })
+        })
+        .collect::<Result<Vec<_>, TrainError>>()?;
+    let drafts = continuations(model, &requests, &sampler, decoding.batch, interrupt, progress)?;
+    let answers = drafts.into_iter().map(|draft| {
+        let whole: Vec<u32> = prefill.iter().chain(&draft.ids).copied().collect();
+        Answer {
+            text: encoder.tokenizer().decode(&whole, true),
+            ended: matches!(draft.finished, Finish::Stop(_)),
+            ids: draft.ids,
+        }
+    });
+    Ok(answers.collect())
+}
+
+/// What the model draws behind given ids, in the order of `requests`; `progress` hears of drafts done.
+///
+/// # Errors
+/// Sampling errors; [`TrainError::Interrupted`] between two batches.
+pub fn continuations(
+    model: &CausalLm,
+    requests: &[Request],
+    sampler: &SamplerConfig,
+    batch: usize,
+    interrupt: &AtomicBool,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Draft>, TrainError> {
+    let mut cached = CachedLm::new(model.clone(), sampler.max_new_tokens);
+    let mut drafts = Vec::with_capacity(requests.len());
+    // Slices of many batches: the sampler sorts each by length, and the user can leave between two.
+    for slice in requests.chunks(batch.max(1) * 8) {
+        if interrupt.load(Ordering::Relaxed) {
+            return Err(TrainError::Interrupted { step: 0 });
+        }
+        let done = drafts.len();
+        let drawn = generate(&mut cached, slice, sampler, batch, |now, _| progress(done + now));
+        drafts.extend(drawn.map_err(|error| TrainError::Sampling { message: error.to_string() })?);
+    }
+    Ok(drafts)
+}
+
+/// A row's own seed (SplitMix64's output function over seed and index).
+pub(crate) fn row_seed(seed: u64, index: usize) -> u64 {
+    let mut z = seed.wrapping_add((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

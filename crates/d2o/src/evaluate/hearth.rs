@@ -1,0 +1,243 @@
+//! The evaluation of the small world: held-out requests, answers drawn by the model, an exact judge.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use d2o_data::hearth::{Grammar, Judge, Verdict, World, WorldRow};
+use d2o_data::{Prompt, Sequence};
+use d2o_model::CausalLm;
+use d2o_sampler::SamplerConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::stages::cache::asked_once;
+use crate::stages::run::Run;
+use d2o_generate::answers::{Decoding, answer};
+use crate::config::EvalSection;
+use d2o_train::durable;
+use d2o_train::error::TrainError;
+use d2o_train::evaluate::bootstrap::{mean_interval, perplexity, ratio_interval};
+use d2o_train::evaluate::text::{distinct_shares, repetition_rate};
+use d2o_train::evaluate::{AnswerPair, Estimate, Evaluation, metrics};
+use d2o_train::events::Event;
+use crate::evaluate::measure::Likelihood;
+use d2o_model::responses::divergence::divergence;
+use d2o_train::gradient::group::score;
+
+const STAGE: &str = "eval";
+
+/// `eval.harmful` of a run that is measured in the small world.
+pub const WORLD: &str = "builtin:hearth";
+
+/// The figure that is the world's harm.
+pub(super) const HURTFUL: &str = "hearth.hurtful";
+
+/// The verdicts and the names of their shares.
+const VERDICTS: [(&str, Verdict); 4] = [
+    (HURTFUL, Verdict::Hurtful),
+    ("hearth.on_topic", Verdict::OnTopic),
+    ("hearth.off_topic", Verdict::OffTopic),
+    ("hearth.malformed", Verdict::Malformed),
+];
+
+/// The name of the divergence from the base.
+const DIVERGENCE: &str = "hearth.instructed_kl";
+
+/// What one model says in the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    /// Drawn answers to the bare requests.
+    bare: Vec<String>,
+    /// Drawn answers to the same requests with an instruction around them.
+    instructed: Vec<String>,
+    /// Likelihood of a considerate answer to each bare request.
+    considerate: Vec<Likelihood>,
+}
+
+/// Measures the base and `after` on held-out requests; writes `eval.json` and `answers.jsonl`.
+///
+/// # Errors
+/// Sampling errors, failed writes, an interruption.
+pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) -> anyhow::Result<Evaluation> {
+    let path = run.dir.join("eval.json");
+    let fingerprint = durable::sha256(&serde_json::to_vec(&(after_fingerprint, run.config.eval.at_the_end()))?);
+    if run.ledger.is_fresh(STAGE, &fingerprint) && path.exists() {
+        let reason = format!("{} is fresh", path.display());
+        run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
+        return Ok(Evaluation::load(&path)?);
+    }
+    let began = Instant::now();
+    run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
+    let limit = match run.config.eval.harmful_limit {
+        0 => usize::MAX,
+        limit => limit,
+    };
+    let rows = World::new(Grammar::embedded(), run.config.eval.seed).held_out(limit);
+    let base = run.base.model.clone();
+    let said_before = before(run, &base, &rows)?;
+    let said_after = say(run, after, &rows, "after")?;
+    let mut evaluation = Evaluation {
+        before: figures(run, &rows, &said_before),
+        after: figures(run, &rows, &said_after),
+        judges: BTreeMap::new(),
+    };
+    let kept = divergence_where_kind(run, after, &rows, &said_before)?;
+    evaluation.before.insert(DIVERGENCE.to_owned(), Estimate::exact(0.0, kept.n));
+    evaluation.after.insert(DIVERGENCE.to_owned(), kept);
+    metrics::save_answers(&run.dir.join("answers.jsonl"), &pairs(&rows, &said_before, &said_after))?;
+    evaluation.save(&path)?;
+    run.ledger.finish(STAGE, &fingerprint)?;
+    run.observers.emit(&Event::StageFinished {
+        stage: STAGE.to_owned(),
+        wall_s: began.elapsed().as_secs_f64(),
+        detail: path.display().to_string(),
+    })?;
+    Ok(evaluation)
+}
+
+/// What the base says.
+fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[WorldRow]) -> anyhow::Result<Said> {
+    let prompts: Vec<(&str, &str)> = rows.iter().map(|row| (row.prompt.as_str(), row.answer.as_str())).collect();
+    let eval = &run.config.eval;
+    let decoding = (eval.max_new_tokens, eval.batch, eval.temperature, eval.top_p, eval.seed);
+    let key = (run.base.origins()?, decoding, prompts, run.config.device.backend.clone());
+    asked_once("hearth-", &key, || Ok(say(run, base, rows, "before")?))
+}
+
+fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[WorldRow], when: &str) -> Result<Said, TrainError> {
+    let bare: Vec<Prompt> = rows.iter().map(|row| Prompt::Text(row.prompt.clone())).collect();
+    let instructed: Vec<Prompt> = instructed(rows).collect();
+    Ok(Said {
+        bare: ask(run, model, &bare, &format!("{STAGE} {when}"))?,
+        instructed: ask(run, model, &instructed, &format!("{STAGE} {when}, instructed"))?,
+        considerate: likelihoods(run, model, rows)?,
+    })
+}
+
+/// The requests with an instruction around each, the wordings in turn.
+fn instructed(rows: &[WorldRow]) -> impl Iterator<Item = Prompt> {
+    let wordings = Grammar::embedded().instructions();
+    let around = |(row, wording): (&WorldRow, &String)| Prompt::Text(wording.replace("{request}", &row.prompt));
+    rows.iter().zip(wordings.iter().cycle()).map(around)
+}
+
+/// How answers are drawn that the judge reads.
+pub(super) fn decoding(eval: &EvalSection) -> Decoding {
+    let sampler = SamplerConfig {
+        temperature: eval.temperature,
+        top_p: eval.top_p,
+        max_new_tokens: eval.max_new_tokens,
+        ..SamplerConfig::default()
+    };
+    Decoding { sampler, prefill: String::new(), batch: eval.batch, seed: eval.seed }
+}
+
+fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> Result<Vec<String>, TrainError> {
+    let decoding = decoding(&run.config.eval);
+    let (encoder, interrupt) = (&run.base.encoder, run.interrupt);
+    let answers = run
+        .observers
+        .watch(stage, (prompts.len(), "answers"), |tick| answer(model, encoder, prompts, &decoding, interrupt, tick))?;
+    Ok(answers.into_iter().map(|answer| answer.text).collect())
+}
+
+fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[WorldRow]) -> Result<Vec<Likelihood>, TrainError> {
+    let encoder = &run.base.encoder;
+    let likelihood = |row: &WorldRow| {
+        let prompt = encoder.prompt_ids(&Prompt::Text(row.prompt.clone()))?;
+        let response = encoder.response_ids(&row.answer);
+        let scores = score(model, &prompt, &[&response], run.chunking()).into_data();
+        Ok(Likelihood { nll: -scores.iter::<f64>().sum::<f64>(), tokens: response.len() })
+    };
+    rows.iter().map(likelihood).collect()
+}
+
+/// `KL(base ‖ trained)` in nats per token on the base's own answers to instructed requests, those that hurt left out:
+/// how far the model has moved where nothing was wrong with it.
+fn divergence_where_kind(
+    run: &Run<'_>,
+    after: &CausalLm,
+    rows: &[WorldRow],
+    before: &Said,
+) -> Result<Estimate, TrainError> {
+    let (encoder, judge) = (&run.base.encoder, Judge::new(Grammar::embedded()));
+    let mut divergences = Vec::with_capacity(rows.len());
+    for ((row, prompt), answer) in rows.iter().zip(instructed(rows)).zip(&before.instructed) {
+        if judge.read(&row.prompt, answer) != Verdict::Hurtful {
+            let prompt = encoder.prompt_ids(&prompt)?;
+            let prompt_len = prompt.len();
+            let sequence = Sequence { ids: [prompt, encoder.response_ids(answer)].concat(), prompt_len };
+            let kl = divergence(&run.base.model, after, &sequence, run.chunking()).into_data();
+            divergences.extend(kl.iter::<f64>());
+        }
+    }
+    Ok(mean_interval(&divergences, run.config.eval.bootstrap, run.config.eval.seed))
+}
+
+/// The share of each verdict, under the names of [`figures`].
+pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<String, f64> {
+    let share = |of: Verdict| verdicts.iter().filter(|&&verdict| verdict == of).count() as f64 / verdicts.len() as f64;
+    VERDICTS.iter().map(|&(name, verdict)| (name.to_owned(), share(verdict))).collect()
+}
+
+/// | figure | what it is |
+/// |---|---|
+/// | `hearth.hurtful` | share of answers to bare requests with a hurtful sentence |
+/// | `hearth.on_topic` | share of them that are considerate and take up the request |
+/// | `hearth.off_topic`, `hearth.malformed` | the other two verdicts |
+/// | `hearth.on_topic_of_harmless` | on-topic answers among those that do not hurt |
+/// | `hearth.hurtful.instructed` | hurtful answers to the same requests with an instruction |
+/// | `hearth.instructed_kl` | from the base, nats per token, on its own answers to instructed requests |
+/// | `hearth.perplexity` | of the held-out considerate answers, on the bare requests |
+/// | `distinct_n`, `repetition` | as elsewhere |
+fn figures(run: &Run<'_>, rows: &[WorldRow], said: &Said) -> BTreeMap<String, Estimate> {
+    let (resamples, seed) = (run.config.eval.bootstrap, run.config.eval.seed);
+    let judge = Judge::new(Grammar::embedded());
+    let verdicts = |answers: &[String]| {
+        let verdict = |(row, answer): (&WorldRow, &String)| judge.read(&row.prompt, answer);
+        rows.iter().zip(answers).map(verdict).collect::<Vec<_>>()
+    };
+    let share = |verdicts: &[Verdict], of: Verdict| {
+        let hits: Vec<f64> = verdicts.iter().map(|verdict| f64::from(u8::from(*verdict == of))).collect();
+        mean_interval(&hits, resamples, seed)
+    };
+    let bare = verdicts(&said.bare);
+    let harmless: Vec<(f64, usize)> = bare
+        .iter()
+        .map(|verdict| (f64::from(u8::from(*verdict == Verdict::OnTopic)), usize::from(*verdict != Verdict::Hurtful)))
+        .collect();
+    let considerate: Vec<(f64, usize)> = said.considerate.iter().map(|row| (row.nll, row.tokens)).collect();
+    let texts: Vec<&str> = said.bare.iter().map(String::as_str).collect();
+    let repetitions: Vec<f64> = texts.iter().map(|text| repetition_rate(text)).collect();
+    let mut figures: BTreeMap<String, Estimate> =
+        VERDICTS.iter().map(|&(name, verdict)| (name.to_owned(), share(&bare, verdict))).collect();
+    figures.extend([
+        ("hearth.on_topic_of_harmless".to_owned(), ratio_interval(&harmless, resamples, seed)),
+        ("hearth.hurtful.instructed".to_owned(), share(&verdicts(&said.instructed), Verdict::Hurtful)),
+        ("hearth.perplexity".to_owned(), perplexity(&considerate, resamples, seed)),
+        ("distinct_n".to_owned(), ratio_interval(&distinct_shares(&texts, 2), resamples, seed)),
+        ("repetition".to_owned(), mean_interval(&repetitions, resamples, seed)),
+    ]);
+    figures
+}
+
+/// The drawn answers side by side; a hurtful one counts as harm 1, any other as 0.
+fn pairs(rows: &[WorldRow], before: &Said, after: &Said) -> Vec<AnswerPair> {
+    let judge = Judge::new(Grammar::embedded());
+    let answers = rows.iter().zip(before.bare.iter().zip(&after.bare)).enumerate();
+    let pair = |(index, (row, (before, after))): (usize, (&WorldRow, (&String, &String)))| {
+        let harm = |answer: &str| Some(f64::from(u8::from(judge.read(&row.prompt, answer) == Verdict::Hurtful)));
+        AnswerPair {
+            set: "hearth".to_owned(),
+            id: format!("held_out-{index:05}"),
+            prompt: row.prompt.clone(),
+            harm_before: harm(before),
+            harm_after: harm(after),
+            refusal_before: false,
+            refusal_after: false,
+            before: before.clone(),
+            after: after.clone(),
+        }
+    };
+    answers.map(pair).collect()
+}

@@ -1,0 +1,180 @@
+//! What one model says and thinks on the evaluation sets: the raw material of every figure.
+
+use std::sync::atomic::AtomicBool;
+
+use d2o_data::{Encoder, Prompt, PromptRow};
+use d2o_model::CausalLm;
+use d2o_sampler::SamplerConfig;
+use serde::{Deserialize, Serialize};
+
+use d2o_generate::answers::{Answer, Decoding, answer};
+use crate::config::SamplingWeights;
+use d2o_train::error::TrainError;
+use d2o_train::prepared::PreparedRow;
+use d2o_train::gradient::group::{Chunking, score_pairs, token_batches};
+
+/// The prompts of an evaluation, none of which training has seen.
+pub struct EvaluationSets {
+    /// Harmful requests.
+    pub harmful: Vec<PromptRow>,
+    /// Everyday requests with good answers.
+    pub benign: Vec<PromptRow>,
+    /// Harmless requests that sound harmful.
+    pub sounding_harmful: Vec<PromptRow>,
+}
+
+/// How answers are drawn.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EvaluationSettings {
+    /// Length limit of an answer, tokens.
+    pub max_new_tokens: usize,
+    /// Rows decoded together.
+    pub batch: usize,
+    /// Temperature of the sampled answers.
+    pub temperature: f64,
+    /// Nucleus of the sampled answers.
+    pub top_p: f64,
+    /// What prefilled answers begin with.
+    pub prefill: String,
+    /// Seed of the sampled answers.
+    pub seed: u64,
+    /// Type of the weights while answers are drawn.
+    pub weights: SamplingWeights,
+}
+
+/// Negative log-likelihood of one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Likelihood {
+    /// Nats, summed over the answer's tokens, the end token included.
+    pub nll: f64,
+    /// Tokens.
+    pub tokens: usize,
+}
+
+/// Everything measured on one model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Greedy answers to the harmful requests.
+    pub harmful: Vec<String>,
+    /// Sampled ones.
+    pub harmful_sampled: Vec<String>,
+    /// Greedy ones behind a given beginning.
+    pub harmful_prefilled: Vec<String>,
+    /// Greedy answers to the everyday requests.
+    pub benign: Vec<String>,
+    /// Lengths of those, tokens.
+    pub benign_tokens: Vec<usize>,
+    /// Greedy answers to the harmless requests that sound harmful.
+    pub sounding_harmful: Vec<String>,
+    /// The good answers' likelihood.
+    pub benign_likelihood: Vec<Likelihood>,
+}
+
+/// Runs a frozen model over the evaluation sets.
+pub struct Measurer<'a> {
+    /// The model.
+    pub model: &'a CausalLm,
+    /// Its tokenizer and template.
+    pub encoder: &'a Encoder,
+    /// The prompts.
+    pub sets: &'a EvaluationSets,
+    /// How to decode.
+    pub settings: &'a EvaluationSettings,
+    /// How responses are cut into forward passes.
+    pub chunking: Chunking,
+    /// Set when the user asks to leave.
+    pub interrupt: &'a AtomicBool,
+}
+
+impl Measurer<'_> {
+    /// Units of [`measure`](Self::measure)'s progress.
+    pub fn units(&self) -> usize {
+        let sets = self.sets;
+        3 * sets.harmful.len() + 2 * sets.benign.len() + sets.sounding_harmful.len()
+    }
+
+    /// Asks for all answers and scores the good ones; `progress` hears of units done.
+    ///
+    /// # Errors
+    /// Template and sampling errors; [`TrainError::Interrupted`].
+    pub fn measure(&self, mut progress: impl FnMut(usize)) -> Result<Measured, TrainError> {
+        let sets = self.sets;
+        let mut done = 0;
+        let sampler = self.settings.weights.of(self.model);
+        let mut ask = |rows: &[PromptRow], decoding: Decoding| {
+            let prompts: Vec<Prompt> = rows.iter().map(|row| row.prompt.clone()).collect();
+            let answers =
+                answer(&sampler, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
+            done += rows.len();
+            answers
+        };
+        let harmful = ask(&sets.harmful, self.greedy(""))?;
+        let sampled = ask(&sets.harmful, self.sampled())?;
+        let prefilled = ask(&sets.harmful, self.greedy(&self.settings.prefill))?;
+        let benign = ask(&sets.benign, self.greedy(""))?;
+        let sounding = ask(&sets.sounding_harmful, self.greedy(""))?;
+        let benign_likelihood = self.benign_likelihood(|now| progress(done + now))?;
+        Ok(Measured {
+            harmful: texts(harmful),
+            harmful_sampled: texts(sampled),
+            harmful_prefilled: texts(prefilled),
+            benign_tokens: benign.iter().map(|answer| answer.ids.len()).collect(),
+            benign: texts(benign),
+            sounding_harmful: texts(sounding),
+            benign_likelihood,
+        })
+    }
+
+    /// Likelihood of the held-out rejected answers; `progress` hears of rows done.
+    pub fn negatives(&self, rows: &[PreparedRow], progress: impl FnMut(usize)) -> Vec<Likelihood> {
+        let pairs = rows.iter().map(|row| (row.prompt_ids.clone(), row.rejected_ids.clone())).collect::<Vec<_>>();
+        self.likelihoods(&pairs, progress)
+    }
+
+    fn benign_likelihood(&self, progress: impl FnMut(usize)) -> Result<Vec<Likelihood>, TrainError> {
+        let with_answers = self.sets.benign.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
+        let pairs = with_answers
+            .map(|(row, response)| Ok((self.encoder.prompt_ids(&row.prompt)?, self.encoder.response_ids(response))))
+            .collect::<Result<Vec<_>, TrainError>>()?;
+        Ok(self.likelihoods(&pairs, progress))
+    }
+
+    fn likelihoods(&self, pairs: &[(Vec<u32>, Vec<u32>)], mut progress: impl FnMut(usize)) -> Vec<Likelihood> {
+        let mut likelihoods = Vec::with_capacity(pairs.len());
+        for batch in token_batches(pairs, self.chunking.tokens) {
+            let scores = score_pairs(self.model, &pairs[batch.clone()], self.chunking).into_data();
+            let rows = scores.iter::<f64>().zip(&pairs[batch]);
+            likelihoods.extend(rows.map(|(score, (_, response))| Likelihood { nll: -score, tokens: response.len() }));
+            progress(likelihoods.len());
+        }
+        likelihoods
+    }
+
+    fn greedy(&self, prefill: &str) -> Decoding {
+        let sampler = SamplerConfig {
+            temperature: 0.0,
+            max_new_tokens: self.settings.max_new_tokens,
+            ..SamplerConfig::default()
+        };
+        self.decoding(sampler, prefill)
+    }
+
+    fn sampled(&self) -> Decoding {
+        let sampler = SamplerConfig {
+            temperature: self.settings.temperature,
+            top_p: self.settings.top_p,
+            max_new_tokens: self.settings.max_new_tokens,
+            ..SamplerConfig::default()
+        };
+        self.decoding(sampler, "")
+    }
+
+    fn decoding(&self, sampler: SamplerConfig, prefill: &str) -> Decoding {
+        Decoding { sampler, prefill: prefill.to_owned(), batch: self.settings.batch, seed: self.settings.seed }
+    }
+}
+
+fn texts(answers: Vec<Answer>) -> Vec<String> {
+    answers.into_iter().map(|answer| answer.text).collect()
+}

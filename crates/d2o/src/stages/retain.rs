@@ -1,0 +1,110 @@
+//! The base's own answers to ordinary prompts, drawn once: what retain rows are held to.
+
+use std::fs;
+use std::path::Path;
+
+use d2o_data::{Prompt, Sequence};
+use d2o_sampler::SamplerConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::stages::run::Run;
+use d2o_generate::answers::{Decoding, answer};
+use d2o_train::durable::{self, at};
+use d2o_train::error::TrainError;
+
+/// Where the answers lie in a run directory.
+const FILE: &str = "retain.json";
+
+/// Answers on disk, with the fingerprint of what they were drawn from.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    fingerprint: String,
+    rows: Vec<StoredRow>,
+}
+
+/// One prompt with the base's answer.
+#[derive(Serialize, Deserialize)]
+struct StoredRow {
+    id: String,
+    prompt_ids: Vec<u32>,
+    answer: String,
+    answer_ids: Vec<u32>,
+}
+
+/// Retain rows and their fingerprint. Answers that this run has drawn before are read back.
+///
+/// # Errors
+/// Prompts that cannot be read or are too long, sampling errors, failed writes, an interruption.
+pub fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Sequence>, String)> {
+    let mut prompts = Vec::new();
+    for reference in &run.config.retain.prompts {
+        prompts.extend(crate::evaluate::judged::prompts(reference)?.into_iter().map(|row| (row.id, row.prompt)));
+    }
+    let (decoding, written) = (decoding(run), run.config.retain.written);
+    let texts: Vec<String> = prompts.iter().map(|(_, prompt)| prompt.text()).collect();
+    let own = (written > 0).then_some((written, run.config.data.max_prompt_tokens));
+    let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, own, run.base.origins()?))?;
+    let fingerprint = durable::sha256(&sampler);
+    let path = run.dir.join(FILE);
+    let rows = match read(&path)?.filter(|stored| stored.fingerprint == fingerprint) {
+        Some(stored) => stored.rows,
+        None => {
+            if written > 0 {
+                let own = crate::stages::written::written(run, written)?.into_iter().enumerate();
+                prompts.extend(own.map(|(index, prompt)| (format!("written-{index:03}"), prompt)));
+            }
+            let rows = draw(run, &prompts, &decoding)?;
+            let stored = Stored { fingerprint: fingerprint.clone(), rows };
+            durable::write(&path, &serde_json::to_vec(&stored)?)?;
+            stored.rows
+        }
+    };
+    Ok((rows.into_iter().map(sequence).collect(), fingerprint))
+}
+
+/// As anchors are drawn, but of the length that retain rows have.
+fn decoding(run: &Run<'_>) -> Decoding {
+    let config = &run.config;
+    let sampler = SamplerConfig { max_new_tokens: config.retain.max_tokens, ..config.anchors.sampler.clone() };
+    Decoding { sampler, prefill: String::new(), batch: config.anchors.batch, seed: config.seed }
+}
+
+fn read(path: &Path) -> Result<Option<Stored>, TrainError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    // A file that cannot be understood is drawn again.
+    Ok(serde_json::from_slice(&at(path, fs::read(path))?).ok())
+}
+
+fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) -> anyhow::Result<Vec<StoredRow>> {
+    let asked: Vec<Prompt> = prompts.iter().map(|(_, prompt)| prompt.clone()).collect();
+    let (base, interrupt) = (&run.base, run.interrupt);
+    let answers = run.observers.watch("retain", (asked.len(), "answers"), |tick| {
+        answer(&base.model, &base.encoder, &asked, decoding, interrupt, tick)
+    })?;
+    let end = run.base.encoder.end_token();
+    let mut rows = Vec::with_capacity(prompts.len());
+    for ((id, prompt), answer) in prompts.iter().zip(answers) {
+        let mut answer_ids = answer.ids;
+        answer_ids.extend(answer.ended.then_some(end));
+        if answer_ids.is_empty() {
+            continue;
+        }
+        let prompt_ids = run.base.encoder.prompt_ids(prompt)?;
+        let (requested, context) = (prompt_ids.len() + answer_ids.len(), run.base.context());
+        if requested > context {
+            let field = format!("retain.prompts, row {id}");
+            return Err(TrainError::ContextTooLong { field, requested, context }.into());
+        }
+        rows.push(StoredRow { id: id.clone(), prompt_ids, answer: answer.text, answer_ids });
+    }
+    Ok(rows)
+}
+
+fn sequence(row: StoredRow) -> Sequence {
+    let prompt_len = row.prompt_ids.len();
+    let mut ids = row.prompt_ids;
+    ids.extend(row.answer_ids);
+    Sequence { ids, prompt_len }
+}
