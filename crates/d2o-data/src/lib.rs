@@ -41,7 +41,6 @@ mod fingerprint;
 mod format;
 mod gguf_export;
 mod gguf_vocabulary;
-pub mod hearth;
 mod hh;
 mod json_array;
 mod lines;
