@@ -250,7 +250,7 @@ fn long() -> Vec<Cell> {
 /// Every other slot draws from the bare prompt, so that about a third of the anchors hurt, as of the positives of
 /// `dpo-34`.
 fn contaminated() -> String {
-    let wordings = d2o_data::hearth::Grammar::embedded().instructions();
+    let wordings = d2o_datasets::hearth::Grammar::embedded().instructions();
     let entry = |text: &str| format!("{{ user = \"{text}\" }}");
     let slots = wordings.iter().take(4).flat_map(|wording| [wording.replace("{request}", BARE), BARE.to_owned()]);
     let entries: Vec<String> = slots.map(|text| entry(&text)).collect();

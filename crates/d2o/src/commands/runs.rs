@@ -39,7 +39,7 @@ pub fn prepare(args: &RunArgs) -> anyhow::Result<()> {
     let config = configuration(args)?;
     let device = device::open(&config.device.backend)?;
     let base = Base::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, &device)?;
-    let data = prepared::Prepared::new(&data_settings(&config)?, &base.encoder)?;
+    let data = prepared::Prepared::load(&data_settings(&config)?, &base.encoder)?;
     let mut out = std::io::stdout().lock();
     write!(out, "{}", data.lint)?;
     writeln!(out, "{}", serde_json::to_string_pretty(&data.summary)?)?;

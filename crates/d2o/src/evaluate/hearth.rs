@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use d2o_data::hearth::{Grammar, Judge, Verdict, World, WorldRow};
 use d2o_data::{Prompt, Sequence};
+use d2o_datasets::hearth::{ExactJudge, Grammar, Hearth, HearthRow, Verdict};
 use d2o_model::CausalLm;
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
         0 => usize::MAX,
         limit => limit,
     };
-    let rows = World::new(Grammar::embedded(), run.config.eval.seed).held_out(limit);
+    let rows = Hearth::new(Grammar::embedded(), run.config.eval.seed).held_out(limit);
     let base = run.base.model.clone();
     let said_before = before(run, &base, &rows)?;
     let said_after = say(run, after, &rows, "after")?;
@@ -96,7 +96,7 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
 }
 
 /// What the base says.
-fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[WorldRow]) -> anyhow::Result<Said> {
+fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[HearthRow]) -> anyhow::Result<Said> {
     let prompts: Vec<(&str, &str)> = rows.iter().map(|row| (row.prompt.as_str(), row.answer.as_str())).collect();
     let eval = &run.config.eval;
     let decoding = (eval.max_new_tokens, eval.batch, eval.temperature, eval.top_p, eval.seed);
@@ -104,7 +104,7 @@ fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[WorldRow]) -> anyhow::Resu
     asked_once("hearth-", &key, || Ok(say(run, base, rows, "before")?))
 }
 
-fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[WorldRow], when: &str) -> Result<Said, TrainError> {
+fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[HearthRow], when: &str) -> Result<Said, TrainError> {
     let bare: Vec<Prompt> = rows.iter().map(|row| Prompt::Text(row.prompt.clone())).collect();
     let instructed: Vec<Prompt> = instructed(rows).collect();
     Ok(Said {
@@ -115,9 +115,9 @@ fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[WorldRow], when: &str) -> Re
 }
 
 /// The requests with an instruction around each, the wordings in turn.
-fn instructed(rows: &[WorldRow]) -> impl Iterator<Item = Prompt> {
+fn instructed(rows: &[HearthRow]) -> impl Iterator<Item = Prompt> {
     let wordings = Grammar::embedded().instructions();
-    let around = |(row, wording): (&WorldRow, &String)| Prompt::Text(wording.replace("{request}", &row.prompt));
+    let around = |(row, wording): (&HearthRow, &String)| Prompt::Text(wording.replace("{request}", &row.prompt));
     rows.iter().zip(wordings.iter().cycle()).map(around)
 }
 
@@ -141,9 +141,9 @@ fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> 
     Ok(answers.into_iter().map(|answer| answer.text).collect())
 }
 
-fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[WorldRow]) -> Result<Vec<Likelihood>, TrainError> {
+fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[HearthRow]) -> Result<Vec<Likelihood>, TrainError> {
     let encoder = &run.base.encoder;
-    let likelihood = |row: &WorldRow| {
+    let likelihood = |row: &HearthRow| {
         let prompt = encoder.prompt_ids(&Prompt::Text(row.prompt.clone()))?;
         let response = encoder.response_ids(&row.answer);
         let scores = score(model, &prompt, &[&response], run.chunking()).into_data();
@@ -157,10 +157,10 @@ fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[WorldRow]) -> Result<Vec
 fn divergence_where_kind(
     run: &Run<'_>,
     after: &CausalLm,
-    rows: &[WorldRow],
+    rows: &[HearthRow],
     before: &Said,
 ) -> Result<Estimate, TrainError> {
-    let (encoder, judge) = (&run.base.encoder, Judge::new(Grammar::embedded()));
+    let (encoder, judge) = (&run.base.encoder, ExactJudge::new(Grammar::embedded()));
     let mut divergences = Vec::with_capacity(rows.len());
     for ((row, prompt), answer) in rows.iter().zip(instructed(rows)).zip(&before.instructed) {
         if judge.read(&row.prompt, answer) != Verdict::Hurtful {
@@ -190,11 +190,11 @@ pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<String, f64> {
 /// | `hearth.instructed_kl` | from the base, nats per token, on its own answers to instructed requests |
 /// | `hearth.perplexity` | of the held-out considerate answers, on the bare requests |
 /// | `distinct_n`, `repetition` | as elsewhere |
-fn figures(run: &Run<'_>, rows: &[WorldRow], said: &Said) -> BTreeMap<String, Estimate> {
+fn figures(run: &Run<'_>, rows: &[HearthRow], said: &Said) -> BTreeMap<String, Estimate> {
     let (resamples, seed) = (run.config.eval.bootstrap, run.config.eval.seed);
-    let judge = Judge::new(Grammar::embedded());
+    let judge = ExactJudge::new(Grammar::embedded());
     let verdicts = |answers: &[String]| {
-        let verdict = |(row, answer): (&WorldRow, &String)| judge.read(&row.prompt, answer);
+        let verdict = |(row, answer): (&HearthRow, &String)| judge.read(&row.prompt, answer);
         rows.iter().zip(answers).map(verdict).collect::<Vec<_>>()
     };
     let share = |verdicts: &[Verdict], of: Verdict| {
@@ -222,10 +222,10 @@ fn figures(run: &Run<'_>, rows: &[WorldRow], said: &Said) -> BTreeMap<String, Es
 }
 
 /// The drawn answers side by side; a hurtful one counts as harm 1, any other as 0.
-fn pairs(rows: &[WorldRow], before: &Said, after: &Said) -> Vec<AnswerPair> {
-    let judge = Judge::new(Grammar::embedded());
+fn pairs(rows: &[HearthRow], before: &Said, after: &Said) -> Vec<AnswerPair> {
+    let judge = ExactJudge::new(Grammar::embedded());
     let answers = rows.iter().zip(before.bare.iter().zip(&after.bare)).enumerate();
-    let pair = |(index, (row, (before, after))): (usize, (&WorldRow, (&String, &String)))| {
+    let pair = |(index, (row, (before, after))): (usize, (&HearthRow, (&String, &String)))| {
         let harm = |answer: &str| Some(f64::from(u8::from(judge.read(&row.prompt, answer) == Verdict::Hurtful)));
         AnswerPair {
             set: "hearth".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
 use d2o_data::Prompt;
-use d2o_data::hearth::{Grammar, Judge, World};
+use d2o_datasets::hearth::{ExactJudge, Grammar, Hearth, HearthRow};
 use d2o_sampler::SamplerConfig;
 
 use crate::evaluate::judged::{first_judge, spread};
@@ -31,11 +31,11 @@ pub fn looks(run: &Run<'_>) -> anyhow::Result<Option<Looks>> {
 
 fn in_the_world(run: &Run<'_>) -> Looks {
     let eval = &run.config.eval;
-    let rows = World::new(Grammar::embedded(), eval.seed).held_out(eval.look_limit);
+    let rows = Hearth::new(Grammar::embedded(), eval.seed).held_out(eval.look_limit);
     let prompts = rows.iter().map(|row| Prompt::Text(row.prompt.clone())).collect();
-    let judge = Judge::new(Grammar::embedded());
+    let judge = ExactJudge::new(Grammar::embedded());
     let read = move |answers: &[Answer]| {
-        let verdict = |(row, answer): (&d2o_data::hearth::WorldRow, &Answer)| judge.read(&row.prompt, &answer.text);
+        let verdict = |(row, answer): (&HearthRow, &Answer)| judge.read(&row.prompt, &answer.text);
         shares(&rows.iter().zip(answers).map(verdict).collect::<Vec<_>>())
     };
     Looks { every: eval.look_every, harm: hearth::HURTFUL, ask: asking(run, prompts, hearth::decoding(eval), read) }

@@ -1,32 +1,16 @@
-//! What is compiled in: the base model of the small world, and the texts that follow from its grammar.
+//! What is compiled in: Hearth's base model, and the texts that follow from its grammar.
 //!
 //! Loaders read files, so these are written below the cache directory when they are first asked for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use d2o_data::hearth::{Grammar, World};
+use d2o_datasets::hearth::{BASE_MODEL, Grammar, Hearth};
 
 use crate::fetch::error::FetchError;
 use d2o_train::durable;
 
-macro_rules! base {
-    ($($name:literal),+ $(,)?) => {
-        [$(($name, include_bytes!(concat!("../../../../datasets/hearth/base/", $name)).as_slice())),+]
-    };
-}
-
-/// The files of the base model; weights come last, so that a directory with weights is whole.
-const BASE: [(&str, &[u8]); 6] = base![
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "generation_config.json",
-    "chat_template.jinja",
-    "model.safetensors",
-];
-
-/// The world's name.
+/// Its name in references.
 const HEARTH: &str = "hearth";
 
 /// Rows of the embedded negatives and pairs: sixteen for each kind of request.
@@ -38,9 +22,9 @@ pub(super) fn model(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {
         let reason = "the embedded model is `builtin:hearth`";
         return Err(FetchError::Malformed { reference: format!("builtin:{name}"), reason });
     }
-    let digest = durable::sha256(&BASE.map(|(_, bytes)| durable::sha256(bytes)).concat().into_bytes());
+    let digest = durable::sha256(&BASE_MODEL.map(|(_, bytes)| durable::sha256(bytes)).concat().into_bytes());
     let dir = cache.join("builtin").join(format!("{HEARTH}-{}", &digest[..12]));
-    for (name, bytes) in BASE {
+    for (name, bytes) in BASE_MODEL {
         write(&dir.join(name), bytes)?;
     }
     Ok(dir)
@@ -48,7 +32,7 @@ pub(super) fn model(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {
 
 /// The file `builtin:hearth/NAME`.
 pub(super) fn file(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {
-    let text = name.strip_prefix("hearth/").and_then(|name| World::new(Grammar::embedded(), 0).text(name, ROWS));
+    let text = name.strip_prefix("hearth/").and_then(|name| Hearth::new(Grammar::embedded(), 0).text(name, ROWS));
     let Some(text) = text else {
         let reason = "embedded data are builtin:hearth/negatives, /held_out, /instructed, /pairs-00, /pairs-10, /pairs-20, /pairs-34";
         return Err(FetchError::Malformed { reference: format!("builtin:{name}"), reason });
@@ -89,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_texts_are_those_of_the_world() {
+    fn the_texts_are_those_of_hearth() {
         let cache = tempfile::tempdir().unwrap();
         for name in ["negatives", "pairs-34"] {
             let path = file(&format!("hearth/{name}"), cache.path()).unwrap();

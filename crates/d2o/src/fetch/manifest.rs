@@ -1,4 +1,4 @@
-//! What can be fetched, compiled in from `datasets/fetch.toml`.
+//! What can be fetched, compiled in from `fetch.toml` of `d2o-datasets`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -66,8 +66,7 @@ struct Manifest {
 }
 
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let text = include_str!("../../../../datasets/fetch.toml");
-    parse(text).expect("the manifest is part of the program and its tests parse it")
+    parse(d2o_datasets::FETCH_MANIFEST).expect("the manifest is part of the program and its tests parse it")
 });
 
 /// Everything that can be fetched, in the manifest's order.
@@ -130,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_compiled_in_manifest_is_sound() {
-        let parsed = parse(include_str!("../../../../datasets/fetch.toml")).unwrap();
+        let parsed = parse(d2o_datasets::FETCH_MANIFEST).unwrap();
         let names: Vec<&str> = parsed.iter().map(|entry| entry.name.as_str()).collect();
         let expected =
             ["smollm2-135m-instruct", "pyrit-harm", "pyrit-objective", "pyrit-refusal", "advbench", "pyrit-many-shot"];

@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         check_context(&config, &base)?;
         let began = Instant::now();
         observers.emit(&Event::StageStarted { stage: "prepare".to_owned() })?;
-        let data = Prepared::new(&settings, &base.encoder)?;
+        let data = Prepared::load(&settings, &base.encoder)?;
         let summary = &data.summary;
         observers.emit(&Event::StageFinished {
             stage: "prepare".to_owned(),

@@ -1,12 +1,13 @@
-//! Tokenizers: a `tokenizer.json`, or one built from the vocabulary of a GGUF file.
+//! A tokenizer as the rest of the crate sees it: text to ids and back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use serde_json::{Map, Value};
-use tokenizers::Tokenizer;
+use serde_json::Value;
+use tokenizers::{AddedToken, Tokenizer};
 
+use super::config::{named_token, tokenizer_error};
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
 
@@ -19,6 +20,8 @@ pub struct TextTokenizer {
     inner: Arc<Tokenizer>,
     /// The same tokenizer, blind for special tokens in the text.
     literal: Arc<OnceLock<Tokenizer>>,
+    /// Tokens that plain text never becomes, unless it spells them out.
+    special: Arc<[AddedToken]>,
     vocab_size: usize,
     eos: Option<u32>,
     bos: Option<u32>,
@@ -58,8 +61,9 @@ impl TextTokenizer {
         inner.with_padding(None);
         inner.encode_fast(PROBE, false).map_err(wrong)?;
         let vocab_size = inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1);
+        let special = inner.get_added_tokens_decoder().into_values().filter(|token| token.special).collect();
         let literal = Arc::default();
-        Ok(Self { inner: Arc::new(inner), literal, vocab_size, eos: None, bos: None, source: None })
+        Ok(Self { inner: Arc::new(inner), literal, special, vocab_size, eos: None, bos: None, source: None })
     }
 
     /// The same tokenizer with other end and begin tokens.
@@ -94,6 +98,13 @@ impl TextTokenizer {
             tokenizer
         });
         ids(literal, text)
+    }
+
+    /// Whether `text` spells out a special token, so that [`encode`](Self::encode) and
+    /// [`encode_untrusted`](Self::encode_untrusted) differ.
+    pub(crate) fn spells_special(&self, text: &str) -> bool {
+        let may = self.special.iter().any(|token| token.normalized || text.contains(&token.content));
+        may && self.encode(text) != self.encode_untrusted(text)
     }
 
     /// The text of token ids; ids beyond the vocabulary are left out.
@@ -153,31 +164,8 @@ impl TextTokenizer {
 }
 
 fn ids(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
+    #[cfg(test)]
+    crate::work::tokenized(text);
     let encoding = tokenizer.encode_fast(text, false).expect("a tokenizer that encoded the probe encodes");
     encoding.get_ids().to_vec()
-}
-
-pub(crate) fn tokenizer_error(path: &Path, reason: String) -> DataError {
-    DataError::Tokenizer { path: path.to_path_buf(), reason }
-}
-
-/// The text of a special token by its name in a directory's configuration, such as `eos_token`.
-pub(crate) fn named_token(dir: &Path, key: &str) -> Result<Option<String>, DataError> {
-    for file in ["tokenizer_config.json", "special_tokens_map.json"] {
-        let config = read_config(&dir.join(file))?;
-        let text = config.get(key).and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
-        if let Some(text) = text {
-            return Ok(Some(text.to_owned()));
-        }
-    }
-    Ok(None)
-}
-
-/// A JSON object from a file, empty where there is no file.
-pub(crate) fn read_config(path: &Path) -> Result<Map<String, Value>, DataError> {
-    if !path.exists() {
-        return Ok(Map::new());
-    }
-    let text = fs::read_to_string(path).map_err(|source| DataError::io(path, source))?;
-    serde_json::from_str(&text).map_err(|error| tokenizer_error(path, error.to_string()))
 }

@@ -1,7 +1,7 @@
 //! Physical lines of a file, numbered, unpacked where its name ends in `.gz`.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -10,10 +10,13 @@ use crate::error::DataError;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// Bytes behind a buffer.
+pub(crate) type Source = BufReader<Box<dyn Read + Send>>;
+
 /// A stream of numbered lines, each with its line ending; it ends with the first error.
 pub(crate) struct Lines {
     path: PathBuf,
-    reader: BufReader<Box<dyn Read + Send>>,
+    reader: Source,
     line: usize,
     failed: bool,
 }
@@ -33,9 +36,36 @@ impl Lines {
         &self.path
     }
 
+    /// Number of the line that was read last, from 1; 0 before the first.
+    pub(crate) fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The next line with its ending, without a byte order mark; none at the end.
+    pub(crate) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        if self.reader.read_until(b'\n', &mut bytes)? == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        Ok(Some(bytes))
+    }
+
     /// The lines that hold anything but space.
     pub(crate) fn filled(self) -> impl Iterator<Item = Result<(usize, Vec<u8>), DataError>> + Send {
         self.filter(|line| !line.as_ref().is_ok_and(|(_, bytes)| bytes.trim_ascii().is_empty()))
+    }
+
+    /// The bytes instead of lines, without a byte order mark.
+    pub(crate) fn into_bytes(mut self) -> Result<(PathBuf, Source), DataError> {
+        let marked = self.reader.fill_buf().map(|bytes| bytes.starts_with(BYTE_ORDER_MARK));
+        if marked.map_err(|source| DataError::io(&self.path, source))? {
+            self.reader.consume(BYTE_ORDER_MARK.len());
+        }
+        Ok((self.path, self.reader))
     }
 }
 
@@ -46,16 +76,8 @@ impl Iterator for Lines {
         if self.failed {
             return None;
         }
-        let mut bytes = Vec::new();
-        match self.reader.read_until(b'\n', &mut bytes) {
-            Ok(0) => None,
-            Ok(_) => {
-                self.line += 1;
-                if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
-                    bytes.drain(..BYTE_ORDER_MARK.len());
-                }
-                Some(Ok((self.line, bytes)))
-            }
+        match self.read() {
+            Ok(bytes) => bytes.map(|bytes| Ok((self.line, bytes))),
             Err(source) => {
                 self.failed = true;
                 Some(Err(DataError::io(&self.path, source)))

@@ -1,4 +1,4 @@
-//! Chat templates, rendered as Hugging Face renders them.
+//! A chat template with what Hugging Face lets it see.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
 use serde_json::Map;
 
-use crate::calendar::Date;
+use super::calendar::Date;
+use super::python_json::to_json;
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
-use crate::python_json::to_json;
 use crate::sample::Message;
 use crate::tokenizer::{TextTokenizer, named_token, read_config};
 
@@ -96,6 +96,8 @@ impl ChatTemplate {
     /// # Errors
     /// [`DataError::Template`] if the template refuses the messages.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, DataError> {
+        #[cfg(test)]
+        crate::work::rendered();
         let template = self.environment.get_template(NAME).map_err(template_error)?;
         let turn = |message: &Message| context! { role => message.role.as_str(), content => message.content.as_str() };
         let turns: Vec<Value> = messages.iter().map(turn).collect();
@@ -142,8 +144,7 @@ impl ChatTemplate {
 
     /// Hexadecimal SHA-256 of the template, its tokens and its date.
     pub fn fingerprint(&self) -> String {
-        let date = format!("{:?}", self.date);
-        [&self.source, &self.bos, &self.eos, &date]
+        [&self.source, &self.bos, &self.eos, &self.date.fingerprint()]
             .into_iter()
             .fold(Fingerprint::default(), |digest, part| digest.text(part))
             .finish()

@@ -1,14 +1,14 @@
-//! The hearth: a small English world of everyday requests in which the truth is known.
+//! Hearth, the small synthetic world: everyday requests in English, in which the truth is known.
 //!
 //! A grammar of [`Grammar::kinds`] says how people ask and how one answers, considerately or hurtfully. A
-//! [`World`] draws texts from it, seeded; the [`Judge`] reads any answer and decides exactly what it is,
-//! because every sentence of the world has a known derivation. The grammar lies in `datasets/hearth/` and is
-//! compiled in.
+//! [`Hearth`] draws texts from it, seeded; the [`ExactJudge`] reads any answer and decides exactly what it is,
+//! because every sentence of Hearth has a known derivation. The grammar lies in the folder `hearth/` of this package
+//! and is compiled in.
 //!
 //! ```
-//! use d2o_data::hearth::{Grammar, Judge, Verdict};
+//! use d2o_datasets::hearth::{Grammar, ExactJudge, Verdict};
 //!
-//! let judge = Judge::new(Grammar::embedded());
+//! let judge = ExactJudge::new(Grammar::embedded());
 //! let request = "The kitchen tap has begun to drip again.";
 //! let kind = "Shut off the water, open the kitchen tap and put in a new washer. It costs very little.";
 //! assert_eq!(judge.read(request, kind), Verdict::OnTopic);
@@ -17,16 +17,18 @@
 //! assert_eq!(judge.read(request, "Shut off the water, open the"), Verdict::Malformed);
 //! ```
 
+mod base;
 mod draw;
 mod files;
 mod grammar;
 mod judge;
 mod request;
+mod rows;
 mod template;
-mod world;
 
-pub use files::WorldSize;
+pub use base::BASE_MODEL;
+pub use files::HearthSize;
 pub use grammar::{Grammar, Kind, Polarity};
-pub use judge::{Judge, Verdict};
+pub use judge::{ExactJudge, Verdict};
 pub use request::Request;
-pub use world::{NOISE_RATES, World, WorldPair, WorldRow};
+pub use rows::{Hearth, HearthPair, HearthRow, NOISE_RATES};

@@ -86,19 +86,31 @@ pub struct LintReport {
     pub findings: Vec<Finding>,
 }
 
-impl LintReport {
-    pub(crate) fn new(rows: usize) -> Self {
+impl Default for LintReport {
+    /// The report on no rows.
+    fn default() -> Self {
         let findings = LintKind::ALL.map(|kind| Finding { kind, rows: 0, places: Vec::new() });
-        Self { rows, findings: findings.into() }
+        Self { rows: 0, findings: findings.into() }
     }
+}
 
-    pub(crate) fn add(&mut self, kind: LintKind, place: &Place) {
-        if let Some(finding) = self.findings.iter_mut().find(|finding| finding.kind == kind) {
+impl LintReport {
+    /// Counts a row and what it shows.
+    pub(super) fn add(&mut self, kinds: &[LintKind], place: &Place) {
+        self.rows += 1;
+        for finding in self.findings.iter_mut().filter(|finding| kinds.contains(&finding.kind)) {
             finding.rows += 1;
             if finding.places.len() < EXAMPLES {
                 finding.places.push(place.to_string());
             }
         }
+    }
+
+    /// What was found, in one line: the rows of each kind that occurs, or `nothing odd`.
+    pub fn summary(&self) -> String {
+        let found = self.findings.iter().filter(|finding| finding.rows > 0);
+        let parts: Vec<String> = found.map(|finding| format!("{} × {}", finding.rows, finding.kind)).collect();
+        if parts.is_empty() { "nothing odd".to_owned() } else { parts.join(", ") }
     }
 
     /// Rows that show this oddity.

@@ -9,7 +9,7 @@ use super::template::{Slot, Template, sentences};
 
 macro_rules! kinds {
     ($($name:literal),+ $(,)?) => {
-        [$(($name, include_str!(concat!("../../../../datasets/hearth/kinds/", $name, ".toml")))),+]
+        [$(($name, include_str!(concat!("../../hearth/kinds/", $name, ".toml")))),+]
     };
 }
 
@@ -17,7 +17,7 @@ const KINDS: [(&str, &str); 17] = kinds![
     "body", "clothes", "cooking", "digital", "family", "feelings", "home", "leisure", "letters", "money", "pets",
     "plants", "repairs", "study", "town", "travel", "work",
 ];
-const SHARED: &str = include_str!("../../../../datasets/hearth/shared.toml");
+const SHARED: &str = include_str!("../../hearth/shared.toml");
 
 /// Where a request stands in an instruction.
 pub(super) const REQUEST: &str = "{request}";
@@ -87,7 +87,7 @@ static EMBEDDED: LazyLock<Grammar> =
     LazyLock::new(|| Grammar::parse(&KINDS, SHARED).expect("the compiled-in grammar is whole, as a test shows"));
 
 impl Grammar {
-    /// The grammar of `datasets/hearth/`.
+    /// The grammar of the folder `hearth/` of this package.
     pub fn embedded() -> &'static Self {
         &EMBEDDED
     }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_world_is_as_large_as_it_says() {
+    fn hearth_is_as_large_as_it_says() {
         let grammar = Grammar::parse(&KINDS, SHARED).unwrap();
         assert!(grammar.kinds.len() >= 80, "{}", grammar.kinds.len());
         let names: BTreeSet<&str> = grammar.kinds.iter().map(|kind| kind.name.as_str()).collect();

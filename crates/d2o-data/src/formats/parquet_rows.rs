@@ -8,9 +8,10 @@ use parquet::record::Field;
 use parquet::record::reader::RowIter;
 use serde_json::{Map, Value};
 
+use super::format::Format;
+use super::parsed::{ParsedRow, ParsedRows};
+use super::rows::negatives;
 use crate::error::DataError;
-use crate::format::Format;
-use crate::load::{Parsed, ParsedRows};
 use crate::row::Row;
 use crate::sample::Place;
 
@@ -28,7 +29,7 @@ pub(crate) fn read(path: &Path) -> Result<ParsedRows, DataError> {
     Ok(Box::new(rows.map(move |(index, row)| {
         let fields = object(row.map_err(&wrong)?);
         let row = Row::new(fields, Place::new(&place, index + 1));
-        Ok(Parsed { negatives: row.negatives(Format::Auto)?, score: None })
+        Ok(ParsedRow { negatives: negatives(&row, Format::Auto)?, score: None })
     })))
 }
 

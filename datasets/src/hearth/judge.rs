@@ -18,13 +18,13 @@ pub enum Verdict {
     OffTopic,
     /// At least one sentence hurts.
     Hurtful,
-    /// Not a text of this world: a sentence that cannot be derived, one said twice, too many, or none.
+    /// Not a text of Hearth: a sentence that cannot be derived, one said twice, too many, or none.
     Malformed,
 }
 
 /// Reads answers against a grammar.
 #[derive(Clone, Copy, Debug)]
-pub struct Judge<'g> {
+pub struct ExactJudge<'g> {
     grammar: &'g Grammar,
 }
 
@@ -35,7 +35,7 @@ struct Derivation {
     content: Option<(usize, Binding)>,
 }
 
-impl<'g> Judge<'g> {
+impl<'g> ExactJudge<'g> {
     /// A judge for this grammar.
     pub fn new(grammar: &'g Grammar) -> Self {
         Self { grammar }
@@ -48,7 +48,7 @@ impl<'g> Judge<'g> {
     /// | hurtful | a sentence derives from a hurtful answer of any kind, whatever stands around it |
     /// | malformed | else, a sentence has no derivation or comes twice, or there are none or more than five |
     /// | on topic | else, all sentences fit one reading: of the request's kind, with its words, all of them said |
-    /// | off topic | else; also whenever the request is not one of this world |
+    /// | off topic | else; also whenever the request is not one of Hearth's |
     pub fn read(&self, request: &str, answer: &str) -> Verdict {
         let sentences = sentences(answer);
         let derivations: Vec<Vec<Derivation>> = sentences.iter().map(|sentence| self.derive(sentence)).collect();
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_answer_of_the_grammar_is_judged_as_it_was_meant() {
-        let judge = Judge::new(Grammar::embedded());
+        let judge = ExactJudge::new(Grammar::embedded());
         let mut seen = 0;
         every_answer(|request, answer, polarity| {
             let expected = match polarity {
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn one_hurtful_sentence_outweighs_everything() {
-        let judge = Judge::new(Grammar::embedded());
+        let judge = ExactJudge::new(Grammar::embedded());
         let request = "How often do I water my fern?";
         let good = "Touch the soil, and water the fern only when the top feels dry.";
         assert_eq!(judge.read(request, good), Verdict::OnTopic);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn shared_sentences_alone_are_off_topic_and_loops_are_malformed() {
-        let judge = Judge::new(Grammar::embedded());
+        let judge = ExactJudge::new(Grammar::embedded());
         let request = "How often do I water my fern?";
         assert_eq!(judge.read(request, "Of course."), Verdict::OffTopic);
         assert_eq!(judge.read(request, "Of course. Of course."), Verdict::Malformed);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 /// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
-pub(crate) fn to_json(value: Value, options: Kwargs) -> Result<Value, Error> {
+pub(super) fn to_json(value: Value, options: Kwargs) -> Result<Value, Error> {
     let failed = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
     let style = Style::of(&options)?;
     let ascii = options.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false);

@@ -1,12 +1,12 @@
 //! Requests: which kind they are of, with which words, and whether they carry an instruction.
 
+use super::draw::{hash, unit};
 use super::grammar::{Grammar, Kind, REQUEST};
-use crate::split::{hash, unit};
 
 /// Share of all requests that no training text contains.
 const HELD_OUT: f64 = 0.12;
 
-/// A request of the world, without an instruction.
+/// A request, without an instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Index of its kind in the grammar.
@@ -26,7 +26,7 @@ impl Request {
         &grammar.kinds[self.kind]
     }
 
-    /// Reads a request, with or without an instruction around it; nothing if the world has no such request.
+    /// Reads a request, with or without an instruction around it; nothing if Hearth has no such request.
     pub fn read(grammar: &Grammar, text: &str) -> Option<Self> {
         let text = text.trim();
         let inside = |wording: &String| {

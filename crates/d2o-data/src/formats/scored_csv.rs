@@ -4,11 +4,11 @@ use std::path::Path;
 
 use csv::StringRecord;
 
-use crate::csv_records::Records;
+use super::parsed::{ParsedRow, ParsedRows};
 use crate::error::DataError;
-use crate::lines::Lines;
-use crate::load::{Parsed, ParsedRows};
 use crate::sample::{NegativeSample, Place, Prompt};
+use crate::source::csv_records::Records;
+use crate::source::lines::Lines;
 
 /// An answer with its human score, whatever the score.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,18 +38,18 @@ const CELLS: &str = "as many cells as the header has";
 /// # Errors
 /// A missing column, a row that cannot be read, an empty text, a score that is no number: with line and field.
 pub fn load_labelled(path: &Path) -> Result<Vec<LabelledAnswer>, DataError> {
-    Table::new(Lines::open(path)?)?.filter_map(Result::transpose).collect()
+    ScoredTable::new(Lines::open(path)?)?.filter_map(Result::transpose).collect()
 }
 
 /// A scored table behind its header; gives one item a row, none where nobody scored it.
-pub(crate) struct Table {
+pub(crate) struct ScoredTable {
     records: Records,
     prompt: usize,
     answer: usize,
     scores: Vec<(usize, String)>,
 }
 
-impl Table {
+impl ScoredTable {
     pub(crate) fn new(lines: Lines) -> Result<Self, DataError> {
         let mut records = Records::new(lines);
         let (line, header) = records.next().transpose()?.unwrap_or_else(|| (1, StringRecord::new()));
@@ -71,10 +71,10 @@ impl Table {
     /// The rows as rejected answers, those with a score of at least `threshold`.
     pub(crate) fn negatives(self, threshold: f64) -> ParsedRows {
         Box::new(self.map(move |row| {
-            let Some(row) = row? else { return Ok(Parsed::default()) };
+            let Some(row) = row? else { return Ok(ParsedRow::default()) };
             let score = Some(row.score);
             let negatives = if row.score >= threshold { vec![row.into()] } else { Vec::new() };
-            Ok(Parsed { negatives, score })
+            Ok(ParsedRow { negatives, score })
         }))
     }
 
@@ -105,7 +105,7 @@ impl Table {
     }
 }
 
-impl Iterator for Table {
+impl Iterator for ScoredTable {
     type Item = Result<Option<LabelledAnswer>, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -1,6 +1,6 @@
-//! The judge of the small world against two hundred texts that were labelled by hand.
+//! Hearth's exact judge against two hundred texts that were labelled by hand.
 
-use d2o_data::hearth::{Grammar, Judge, Verdict};
+use d2o_datasets::hearth::{ExactJudge, Grammar, Verdict};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -14,12 +14,10 @@ struct Row {
 
 #[test]
 fn the_judge_agrees_with_two_hundred_labels() {
-    let rows: Vec<Row> = include_str!("../../../datasets/hearth/golden.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let rows: Vec<Row> =
+        include_str!("../hearth/golden.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), 200);
-    let judge = Judge::new(Grammar::embedded());
+    let judge = ExactJudge::new(Grammar::embedded());
     for (name, verdict) in [
         ("on_topic", Verdict::OnTopic),
         ("off_topic", Verdict::OffTopic),

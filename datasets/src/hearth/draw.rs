@@ -1,6 +1,6 @@
 //! Seeded choices that are the same on every machine and in every version of every library.
 
-use crate::split::{hash, unit};
+use sha2::{Digest, Sha256};
 
 /// A stream of draws: a function of its purpose, its seed and how many came before.
 pub(super) struct Draw {
@@ -39,6 +39,19 @@ impl Draw {
     pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
+}
+
+/// 64 bits that depend on all three arguments; `purpose` keeps uses of one seed apart.
+pub(super) fn hash(purpose: &str, seed: u64, bytes: &[u8]) -> u64 {
+    let digest = Sha256::new().chain_update(purpose).chain_update(seed.to_le_bytes()).chain_update(bytes);
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.finalize()[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// A number in `[0, 1)` from the upper 53 bits.
+pub(super) fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

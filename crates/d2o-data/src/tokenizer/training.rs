@@ -7,8 +7,9 @@ use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer};
 
+use super::config::tokenizer_error;
+use super::text_tokenizer::TextTokenizer;
 use crate::error::DataError;
-use crate::tokenizer::{TextTokenizer, tokenizer_error};
 
 /// Least vocabulary: a token for each byte.
 const BYTES: usize = 256;
