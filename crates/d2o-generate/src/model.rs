@@ -1,4 +1,4 @@
-//! The model that a run starts from: weights, tokenizer and template, with their fingerprints.
+//! A model that is opened: weights, tokenizer and template, with their fingerprints.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,16 @@ use d2o_data::{ChatTemplate, Encoder, TextTokenizer};
 use d2o_model::gguf::Vocabulary;
 use d2o_model::{CausalLm, LoadedAdapter, LoadedModel, ModelConfig};
 
-use crate::anchors::store::Origins;
+
+
 use d2o_train::durable;
-use d2o_train::error::TrainError;
+
+use crate::error::GenerateError;
+use crate::origins::Origins;
 use crate::vocabulary;
 
-/// A frozen model with everything that frames text for it.
-pub struct Base {
+/// A frozen model with everything that frames text for it: tokenizer, chat template, end token.
+pub struct LanguageModel {
     /// Where it was read from.
     pub path: PathBuf,
     /// The weights, untracked.
@@ -27,19 +30,19 @@ pub struct Base {
     adapted: Option<CausalLm>,
 }
 
-impl Base {
+impl LanguageModel {
     /// Opens a Hugging Face directory or a GGUF file on `device`.
     ///
     /// With `chat`, prompts are framed by the model's own chat template; without, they are plain text.
     ///
     /// # Errors
     /// Weights or tokenizer that cannot be read or do not fit each other; a missing template or end token.
-    pub fn open(path: &Path, chat: bool, device: &Device) -> Result<Self, TrainError> {
+    pub fn open(path: &Path, chat: bool, device: &Device) -> Result<Self, GenerateError> {
         let mut base = Self::open_with_template(path, device)?;
         if !chat {
             base.encoder = base.encoder.without_template();
         } else if base.encoder.template().is_none() {
-            return Err(TrainError::NoChatTemplate { path: path.to_path_buf() });
+            return Err(GenerateError::NoChatTemplate { path: path.to_path_buf() });
         }
         Ok(base)
     }
@@ -48,9 +51,9 @@ impl Base {
     ///
     /// # Errors
     /// As [`open`](Self::open), a missing template aside.
-    pub fn open_with_template(path: &Path, device: &Device) -> Result<Self, TrainError> {
+    pub fn open_with_template(path: &Path, device: &Device) -> Result<Self, GenerateError> {
         if d2o_model::is_adapter(path) {
-            return Err(TrainError::AdapterAlone { path: path.to_path_buf() });
+            return Err(GenerateError::AdapterAlone { path: path.to_path_buf() });
         }
         let LoadedModel { model, config, gguf, files } = d2o_model::load(path, device)?;
         let (tokenizer, template) = match gguf {
@@ -59,14 +62,14 @@ impl Base {
         };
         let (tokens, embedding) = (tokenizer.vocab_size(), config.vocab_size);
         if tokens > embedding {
-            return Err(TrainError::TokenizerMismatch { path: path.to_path_buf(), tokens, embedding });
+            return Err(GenerateError::TokenizerMismatch { path: path.to_path_buf(), tokens, embedding });
         }
         // A base model's end of text need not be what its template ends a turn with.
         let turn = template.as_ref().and_then(|template| template.end_of_turn(&tokenizer));
         let end = turn
             .or_else(|| tokenizer.eos())
             .or_else(|| config.eos_token_ids().first().copied())
-            .ok_or_else(|| TrainError::NoEndToken { path: path.to_path_buf() })?;
+            .ok_or_else(|| GenerateError::NoEndToken { path: path.to_path_buf() })?;
         let encoder = Encoder::new(tokenizer, template, end);
         Ok(Self { path: path.to_path_buf(), model, config, encoder, files, adapted: None })
     }
@@ -75,7 +78,7 @@ impl Base {
     ///
     /// # Errors
     /// Adapters that cannot be read, or belong to another base.
-    pub fn with_adapter(mut self, dir: &Path) -> Result<Self, TrainError> {
+    pub fn with_adapter(mut self, dir: &Path) -> Result<Self, GenerateError> {
         let LoadedAdapter { model, files, .. } = d2o_model::load_adapter(&self.model, dir)?;
         self.model = model;
         self.files.extend(files);
@@ -101,15 +104,15 @@ impl Base {
     ///
     /// # Errors
     /// A tokenizer that has no form there.
-    pub fn vocabulary(&self) -> Result<Vocabulary, TrainError> {
+    pub fn vocabulary(&self) -> Result<Vocabulary, GenerateError> {
         vocabulary::to_gguf(&self.encoder)
     }
 
     /// Fingerprints of weights, tokenizer and template.
     ///
     /// # Errors
-    /// [`TrainError::Io`] if a weight file cannot be read again.
-    pub fn origins(&self) -> Result<Origins, TrainError> {
+    /// [`GenerateError::Io`] if a weight file cannot be read again.
+    pub fn origins(&self) -> Result<Origins, GenerateError> {
         let digests = self.files.iter().map(|file| durable::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
         let template = self.encoder.template().map_or_else(|| "none".to_owned(), ChatTemplate::fingerprint);
         Ok(Origins::from([

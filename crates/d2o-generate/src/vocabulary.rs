@@ -6,13 +6,13 @@ use std::path::Path;
 use d2o_data::{ChatTemplate, Encoder, GgufVocabulary, TextTokenizer};
 use d2o_model::gguf::Vocabulary;
 
-use d2o_train::error::TrainError;
+use crate::error::GenerateError;
 
 /// The tokenizer and the template of a GGUF file.
 pub(crate) fn from_gguf(
     path: &Path,
     vocabulary: Vocabulary,
-) -> Result<(TextTokenizer, Option<ChatTemplate>), TrainError> {
+) -> Result<(TextTokenizer, Option<ChatTemplate>), GenerateError> {
     let token = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).cloned().unwrap_or_default();
     let (bos, eos) = (token(vocabulary.bos), token(vocabulary.eos));
     let template = vocabulary.chat_template.as_ref().map(|source| ChatTemplate::new(source, &bos, &eos)).transpose()?;
@@ -35,7 +35,7 @@ pub(crate) fn from_gguf(
 ///
 /// # Errors
 /// A tokenizer that has no form there.
-pub(crate) fn to_gguf(encoder: &Encoder) -> Result<Vocabulary, TrainError> {
+pub(crate) fn to_gguf(encoder: &Encoder) -> Result<Vocabulary, GenerateError> {
     let vocabulary = encoder.tokenizer().to_gguf()?;
     let eos = vocabulary.eos.unwrap_or(encoder.end_token());
     Ok(Vocabulary {

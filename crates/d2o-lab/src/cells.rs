@@ -262,7 +262,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use d2o_generate::anchors::instruction::Instruction;
+    use d2o_generate::anchors::Instruction;
     use d2o::config::RunConfig;
 
     #[test]

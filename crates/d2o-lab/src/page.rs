@@ -12,7 +12,7 @@ use crate::seed::THRESHOLD;
 use crate::spread::Spread;
 use super::{machine, variance};
 use d2o_train::durable::{self, at};
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 
 /// The cells whose fall is drawn.
 const DRAWN: [&str; 7] = ["d2o", "sft", "npo", "dpo", "dpo-34", "simpo", "gradient_ascent"];
@@ -62,7 +62,7 @@ fn head(evidence: Evidence<'_>, seeds: &[u64]) -> String {
         let mean = |name: &str| base.before.get(name).map_or(f64::NAN, |estimate| estimate.mean);
         let _ = writeln!(
             text,
-            "Base: {:.1} % hurtful, {:.1} % on topic, {:.1} % malformed, perplexity {:.4}; with an instruction {:.1} % hurtful.\n",
+            "LanguageModel: {:.1} % hurtful, {:.1} % on topic, {:.1} % malformed, perplexity {:.4}; with an instruction {:.1} % hurtful.\n",
             100.0 * mean("hearth.hurtful"),
             100.0 * mean("hearth.on_topic"),
             100.0 * mean("hearth.malformed"),

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use d2o_train::durable;
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 
 /// Name of the note in a directory.
 const FILE: &str = "process.json";

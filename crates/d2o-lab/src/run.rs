@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cells::{Cell, LOOK_EVERY, MAIN};
 use crate::record::Record;
 use d2o_train::durable::at;
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 
 /// The directory of a cell's run with a seed.
 pub fn dir(out: &Path, cell: &Cell, seed: u64) -> PathBuf {

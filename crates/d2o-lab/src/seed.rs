@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::spread::Spread;
-use d2o_generate::anchors::store::AnchorStore;
+use d2o_generate::anchors::AnchorStore;
 use d2o_train::evaluate::Evaluation;
 use d2o_train::events::Event;
 

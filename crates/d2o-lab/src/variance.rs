@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::cells::{ANCHORS, Cell, with_anchors};
 use crate::run;
 use crate::spread::Spread;
-use d2o_generate::anchors::store::AnchorStore;
-use d2o_generate::model::Base;
+use d2o_generate::anchors::AnchorStore;
+use d2o_generate::LanguageModel;
 use d2o::config::RunConfig;
 use d2o::stages::run::HEAD_ROWS;
 use d2o_train::optim::gradients::{GradientSum, flattened};
@@ -89,7 +89,7 @@ pub fn of_store(dir: &Path) -> anyhow::Result<Vec<Scatter>> {
         return Ok(Vec::new());
     }
     let device = device::open(&config.device.backend)?;
-    let base = Base::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, &device)?;
+    let base = LanguageModel::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, &device)?;
     let policy = base.model.train_on(&Trainable::All {}, config.seed, &device.autodiff())?;
     let chunking = Chunking { tokens: config.train.tokens_per_chunk, head_rows: HEAD_ROWS };
     let gradients: Vec<Vec<f32>> =

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::error::TrainError;
 
 /// Attaches the path to an I/O error.
-pub(crate) fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, TrainError> {
+pub fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, TrainError> {
     result.map_err(|source| TrainError::Io { path: path.to_path_buf(), source })
 }
 
@@ -22,7 +22,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
 }
 
 /// [`write()`] with the system's own error.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     write_through(path, &aside(path), bytes)
 }
 
@@ -46,7 +46,7 @@ fn write_through(path: &Path, aside: &Path, bytes: &[u8]) -> std::io::Result<()>
 }
 
 /// Writes and syncs a file under its final name, for use inside a directory that is renamed later.
-pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     at(path, synced(path, bytes))
 }
 
@@ -57,7 +57,7 @@ fn synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Makes the rename of `path` itself durable.
-pub(crate) fn sync_parent(path: &Path) -> Result<(), TrainError> {
+pub fn sync_parent(path: &Path) -> Result<(), TrainError> {
     at(path, synced_parent(path))
 }
 

@@ -14,7 +14,7 @@ use crate::group::{Response, TrainingGroup};
 use crate::optim::order::Order;
 
 /// Draws anchors with the policy as it is.
-pub trait AnchorSource {
+pub trait DrawAnchors {
     /// New anchors, with their reference scores, for `groups` before `step` (counted from 0). Groups for which it
     /// found none are left out. What it draws may depend on the weights, the step and a seed only.
     ///
@@ -29,7 +29,7 @@ pub trait AnchorSource {
     ) -> Result<DrawnAnchors, TrainError>;
 }
 
-/// What an [`AnchorSource`] drew.
+/// What an [`DrawAnchors`] drew.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DrawnAnchors {
     /// The anchors, by group.
@@ -45,7 +45,7 @@ pub struct Redraw<'a> {
     /// Steps before the first, `W`. The given anchors serve until then.
     pub after: usize,
     /// Who draws.
-    pub source: Box<dyn AnchorSource + 'a>,
+    pub source: Box<dyn DrawAnchors + 'a>,
 }
 
 impl Redraw<'_> {
@@ -107,7 +107,7 @@ mod tests {
 
     struct Nobody;
 
-    impl AnchorSource for Nobody {
+    impl DrawAnchors for Nobody {
         fn draw(
             &self,
             _: &CausalLm,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use d2o_kernels::allocator;
 use crate::commands::cli::{BenchCommand, Cli, Command};
-use crate::commands::{bench, complain, export, generate, hearth, pretrain, reproduce, runs, score};
+use crate::commands::{bench, report_error, export, generate, hearth, pretrain, reproduce, runs, score};
 
 fn main() -> ExitCode {
     allocator::keep_memory();
@@ -28,6 +28,6 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error, &mut std::io::stderr()),
+        Err(error) => report_error(&error, &mut std::io::stderr()),
     }
 }

@@ -1,6 +1,15 @@
 //! The anchors: the model's own answers, drawn once, scored once and kept.
 
-pub mod draw;
-pub mod instruction;
-pub mod reference;
-pub mod store;
+mod blocks;
+mod draw;
+mod instruction;
+mod reference;
+mod refresh;
+mod settings;
+mod store;
+
+pub use draw::Drawer;
+pub use instruction::{Instruction, PROMPT};
+pub use refresh::Refresh;
+pub use settings::{AnchorSource, Declining, DrawSettings, ReferencePrompt};
+pub use store::{AnchorStore, DraftCounts, Manifest, StoredAnchor, StoredGroup, StoredResponse};

@@ -1,37 +1,34 @@
 //! Scores of the frozen base: what stands under the anchors and under the rejected answer.
 
-use serde::{Deserialize, Serialize};
+use d2o_data::{DataError, EncodedRow, Encoder};
+use d2o_model::CausalLm;
+use d2o_model::responses::{score, score_pairs, token_batches};
 
-use crate::anchors::draw::Drawer;
-use crate::anchors::store::StoredAnchor;
-use d2o_train::error::TrainError;
-use d2o_train::prepared::PreparedRow;
-use d2o_train::gradient::group::{score, score_pairs, token_batches};
+use super::settings::{DrawSettings, ReferencePrompt};
+use super::store::StoredAnchor;
 
-/// What the frozen base sees in front of an answer that it scores. In a run file: `anchors.reference` and
-/// `anchors.rejected_reference`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReferencePrompt {
-    /// The bare prompt, as the policy does: one reference.
-    #[default]
-    Bare,
-    /// The prompt behind an instruction: the base on its best behaviour, a second, more helpful reference.
-    Instructed,
+/// Scores answers with the frozen base.
+pub(super) struct References<'a> {
+    /// The base.
+    pub(super) model: &'a CausalLm,
+    /// Its tokenizer and template.
+    pub(super) encoder: &'a Encoder,
+    /// What the answers are scored on.
+    pub(super) settings: &'a DrawSettings,
 }
 
-impl Drawer<'_> {
+impl References<'_> {
     /// Reference scores of a row's anchors and of its rejected answer, nats.
     ///
     /// On bare prompts both are scored in the same packed passes.
-    pub(super) fn references(
+    pub(super) fn all(
         &self,
-        row: &PreparedRow,
+        row: &EncodedRow,
         anchors: &[StoredAnchor],
-    ) -> Result<(Vec<f64>, f64), TrainError> {
+    ) -> Result<(Vec<f64>, f64), DataError> {
         let (bare, settings) = (ReferencePrompt::Bare, self.settings);
         if (settings.reference, settings.rejected_reference) != (bare, bare) {
-            return Ok((self.anchor_references(row, anchors)?, self.rejected_reference(row)?));
+            return Ok((self.anchors(row, anchors)?, self.rejected(row)?));
         }
         let mut responses = ids_of(anchors);
         responses.push(&row.rejected_ids);
@@ -41,35 +38,35 @@ impl Drawer<'_> {
     }
 
     /// Reference scores of a row's anchors, nats: on the bare prompt, or each behind its slot's instruction.
-    pub(super) fn anchor_references(
+    pub(super) fn anchors(
         &self,
-        row: &PreparedRow,
+        row: &EncodedRow,
         anchors: &[StoredAnchor],
-    ) -> Result<Vec<f64>, TrainError> {
+    ) -> Result<Vec<f64>, DataError> {
         if self.settings.reference == ReferencePrompt::Bare {
             return Ok(self.on_bare_prompt(row, &ids_of(anchors)));
         }
-        let pair = |anchor: &StoredAnchor| Ok((self.prompt_of_slot(row, anchor.slot)?, anchor.answer.ids.clone()));
-        let pairs = anchors.iter().map(pair).collect::<Result<Vec<_>, TrainError>>()?;
+        let pair = |anchor: &StoredAnchor| Ok((self.settings.prompt_of_slot(self.encoder, row, anchor.slot)?, anchor.answer.ids.clone()));
+        let pairs = anchors.iter().map(pair).collect::<Result<Vec<_>, DataError>>()?;
         Ok(self.behind_prompts(&pairs))
     }
 
     /// The rejected answer's reference score, nats: on the bare prompt, or under what the anchors are drawn from, the
     /// mixture of the slots' instructions: `log (1/K) Σ_i π_r(y_l | I_i(x))`.
-    fn rejected_reference(&self, row: &PreparedRow) -> Result<f64, TrainError> {
+    fn rejected(&self, row: &EncodedRow) -> Result<f64, DataError> {
         if self.settings.rejected_reference == ReferencePrompt::Bare {
             return Ok(self.on_bare_prompt(row, &[&row.rejected_ids])[0]);
         }
         let k = self.settings.k;
         let different = k.min(self.settings.instructions.len());
-        let pair = |slot| Ok((self.prompt_of_slot(row, slot)?, row.rejected_ids.clone()));
-        let pairs = (0..different).map(pair).collect::<Result<Vec<_>, TrainError>>()?;
+        let pair = |slot| Ok((self.settings.prompt_of_slot(self.encoder, row, slot)?, row.rejected_ids.clone()));
+        let pairs = (0..different).map(pair).collect::<Result<Vec<_>, DataError>>()?;
         let scores = self.behind_prompts(&pairs);
         let of_slots: Vec<f64> = (0..k).map(|slot| scores[slot % different]).collect();
         Ok(log_mean_exp(&of_slots))
     }
 
-    fn on_bare_prompt(&self, row: &PreparedRow, responses: &[&[u32]]) -> Vec<f64> {
+    fn on_bare_prompt(&self, row: &EncodedRow, responses: &[&[u32]]) -> Vec<f64> {
         score(self.model, &row.prompt_ids, responses, self.settings.chunking).into_data().iter::<f64>().collect()
     }
 

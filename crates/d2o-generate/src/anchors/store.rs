@@ -3,16 +3,18 @@
 //! A store whose model, tokenizer, template, data or settings differ from the run's is refused with
 //! the reason: scores of another reference would make the loss wrong without a sign.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use d2o_data::Message;
+use d2o_sampler::AnchorDraws;
 use serde::{Deserialize, Serialize};
 
 use d2o_train::durable::{self, at};
-use d2o_train::error::TrainError;
 use d2o_train::group::{Response, TrainingGroup};
+
+use crate::error::GenerateError;
+use crate::origins::Origins;
 
 /// Version of the layout; another one is refused.
 const VERSION: u32 = 1;
@@ -60,21 +62,26 @@ pub struct StoredGroup {
     pub anchors: Vec<StoredAnchor>,
 }
 
-impl StoredGroup {
+impl StoredResponse {
     /// What the trainer needs of it.
-    pub fn training_group(&self) -> TrainingGroup {
-        let response = |stored: &StoredResponse| Response { ids: stored.ids.clone(), reference: stored.reference };
-        TrainingGroup {
-            id: self.id.clone(),
-            prompt: self.prompt_ids.clone(),
-            anchors: self.anchors.iter().map(|anchor| response(&anchor.answer)).collect(),
-            rejected: response(&self.rejected),
-        }
+    #[must_use]
+    pub fn response(&self) -> Response {
+        Response { ids: self.ids.clone(), reference: self.reference }
     }
 }
 
-/// What a store was drawn from: name of the input → fingerprint.
-pub type Origins = BTreeMap<String, String>;
+impl StoredGroup {
+    /// What the trainer needs of it.
+    #[must_use]
+    pub fn training_group(&self) -> TrainingGroup {
+        TrainingGroup {
+            id: self.id.clone(),
+            prompt: self.prompt_ids.clone(),
+            anchors: self.anchors.iter().map(|anchor| anchor.answer.response()).collect(),
+            rejected: self.rejected.response(),
+        }
+    }
+}
 
 /// What became of the drafts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -96,6 +103,39 @@ pub struct DraftCounts {
     pub unfilled: usize,
     /// Groups that were dropped because no slot was filled.
     pub groups_without_anchor: usize,
+}
+
+impl DraftCounts {
+    /// Drafts thrown away, for whatever reason.
+    pub fn dropped(&self) -> usize {
+        self.empty + self.looping + self.duplicate + self.truncated + self.not_declining
+    }
+
+    pub(super) fn of(drawn: &AnchorDraws) -> Self {
+        let dropped = &drawn.dropped;
+        Self {
+            drawn: drawn.drafts.len() + dropped.total(),
+            empty: dropped.empty,
+            looping: dropped.looping,
+            duplicate: dropped.duplicate,
+            truncated: dropped.truncated,
+            not_declining: dropped.unsuited,
+            unfilled: drawn.unfilled.len(),
+            groups_without_anchor: 0,
+        }
+    }
+
+    /// Adds the counts of another lot.
+    pub fn add(&mut self, other: &Self) {
+        self.drawn += other.drawn;
+        self.empty += other.empty;
+        self.looping += other.looping;
+        self.duplicate += other.duplicate;
+        self.truncated += other.truncated;
+        self.not_declining += other.not_declining;
+        self.unfilled += other.unfilled;
+        self.groups_without_anchor += other.groups_without_anchor;
+    }
 }
 
 /// The head of a store.
@@ -129,7 +169,7 @@ impl AnchorStore {
     /// Writes groups and head below `dir`; the head comes last, so a store with a head is complete.
     ///
     /// # Errors
-    /// [`TrainError::Io`] naming the file.
+    /// [`GenerateError::Io`] naming the file.
     pub fn write(
         dir: &Path,
         groups: Vec<StoredGroup>,
@@ -137,7 +177,7 @@ impl AnchorStore {
         settings: serde_json::Value,
         seed: u64,
         drafts: DraftCounts,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, GenerateError> {
         at(dir, fs::create_dir_all(dir))?;
         let mut lines = Vec::new();
         for group in &groups {
@@ -162,13 +202,13 @@ impl AnchorStore {
     /// Reads the store below `dir`; `None` if there is none.
     ///
     /// # Errors
-    /// [`TrainError::Damaged`] if head and rows do not belong together or a row cannot be read.
-    pub fn read(dir: &Path) -> Result<Option<Self>, TrainError> {
+    /// [`GenerateError::Damaged`] if head and rows do not belong together or a row cannot be read.
+    pub fn read(dir: &Path) -> Result<Option<Self>, GenerateError> {
         let path = manifest_path(dir);
         if !path.exists() {
             return Ok(None);
         }
-        let damaged = |path: &Path, reason: String| TrainError::Damaged { path: path.to_path_buf(), reason };
+        let damaged = |path: &Path, reason: String| GenerateError::Damaged { path: path.to_path_buf(), reason };
         let json = at(&path, fs::read(&path))?;
         let manifest: Manifest = serde_json::from_slice(&json).map_err(|error| damaged(&path, error.to_string()))?;
         if manifest.version != VERSION {
@@ -193,8 +233,8 @@ impl AnchorStore {
     /// Refuses a store that was drawn from something else.
     ///
     /// # Errors
-    /// [`TrainError::Stale`] that lists every input that differs.
-    pub fn check(&self, dir: &Path, origins: &Origins) -> Result<(), TrainError> {
+    /// [`GenerateError::Stale`] that lists every input that differs.
+    pub fn check(&self, dir: &Path, origins: &Origins) -> Result<(), GenerateError> {
         let differing: Vec<&str> = origins
             .iter()
             .filter(|(name, print)| self.manifest.origins.get(*name) != Some(print))
@@ -203,7 +243,7 @@ impl AnchorStore {
         if differing.is_empty() {
             return Ok(());
         }
-        Err(TrainError::Stale {
+        Err(GenerateError::Stale {
             path: manifest_path(dir),
             reason: format!("these anchors were drawn with another {}", differing.join(", ")),
         })

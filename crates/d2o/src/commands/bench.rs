@@ -14,18 +14,18 @@ use serde_json::json;
 
 use crate::commands::cli::{BenchGenerateArgs, BenchStepArgs, Layout, ModelArgs, Reference};
 use crate::commands::interrupt;
-use d2o_generate::answers::{Decoding, answer};
-use d2o_generate::model::Base;
+use d2o_generate::{Decoding, answer};
+use d2o_generate::LanguageModel;
 use d2o_train::durable::at;
 use d2o_train::meter::{Meter, resident_mib};
 use crate::stages::run::HEAD_ROWS;
 use d2o_train::optim::adamw::AdamW;
 use d2o_train::optim::gradients::{GradientSum, clip_global_norm};
 use d2o_train::group::{Response, TrainingGroup};
-use d2o_train::gradient::guarded::Guarded;
+use d2o_train::gradient::GuardedObjective;
 use d2o_train::readings::{Readings, group_figures};
-use d2o_train::gradient::group::{Chunking, GroupPass, score};
-use d2o_train::activation_cache::{Trunk, TrunkType};
+use d2o_train::gradient::group::GroupPass;
+use d2o_train::activation_cache::{Trunk, ActivationType};
 use crate::{device, fetch};
 
 mod check;
@@ -78,7 +78,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         );
     }
     let mut optimizer = AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }.optimizer();
-    let mut trunk = Trunk::new(&model, TrunkType::F32, args.trunk_mib);
+    let mut trunk = Trunk::new(&model, ActivationType::F32, args.trunk_mib);
     let mut laps = Vec::new();
     let mut tokens_seen = 0;
     for step in 0..args.warmup + args.steps {
@@ -157,10 +157,10 @@ pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
     summary(&mut out, &laps, tokens_seen)
 }
 
-fn open(args: &ModelArgs) -> anyhow::Result<(Base, burn::tensor::Device)> {
+fn open(args: &ModelArgs) -> anyhow::Result<(LanguageModel, burn::tensor::Device)> {
     device::limit_threads(args.threads);
     let device = device::open(&args.backend)?;
-    let base = Base::open(&fetch::resolve_model(&args.model)?, args.chat, &device)?;
+    let base = LanguageModel::open(&fetch::resolve_model(&args.model)?, args.chat, &device)?;
     Ok((base, device))
 }
 

@@ -6,8 +6,8 @@ use d2o_model::gguf::{GgufDtype, save_gguf};
 use d2o_model::{Dtype, save_hf, save_peft};
 
 use crate::commands::cli::{DtypeArg, ExportArgs, FormatArg};
-use d2o_generate::model::Base;
-use d2o_train::error::TrainError;
+use d2o_generate::LanguageModel;
+use d2o_train::TrainError;
 use crate::{device, fetch};
 
 /// Writes the model in the form and type that are asked for.
@@ -18,7 +18,7 @@ use crate::{device, fetch};
 pub fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let form = Form::of(args)?;
     let device = device::open("flex")?;
-    let mut base = Base::open_with_template(&fetch::resolve_model(&args.model)?, &device)?;
+    let mut base = LanguageModel::open_with_template(&fetch::resolve_model(&args.model)?, &device)?;
     if let Some(dir) = &args.adapter {
         base = base.with_adapter(dir)?;
     }

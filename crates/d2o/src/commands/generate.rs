@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::commands::cli::GenerateArgs;
 use super::{interrupt, open_model};
-use d2o_generate::answers::{Decoding, answer};
+use d2o_generate::{Decoding, answer};
 use crate::device;
 
 /// Prints `{"id", "sample", "text", "tokens"}` for each answer; `tokens` are the generated ids.

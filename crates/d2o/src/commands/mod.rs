@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::tensor::Device;
 
 use self::cli::{AdapterArgs, ModelArgs};
-use d2o_generate::model::Base;
+use d2o_generate::LanguageModel;
 use crate::config::ConfigError;
 use crate::device::DeviceError;
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 use d2o_train::evaluate::EvaluateError;
 use crate::fetch::{self, FetchError};
 use d2o_train::report::ReportError;
@@ -36,8 +36,8 @@ pub(crate) fn interrupt() -> &'static AtomicBool {
 }
 
 /// The model that the arguments name, with the adapter beside its weights or folded in.
-fn open_model(args: &ModelArgs, on_top: &AdapterArgs, device: &Device) -> anyhow::Result<Base> {
-    let base = Base::open(&fetch::resolve_model(&args.model)?, args.chat, device)?;
+fn open_model(args: &ModelArgs, on_top: &AdapterArgs, device: &Device) -> anyhow::Result<LanguageModel> {
+    let base = LanguageModel::open(&fetch::resolve_model(&args.model)?, args.chat, device)?;
     Ok(match &on_top.adapter {
         Some(dir) if on_top.merge_adapter => base.with_adapter(dir)?.merged(),
         Some(dir) => base.with_adapter(dir)?,
@@ -46,7 +46,7 @@ fn open_model(args: &ModelArgs, on_top: &AdapterArgs, device: &Device) -> anyhow
 }
 
 /// Tells the user what went wrong: the chain of reasons, a hint, and the exit code of the contract.
-pub fn complain(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
+pub fn report_error(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
     let mut seen = String::new();
     for (index, cause) in error.chain().enumerate() {
         let text = cause.to_string();

@@ -13,7 +13,7 @@ use d2o_train::durable::{self, at};
 use d2o_train::events::{Event, Observers};
 use crate::terminal::{JsonLines, Progress};
 use crate::pretrain::rows::{Predicted, PretrainRow, read};
-use d2o_train::pretrain::run::Pretraining;
+use d2o_train::pretrain::Pretraining;
 use crate::pretrain::start::{NewModel, Start};
 use d2o_train::optim::adamw::AdamW;
 use d2o_train::optim::schedule::{Decay, Schedule, WarmUp};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::commands::cli::{FetchArgs, ReportArgs, RunArgs};
 use crate::commands::interrupt;
-use d2o_generate::model::Base;
+use d2o_generate::LanguageModel;
 use crate::config::{RunConfig, presets};
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 use d2o_train::events::Observers;
 use crate::fetch::Notice;
 use crate::terminal::Progress;
@@ -38,8 +38,8 @@ pub fn train(args: &RunArgs) -> anyhow::Result<()> {
 pub fn prepare(args: &RunArgs) -> anyhow::Result<()> {
     let config = configuration(args)?;
     let device = device::open(&config.device.backend)?;
-    let base = Base::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, &device)?;
-    let data = prepared::Prepared::load(&data_settings(&config)?, &base.encoder)?;
+    let base = LanguageModel::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, &device)?;
+    let data = prepared::Dataset::load(&data_settings(&config)?, &base.encoder)?;
     let mut out = std::io::stdout().lock();
     write!(out, "{}", data.lint)?;
     writeln!(out, "{}", serde_json::to_string_pretty(&data.summary)?)?;

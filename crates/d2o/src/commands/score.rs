@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::commands::cli::ScoreArgs;
 use crate::commands::open_model;
 use crate::device;
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 use crate::stages::run::HEAD_ROWS;
-use d2o_train::gradient::group::{Chunking, score_pairs, token_batches};
+use d2o_model::responses::{Chunking, score_pairs, token_batches};
 
 /// Rows share forward passes of up to `--tokens-per-chunk` tokens, without padding.
 ///

@@ -1,7 +1,7 @@
 //! Values that no run can use.
 
 use super::{AnchorSource, ConfigError, RunConfig};
-use d2o_generate::anchors::reference::ReferencePrompt;
+use d2o_generate::anchors::ReferencePrompt;
 use crate::evaluate::hearth::WORLD;
 
 /// Complaints that name the field and where it was written.

@@ -9,10 +9,10 @@ use super::{
     AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
     RejectedSource, RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
 };
-use d2o_generate::anchors::instruction::Instruction;
-use d2o_generate::anchors::reference::ReferencePrompt;
+use d2o_generate::anchors::Instruction;
+use d2o_generate::anchors::ReferencePrompt;
 use d2o_train::optim::schedule::{Decay, WarmUp};
-use d2o_train::activation_cache::TrunkType;
+use d2o_train::activation_cache::ActivationType;
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -100,7 +100,7 @@ impl Default for TrainSection {
             max_grad_norm: 1.0,
             tokens_per_chunk: 512,
             trunk_mib: 1024,
-            trunk_type: TrunkType::default(),
+            trunk_type: ActivationType::default(),
             checkpoint_every: 10,
             keep_checkpoints: 2,
             log_every: 1,

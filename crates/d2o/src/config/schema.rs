@@ -8,10 +8,10 @@ use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use serde::{Deserialize, Serialize};
 
-use d2o_generate::anchors::instruction::Instruction;
-use d2o_generate::anchors::reference::ReferencePrompt;
+use d2o_generate::anchors::Instruction;
+use d2o_generate::anchors::ReferencePrompt;
 use d2o_train::optim::schedule::{Decay, WarmUp};
-use d2o_train::activation_cache::TrunkType;
+use d2o_train::activation_cache::ActivationType;
 
 /// Everything that decides what a run does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -226,7 +226,7 @@ pub struct TrainSection {
     /// epoch; 0 keeps nothing.
     pub trunk_mib: usize,
     /// How that is kept: `f32` changes no bit, `bf16` takes half the memory.
-    pub trunk_type: TrunkType,
+    pub trunk_type: ActivationType,
     /// Steps between two checkpoints; 0 writes only the last.
     pub checkpoint_every: usize,
     /// Checkpoints that stay on disk.

@@ -9,19 +9,19 @@ use d2o_model::CausalLm;
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::stages::cache::asked_once;
+use crate::stages::cache::cached_or_compute;
 use crate::stages::run::Run;
-use d2o_generate::answers::{Decoding, answer};
+use d2o_generate::{Decoding, answer};
 use crate::config::EvalSection;
 use d2o_train::durable;
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 use d2o_train::evaluate::bootstrap::{mean_interval, perplexity, ratio_interval};
 use d2o_train::evaluate::text::{distinct_shares, repetition_rate};
 use d2o_train::evaluate::{AnswerPair, Estimate, Evaluation, metrics};
 use d2o_train::events::Event;
 use crate::evaluate::measure::Likelihood;
-use d2o_model::responses::divergence::divergence;
-use d2o_train::gradient::group::score;
+use d2o_model::responses::divergence;
+use d2o_model::responses::score;
 
 const STAGE: &str = "eval";
 
@@ -101,7 +101,7 @@ fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[HearthRow]) -> anyhow::Res
     let eval = &run.config.eval;
     let decoding = (eval.max_new_tokens, eval.batch, eval.temperature, eval.top_p, eval.seed);
     let key = (run.base.origins()?, decoding, prompts, run.config.device.backend.clone());
-    asked_once("hearth-", &key, || Ok(say(run, base, rows, "before")?))
+    cached_or_compute("hearth-", &key, || Ok(say(run, base, rows, "before")?))
 }
 
 fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[HearthRow], when: &str) -> Result<Said, TrainError> {

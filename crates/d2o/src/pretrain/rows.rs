@@ -7,7 +7,7 @@ use d2o_data::{DataError, Encoder, Limits, PromptRow, load_prompts};
 use serde::{Deserialize, Serialize};
 
 use d2o_train::durable::at;
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 
 /// Which tokens are to be predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::pretrain::rows::RawRow;
-use d2o_generate::model::Base;
-use d2o_train::error::TrainError;
+use d2o_generate::LanguageModel;
+use d2o_train::TrainError;
 
 /// The token that ends a turn, and those that begin one.
 const SPECIAL: [&str; 4] = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"];
@@ -48,9 +48,9 @@ impl Start {
     /// Weights, tokenizer and template of a model directory or GGUF file.
     ///
     /// # Errors
-    /// As [`Base::open_with_template`].
+    /// As [`LanguageModel::open_with_template`].
     pub fn from_model(path: &Path, device: &Device) -> Result<Self, TrainError> {
-        let base = Base::open_with_template(path, device)?;
+        let base = LanguageModel::open_with_template(path, device)?;
         Ok(Self { model: base.model, encoder: base.encoder })
     }
 

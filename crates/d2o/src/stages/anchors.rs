@@ -7,16 +7,16 @@ use std::time::Instant;
 use d2o_sampler::AnchorConfig;
 
 use crate::stages::run::Run;
-use d2o_generate::anchors::draw::{DrawSettings, Drawer};
-use d2o_generate::anchors::reference::ReferencePrompt;
-use d2o_generate::anchors::store::{AnchorStore, Origins, StoredGroup};
-use d2o_generate::model::Base;
+use d2o_generate::anchors::{DrawSettings, Drawer};
+use d2o_generate::anchors::ReferencePrompt;
+use d2o_generate::anchors::{AnchorStore, StoredGroup};
+use d2o_generate::LanguageModel;
 use crate::config::{AnchorSource, RunConfig};
 use d2o_train::durable::{self, at};
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 use d2o_train::events::Event;
-use d2o_train::prepared::PreparedRow;
-use d2o_generate::anchors::refresh::Refresh;
+use d2o_data::EncodedRow;
+use d2o_generate::anchors::Refresh;
 
 const STAGE: &str = "anchors";
 
@@ -119,7 +119,7 @@ pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
 /// # Errors
 /// [`TrainError::Stale`] for a store whose groups are not those of the data.
 pub(super) fn refresh<'r>(
-    (base, rows): (&'r Base, &'r [PreparedRow]),
+    (base, rows): (&'r LanguageModel, &'r [EncodedRow]),
     config: &RunConfig,
     settings: DrawSettings,
     store: &AnchorStore,

@@ -14,7 +14,7 @@ use crate::fetch;
 ///
 /// # Errors
 /// Those of `ask`, a cache that cannot be written.
-pub fn asked_once<T: Serialize + DeserializeOwned>(
+pub fn cached_or_compute<T: Serialize + DeserializeOwned>(
     kind: &str,
     key: &impl Serialize,
     ask: impl FnOnce() -> anyhow::Result<T>,

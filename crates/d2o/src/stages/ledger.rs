@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use d2o_train::durable::{self, at};
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 
 /// Finished stages and the fingerprints of what they were made from.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use d2o_data::Prompt;
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::stages::cache::asked_once;
+use crate::stages::cache::cached_or_compute;
 use crate::stages::run::Run;
-use d2o_generate::answers::{Decoding, answer};
+use d2o_generate::{Decoding, answer};
 use d2o_train::evaluate::refusal::is_refusal;
 
 /// What the base says to a prompt.
@@ -36,7 +36,7 @@ pub fn own(run: &mut Run<'_>) -> anyhow::Result<()> {
     let texts: Vec<String> = prompts.iter().map(Prompt::text).collect();
     let weights = run.config.device.sampling;
     let key = (run.base.origins()?, texts, &decoding.sampler, seed, weights, run.config.device.backend.clone());
-    let said: Vec<Said> = asked_once("rejected-", &key, || draw(run, &prompts, &decoding))?;
+    let said: Vec<Said> = cached_or_compute("rejected-", &key, || draw(run, &prompts, &decoding))?;
     let taken = said.into_iter().map(|said| {
         let bad = !said.ids.is_empty() && !is_refusal(&said.text);
         bad.then_some((said.text, said.ids))
@@ -52,7 +52,7 @@ fn draw(run: &mut Run<'_>, prompts: &[Prompt], decoding: &Decoding) -> anyhow::R
         answer(&model, encoder, prompts, decoding, interrupt, tick)
     })?;
     let end = run.base.encoder.end_token();
-    let said = |answer: d2o_generate::answers::Answer| {
+    let said = |answer: d2o_generate::Answer| {
         let mut ids = answer.ids;
         ids.extend(answer.ended.then_some(end));
         Said { text: answer.text, ids }

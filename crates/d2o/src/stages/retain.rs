@@ -8,9 +8,9 @@ use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::stages::run::Run;
-use d2o_generate::answers::{Decoding, answer};
+use d2o_generate::{Decoding, answer};
 use d2o_train::durable::{self, at};
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 
 /// Where the answers lie in a run directory.
 const FILE: &str = "retain.json";

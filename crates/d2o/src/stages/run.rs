@@ -10,15 +10,15 @@ use d2o_data::{Limits, LoadOptions};
 
 use crate::stages::ledger::Ledger;
 use crate::stages::rejected;
-use d2o_generate::model::Base;
+use d2o_generate::LanguageModel;
 use crate::config::{RejectedSource, RunConfig};
 use crate::device;
 use d2o_train::durable::{self, at};
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 use d2o_train::events::{Event, Observers};
 use crate::fetch;
-use d2o_train::prepared::{DataSettings, Prepared};
-use d2o_train::gradient::group::Chunking;
+use d2o_data::{Dataset, DatasetOptions};
+use d2o_model::responses::Chunking;
 
 /// Rows whose logits are held at once: at a vocabulary of 50,000 about 50 MB.
 pub const HEAD_ROWS: usize = 256;
@@ -32,9 +32,9 @@ pub struct Run<'a> {
     /// Where it computes, untracked.
     pub device: Device,
     /// The model it starts from.
-    pub base: Base,
+    pub base: LanguageModel,
     /// The user's rows.
-    pub data: Prepared,
+    pub data: Dataset,
     /// Finished stages.
     pub ledger: Ledger,
     /// Who watches.
@@ -59,7 +59,7 @@ impl<'a> Run<'a> {
         let device = device::open(&config.device.backend)?;
         let ledger = Ledger::open(dir)?;
         let path = fetch::resolve_model(&config.model.path)?;
-        let mut base = Base::open(&path, config.data.chat, &device)?;
+        let mut base = LanguageModel::open(&path, config.data.chat, &device)?;
         if let Some(adapter) = &config.model.adapter {
             base = base.with_adapter(adapter)?.merged();
         }
@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         check_context(&config, &base)?;
         let began = Instant::now();
         observers.emit(&Event::StageStarted { stage: "prepare".to_owned() })?;
-        let data = Prepared::load(&settings, &base.encoder)?;
+        let data = Dataset::load(&settings, &base.encoder)?;
         let summary = &data.summary;
         observers.emit(&Event::StageFinished {
             stage: "prepare".to_owned(),
@@ -96,12 +96,12 @@ impl<'a> Run<'a> {
 ///
 /// # Errors
 /// References that cannot be fetched or found.
-pub fn data_settings(config: &RunConfig) -> anyhow::Result<DataSettings> {
+pub fn data_settings(config: &RunConfig) -> anyhow::Result<DatasetOptions> {
     let mut files = Vec::new();
     for reference in &config.data.negatives {
         files.extend(fetch::resolve_files(reference)?);
     }
-    Ok(DataSettings {
+    Ok(DatasetOptions {
         files,
         load: LoadOptions { format: config.data.format, threshold: config.data.threshold },
         max_groups: config.data.max_groups,
@@ -115,7 +115,7 @@ pub fn data_settings(config: &RunConfig) -> anyhow::Result<DataSettings> {
     })
 }
 
-fn check_context(config: &RunConfig, base: &Base) -> Result<(), TrainError> {
+fn check_context(config: &RunConfig, base: &LanguageModel) -> Result<(), TrainError> {
     let prompt = config.data.max_prompt_tokens;
     let longest = [
         ("data.max_response_tokens", config.data.max_response_tokens),

@@ -10,23 +10,23 @@ use crate::stages::anchors;
 use crate::evaluate::periodic;
 use crate::stages::retain::retain_rows;
 use crate::stages::run::Run;
-use d2o_generate::anchors::store::AnchorStore;
+use d2o_generate::anchors::AnchorStore;
 use crate::config::{ExportSection, builtin};
 use d2o_train::durable;
-use d2o_train::error::TrainError;
+use d2o_train::TrainError;
 use d2o_train::events::Event;
 use crate::terminal::JsonLines;
-use d2o_train::prepared::PreparedRow;
+use d2o_data::EncodedRow;
 use d2o_train::optim::adamw::AdamW;
-use d2o_train::penalty::anchor_kl::AnchorKl;
+use d2o_train::penalty::AnchorKl;
 use d2o_train::group::TrainingGroup;
-use d2o_train::gradient::guarded::Guarded;
+use d2o_train::gradient::GuardedObjective;
 use d2o_train::optim::order::Order;
-use d2o_train::penalty::retain::Retain;
+use d2o_train::penalty::Retain;
 use d2o_train::run::{Trained, Training};
 use d2o_train::optim::schedule::Schedule;
 use d2o_train::stop::StopRules;
-use d2o_train::monitor::validation::WatchSet;
+use d2o_train::monitor::ValidationSet;
 
 const STAGE: &str = "train";
 
@@ -90,7 +90,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         min_harm_drop: stop.min_harm_drop,
         patience: stop.patience,
     };
-    let watch = if stop.watches() { watch_set(&run.base.encoder)? } else { WatchSet::default() };
+    let watch = if stop.watches() { watch_set(&run.base.encoder)? } else { ValidationSet::default() };
     Ok(Training {
         loss: Guarded { objective: run.config.objective, guards: run.config.guards },
         groups,
@@ -117,7 +117,7 @@ fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String)
         anchor_kl: None,
         retain: None,
         watch,
-        negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { WatchSet::default() },
+        negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { ValidationSet::default() },
         watch_every: run.config.stop.check_every,
         looks: look::looks(run)?,
         log_every: config.log_every,
@@ -145,22 +145,22 @@ fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<
 }
 
 /// The held-out rows as prompts with their rejected answers.
-fn held_out(run: &Run<'_>) -> WatchSet {
-    let sequence = |row: &PreparedRow| Sequence {
+fn held_out(run: &Run<'_>) -> ValidationSet {
+    let sequence = |row: &EncodedRow| Sequence {
         ids: [row.prompt_ids.as_slice(), &row.rejected_ids].concat(),
         prompt_len: row.prompt_ids.len(),
     };
-    WatchSet::new(run.data.held_out.iter().map(sequence).collect())
+    ValidationSet::new(run.data.held_out.iter().map(sequence).collect())
 }
 
-fn watch_set(encoder: &Encoder) -> Result<WatchSet, TrainError> {
+fn watch_set(encoder: &Encoder) -> Result<ValidationSet, TrainError> {
     let limits = Limits { max_prompt_tokens: usize::MAX, max_response_tokens: usize::MAX };
     let rows = builtin::prompts(builtin::RETAIN)?;
     let rows = rows.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
     let sequences = rows
         .map(|(row, response)| Ok(encoder.sequence(&row.prompt, response, &limits)?.0))
         .collect::<Result<Vec<_>, TrainError>>()?;
-    Ok(WatchSet::new(sequences))
+    Ok(ValidationSet::new(sequences))
 }
 
 fn started(run: &Run<'_>, training: &Training<'_>, model: &CausalLm, resumed_from: Option<usize>) -> Event {

@@ -6,8 +6,8 @@ use d2o_data::Prompt;
 use d2o_sampler::{Finish, Request, SamplerConfig};
 
 use crate::stages::run::Run;
-use d2o_generate::answers::{continuations, row_seed};
-use d2o_train::error::TrainError;
+use d2o_generate::{continuations, row_seed};
+use d2o_train::TrainError;
 
 /// A request of fewer words is a fragment.
 const FEWEST_WORDS: usize = 3;

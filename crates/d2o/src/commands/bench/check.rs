@@ -9,7 +9,7 @@ use serde_json::json;
 
 use d2o_train::optim::gradients::{GradientSum, flattened};
 use d2o_train::group::TrainingGroup;
-use d2o_train::gradient::guarded::Guarded;
+use d2o_train::gradient::GuardedObjective;
 use d2o_train::readings::{Readings, group_figures};
 use d2o_train::gradient::group::{Chunking, GroupPass};
 use d2o_train::activation_cache::Trunk;
