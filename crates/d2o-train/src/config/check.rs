@@ -2,7 +2,7 @@
 
 use super::{AnchorSource, ConfigError, RunConfig};
 use crate::anchors::reference::ReferencePrompt;
-use crate::stages::hearth::WORLD;
+use crate::stages::hearth::HEARTH;
 
 /// Complaints that name the field and where it was written.
 struct Check<'a> {
@@ -179,7 +179,7 @@ impl RunConfig {
             ("eval.bootstrap", eval.bootstrap),
             ("eval.look_limit", eval.look_limit),
         ])?;
-        let asked = eval.look_every == 0 || eval.harmful == WORLD || self.data.held_out > 0.0;
+        let asked = eval.look_every == 0 || eval.harmful == HEARTH || self.data.held_out > 0.0;
         check.require("data.held_out", asked, "above 0 where eval.look_every is on", self.data.held_out)?;
         check.at_least_zero(&[("eval.temperature", eval.temperature)])?;
         let nucleus = eval.top_p > 0.0 && eval.top_p <= 1.0;
