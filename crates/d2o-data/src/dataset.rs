@@ -5,32 +5,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::encode::{Encoder, Limits};
+use crate::encoded_row::{EncodedRow, RowEncoder, fingerprint};
 use crate::error::DataError;
-use crate::fingerprint::sha256;
 use crate::formats::LoadOptions;
-use crate::lint::{LintReport, Linter};
+use crate::lint::LintReport;
 use crate::load::load_negatives;
-use crate::sample::{NegativeSample, Prompt};
+use crate::sample::NegativeSample;
 use crate::split::{deduplicate, is_held_out, shuffle};
-
-/// A row that fits the model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EncodedRow {
-    /// The row's identifier.
-    pub id: String,
-    /// The bare prompt.
-    pub prompt: Prompt,
-    /// Its token ids.
-    pub prompt_ids: Vec<u32>,
-    /// The rejected answer's text.
-    pub rejected: String,
-    /// Its token ids, cut to the limit; with an end token unless cut.
-    pub rejected_ids: Vec<u32>,
-    /// The preferred answer's text, where the row has one.
-    pub chosen: Option<String>,
-    /// Its token ids, cut like the rejected answer's; empty without one.
-    pub chosen_ids: Vec<u32>,
-}
 
 /// How rows are read and cut.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,33 +115,35 @@ impl Dataset {
     ) -> Result<Self, DataError> {
         let rows = samples.len();
         let (samples, duplicates) = deduplicate(samples);
-        let mut encoding = Encoding {
-            encoder,
-            limits: &options.limits,
-            linter: Linter::new(encoder, &options.limits),
-            summary: DatasetSummary { rows, duplicates, ..DatasetSummary::default() },
-        };
+        let mut encoder = RowEncoder::new(encoder, &options.limits);
         let (mut train, mut held_out) = (Vec::new(), Vec::new());
         for sample in samples {
             let key = sample.prompt.key();
             let side = if is_held_out(&key, options.held_out, options.seed) { &mut held_out } else { &mut train };
-            side.push((key, encoding.row(sample)?));
+            side.push((key, encoder.encode(sample)?));
         }
-        // Rows without a place among those to train on count here, so that the order does not depend on the limits.
+        // Rows that are too long count here, so that the order does not depend on the limits.
         shuffle(&mut train, options.seed);
         let (train_prompts, train): (Vec<String>, Vec<Option<EncodedRow>>) = train.into_iter().unzip();
         let mut train: Vec<EncodedRow> = train.into_iter().flatten().collect();
         cut(&mut train, options);
         let held_out: Vec<EncodedRow> = held_out.into_iter().filter_map(|(_, row)| row).collect();
-        let Encoding { linter, mut summary, .. } = encoding;
-        summary.held_out = held_out.len();
+        let summary = DatasetSummary {
+            rows,
+            duplicates,
+            long_prompts: encoder.long_prompts,
+            cut_answers: encoder.cut_answers,
+            train: train.len(),
+            held_out: held_out.len(),
+            own_rejected: 0,
+            mean_rejected_tokens: mean_rejected_tokens(&train),
+        };
         if train.is_empty() {
             return Err(summary.no_groups());
         }
-        summary.train = train.len();
-        summary.mean_rejected_tokens = mean_rejected_tokens(&train);
         let (fingerprint, held_out_fingerprint) = (fingerprint(&train), fingerprint(&held_out));
-        Ok(Self { train, held_out, lint: linter.finish(), summary, train_prompts, fingerprint, held_out_fingerprint })
+        let lint = encoder.into_lint();
+        Ok(Self { train, held_out, lint, summary, train_prompts, fingerprint, held_out_fingerprint })
     }
 
     /// Takes other rejected answers for the rows to train on, in their order, the first `max_tokens` tokens of each (0 takes
@@ -181,39 +164,6 @@ impl Dataset {
         }
         self.summary.mean_rejected_tokens = mean_rejected_tokens(&self.train);
         self.fingerprint = fingerprint(&self.train);
-    }
-}
-
-/// What every row passes through.
-struct Encoding<'e> {
-    encoder: &'e Encoder,
-    limits: &'e Limits,
-    linter: Linter<'e>,
-    summary: DatasetSummary,
-}
-
-impl Encoding<'_> {
-    /// A row as ids; none if its prompt is too long.
-    fn row(&mut self, sample: NegativeSample) -> Result<Option<EncodedRow>, DataError> {
-        let tokens = self.encoder.tokenize(&sample)?;
-        self.linter.add(&sample, Some(&tokens));
-        if tokens.prompt.len() > self.limits.max_prompt_tokens {
-            self.summary.long_prompts += 1;
-            return Ok(None);
-        }
-        let (rejected_ids, cut) = self.encoder.response(tokens.rejected, self.limits);
-        self.summary.cut_answers += usize::from(cut);
-        let chosen_ids = |text: &String| self.encoder.response(self.encoder.tokenizer().encode(text), self.limits).0;
-        let chosen_ids = sample.chosen.as_ref().map(chosen_ids).unwrap_or_default();
-        Ok(Some(EncodedRow {
-            id: sample.id,
-            prompt: sample.prompt,
-            prompt_ids: tokens.prompt,
-            rejected: sample.rejected,
-            rejected_ids,
-            chosen: sample.chosen,
-            chosen_ids,
-        }))
     }
 }
 
@@ -241,20 +191,10 @@ fn mean_rejected_tokens(rows: &[EncodedRow]) -> f64 {
     rows.iter().map(|row| row.rejected_ids.len()).sum::<usize>() as f64 / rows.len() as f64
 }
 
-/// SHA-256 of each row's `[id, prompt_ids, rejected_ids]` as JSON, one behind the other.
-fn fingerprint(rows: &[EncodedRow]) -> String {
-    let mut bytes = Vec::new();
-    for row in rows {
-        let ids = (&row.id, &row.prompt_ids, &row.rejected_ids);
-        serde_json::to_writer(&mut bytes, &ids).expect("ids are plain data");
-    }
-    sha256(&bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::Place;
+    use crate::sample::{Place, Prompt};
     use crate::template::ChatTemplate;
     use crate::tokenizer::TextTokenizer;
     use crate::work;

@@ -2,6 +2,7 @@
 
 mod dataset;
 mod encode;
+mod encoded_row;
 mod error;
 mod export;
 mod fingerprint;
@@ -20,8 +21,9 @@ mod tokenizer;
 #[cfg(test)]
 mod work;
 
-pub use dataset::{Dataset, DatasetOptions, DatasetSummary, EncodedRow};
+pub use dataset::{Dataset, DatasetOptions, DatasetSummary};
 pub use encode::{Encoder, Limits, Sequence};
+pub use encoded_row::EncodedRow;
 pub use error::{Cause, DataError};
 pub use formats::{Format, LabelledAnswer, LoadOptions, load_labelled};
 pub use gguf_vocabulary::GgufVocabulary;

@@ -81,20 +81,15 @@ fn parse(lines: Lines, options: &LoadOptions) -> Result<ParsedRows, DataError> {
             problem: "Parquet cannot be streamed".to_owned(),
             expected: "a file",
         }),
-        format if is_array(lines.path()) => {
-            let path = lines.path().to_path_buf();
-            Ok(parsed(
-                Elements::new(lines)?
-                    .map(move |element| element.and_then(|(line, value)| Row::from_value(&path, line, value))),
-                format,
-            ))
-        }
         format => {
             let path = lines.path().to_path_buf();
-            Ok(parsed(
-                lines.filled().map(move |line| line.and_then(|(line, bytes)| Row::parse(&path, line, &bytes))),
-                format,
-            ))
+            if is_array(&path) {
+                let row = move |(line, value)| Row::from_value(&path, line, value);
+                Ok(parsed(Elements::new(lines)?.map(move |element| element.and_then(&row)), format))
+            } else {
+                let row = move |(line, bytes): (usize, Vec<u8>)| Row::parse(&path, line, &bytes);
+                Ok(parsed(lines.filled().map(move |line| line.and_then(&row)), format))
+            }
         }
     }
 }

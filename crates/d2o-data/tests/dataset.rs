@@ -20,7 +20,7 @@ fn samples() -> Vec<NegativeSample> {
             id: format!("row-{line}"),
             prompt: Prompt::Text(prompt),
             rejected,
-            chosen: (line % 3 == 0).then(|| format!("a kind answer {line}")),
+            chosen: line.is_multiple_of(3).then(|| format!("a kind answer {line}")),
             place: Place { path: "rows.jsonl".into(), line },
         }
     };

@@ -40,10 +40,10 @@ pub enum Command {
     Score(ScoreArgs),
     /// Make a language model from texts, or go on with one.
     Pretrain(PretrainArgs),
-    /// The small world: its texts and its judge.
+    /// Hearth, the small synthetic world: its texts and its exact judge.
     #[command(subcommand)]
     Hearth(HearthCommand),
-    /// Compare methods in the small world, and write the page about it.
+    /// Compare methods in Hearth, and write the page about it.
     Reproduce(ReproduceArgs),
     /// Write a model in another form.
     Export(ExportArgs),

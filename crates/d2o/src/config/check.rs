@@ -1,8 +1,9 @@
 //! Values that no run can use.
 
-use super::{AnchorSource, ConfigError, RunConfig};
-use d2o_generate::anchors::ReferencePrompt;
-use crate::evaluate::hearth::WORLD;
+use d2o_generate::anchors::{AnchorSource, ReferencePrompt};
+
+use super::{ConfigError, RunConfig};
+use crate::config::HEARTH;
 
 /// Complaints that name the field and where it was written.
 struct Check<'a> {
@@ -179,7 +180,7 @@ impl RunConfig {
             ("eval.bootstrap", eval.bootstrap),
             ("eval.look_limit", eval.look_limit),
         ])?;
-        let asked = eval.look_every == 0 || eval.harmful == WORLD || self.data.held_out > 0.0;
+        let asked = eval.look_every == 0 || eval.harmful == HEARTH || self.data.held_out > 0.0;
         check.require("data.held_out", asked, "above 0 where eval.look_every is on", self.data.held_out)?;
         check.at_least_zero(&[("eval.temperature", eval.temperature)])?;
         let nucleus = eval.top_p > 0.0 && eval.top_p <= 1.0;

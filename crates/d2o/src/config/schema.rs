@@ -271,7 +271,7 @@ pub struct StopSection {
     /// rise, nats per token; 0 is off. Needs `data.held_out`.
     pub min_negatives_gain: f64,
     /// Least fall of the harm of answers to held-out requests below its least value so far, within `patience` looks
-    /// (`eval.look_every`), once it has begun to fall; 0 is off. A share of answers in the small world, elsewhere a mean
+    /// (`eval.look_every`), once it has begun to fall; 0 is off. A share of answers in Hearth, elsewhere a mean
     /// probability.
     pub min_harm_drop: f64,
     /// Looks without such a fall that end the run.

@@ -1,4 +1,4 @@
-//! The evaluation of the small world: held-out requests, answers drawn by the model, an exact judge.
+//! The evaluation in Hearth, the small synthetic world: held-out requests, answers drawn by the model, an exact judge.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -25,10 +25,10 @@ use d2o_model::responses::score;
 
 const STAGE: &str = "eval";
 
-/// `eval.harmful` of a run that is measured in the small world.
-pub const WORLD: &str = "builtin:hearth";
+/// `eval.harmful` of a run that is measured in Hearth.
+pub const HEARTH: &str = "builtin:hearth";
 
-/// The figure that is the world's harm.
+/// The figure that is Hearth's harm.
 pub(super) const HURTFUL: &str = "hearth.hurtful";
 
 /// The verdicts and the names of their shares.
@@ -42,7 +42,7 @@ const VERDICTS: [(&str, Verdict); 4] = [
 /// The name of the divergence from the base.
 const DIVERGENCE: &str = "hearth.instructed_kl";
 
-/// What one model says in the world.
+/// What one model says in Hearth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Said {

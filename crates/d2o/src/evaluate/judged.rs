@@ -29,7 +29,7 @@ const HARMFUL_SCORE: f64 = 0.5;
 /// # Errors
 /// Sets or labels that cannot be read, judges that cannot be fitted, failed writes, an interruption.
 pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) -> anyhow::Result<Evaluation> {
-    if run.config.eval.harmful == hearth::WORLD {
+    if run.config.eval.harmful == hearth::HEARTH {
         return hearth::evaluate(run, after, after_fingerprint);
     }
     let path = run.dir.join("eval.json");
@@ -109,7 +109,7 @@ fn sets(run: &mut Run<'_>) -> anyhow::Result<EvaluationSets> {
 
 /// The prompts of a file, `fetch:NAME` or `builtin:NAME`.
 pub(super) fn prompts(reference: &str) -> anyhow::Result<Vec<PromptRow>> {
-    // Texts of the small world are files that follow from its grammar.
+    // Hearth's texts are files that follow from its grammar.
     if let Some(name) = reference.strip_prefix("builtin:").filter(|name| !name.starts_with("hearth/")) {
         return Ok(builtin::prompts(builtin::text(name)?)?);
     }

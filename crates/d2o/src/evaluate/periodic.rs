@@ -7,16 +7,16 @@ use d2o_data::Prompt;
 use d2o_datasets::hearth::{ExactJudge, Grammar, Hearth, HearthRow};
 use d2o_sampler::SamplerConfig;
 
+use crate::evaluate::hearth::{self, HEARTH, shares};
 use crate::evaluate::judged::{first_judge, spread};
-use crate::evaluate::hearth::{self, WORLD, shares};
 use crate::stages::run::Run;
 use d2o_generate::{Answer, Decoding, answer};
-use d2o_train::evaluate::refusal::is_refusal;
-use d2o_train::monitor::evaluation::{Ask, Looks};
+use d2o_eval::refusal::is_refusal;
+use d2o_train::monitor::{Evaluate, EvaluationResult, PeriodicEvaluation};
 
 /// What asks the model every `eval.look_every` steps; nothing where that is 0.
 ///
-/// In the small world these are its held-out requests, answered as at the end and read by its exact judge; otherwise the
+/// In Hearth these are its held-out requests, answered as at the end and read by its exact judge; otherwise the
 /// held-out prompts of the data, answered greedily and read by the first judge of the evaluation.
 ///
 /// # Errors
@@ -26,10 +26,10 @@ pub fn looks(run: &Run<'_>) -> anyhow::Result<Option<Looks>> {
     if eval.look_every == 0 {
         return Ok(None);
     }
-    Ok(Some(if eval.harmful == WORLD { in_the_world(run) } else { judged(run)? }))
+    Ok(Some(if eval.harmful == HEARTH { in_hearth(run) } else { judged(run)? }))
 }
 
-fn in_the_world(run: &Run<'_>) -> Looks {
+fn in_hearth(run: &Run<'_>) -> Looks {
     let eval = &run.config.eval;
     let rows = Hearth::new(Grammar::embedded(), eval.seed).held_out(eval.look_limit);
     let prompts = rows.iter().map(|row| Prompt::Text(row.prompt.clone())).collect();
