@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use d2o_data::{Encoder, Prompt};
 use d2o_model::CausalLm;
+use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};
 
 use crate::cached::CachedLm;
 use crate::error::GenerateError;
@@ -33,6 +33,14 @@ pub struct Answer {
     pub ids: Vec<u32>,
     /// Whether the model ended the answer by itself.
     pub ended: bool,
+}
+
+impl Answer {
+    /// The generated ids as a model is trained on them: with the end token `end`, unless the answer was cut.
+    #[must_use]
+    pub fn ids_with_end(&self, end: u32) -> Vec<u32> {
+        self.ids.iter().copied().chain(self.ended.then_some(end)).collect()
+    }
 }
 
 /// Answers in the order of `prompts`; `progress` hears of answers done.

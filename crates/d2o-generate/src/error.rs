@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use d2o_data::DataError;
 use d2o_model::ModelError;
+use d2o_record::{FileError, ObserveError};
 use d2o_train::TrainError;
-use d2o_train::events::ObserveError;
 use thiserror::Error;
 
 /// An error of opening a model, of answering or of drawing anchors.
@@ -14,7 +14,7 @@ use thiserror::Error;
 pub enum GenerateError {
     /// Reading or writing a file failed.
     #[error(transparent)]
-    File(#[from] TrainError),
+    File(#[from] FileError),
     /// Tokenizer, template or rows are wrong.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -125,7 +125,7 @@ impl GenerateError {
     pub fn in_training(self, step: usize) -> TrainError {
         match self {
             Self::Interrupted { .. } => TrainError::Interrupted { step },
-            Self::File(error) => error,
+            Self::File(error) => error.into(),
             other => TrainError::Callback(Box::new(other)),
         }
     }

@@ -7,9 +7,7 @@ use d2o_data::{ChatTemplate, Encoder, TextTokenizer};
 use d2o_model::gguf::Vocabulary;
 use d2o_model::{CausalLm, LoadedAdapter, LoadedModel, ModelConfig};
 
-
-
-use d2o_train::durable;
+use d2o_record::digest;
 
 use crate::error::GenerateError;
 use crate::origins::Origins;
@@ -113,10 +111,10 @@ impl LanguageModel {
     /// # Errors
     /// [`GenerateError::Io`] if a weight file cannot be read again.
     pub fn origins(&self) -> Result<Origins, GenerateError> {
-        let digests = self.files.iter().map(|file| durable::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
+        let digests = self.files.iter().map(|file| digest::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
         let template = self.encoder.template().map_or_else(|| "none".to_owned(), ChatTemplate::fingerprint);
         Ok(Origins::from([
-            ("model".to_owned(), durable::sha256(digests.concat().as_bytes())),
+            ("model".to_owned(), digest::sha256(digests.concat().as_bytes())),
             ("tokenizer".to_owned(), self.encoder.tokenizer().fingerprint()),
             ("template".to_owned(), template),
         ]))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use d2o_train::durable::sha256;
+use d2o_record::digest::sha256;
 
 /// One row of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,8 +262,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use d2o_generate::anchors::Instruction;
     use d2o::config::RunConfig;
+    use d2o_generate::anchors::Instruction;
 
     #[test]
     fn every_cell_is_a_run_that_can_be_configured() {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::outcome::Outcome;
 use crate::spread::Spread;
-use d2o_train::report::chart::{Chart, Series};
-use d2o_train::report::escape::escape;
+use d2o_report::chart::{Chart, Series};
+use d2o_report::escape::escape;
 
 const ROW: f64 = 20.0;
 const LEFT: f64 = 150.0;

@@ -1,7 +1,8 @@
-//! The paper's claims put to the test in the small world: many methods, several seeds, one page.
+//! The paper's claims put to the test in Hearth, the small synthetic world: many methods, several seeds, one page.
 
 pub mod cells;
 pub mod claims;
+pub mod command;
 mod figure;
 pub mod machine;
 pub mod outcome;

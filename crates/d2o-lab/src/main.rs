@@ -1,64 +1,20 @@
-//! `d2o reproduce`: the comparison in the small world.
+//! The command `d2o-lab`: compares methods in Hearth.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::thread::available_parallelism;
+use std::ffi::OsString;
+use std::process::ExitCode;
 
-use clap::Args;
+use clap::Parser;
+use d2o_lab::command::{ReproduceArgs, reproduce};
+use d2o_lab::run::AS_D2O;
 
-use super::{demand, interrupt};
-use crate::claims::Evidence;
-use crate::::{cells, outcome, page, run, variance};
-
-/// How much to compare, and where.
-#[derive(Debug, Args)]
-pub struct ReproduceArgs {
-    /// Where the runs go; finished ones are taken over.
-    #[arg(long, value_name = "DIR", default_value = "runs/reproduce")]
-    pub out: PathBuf,
-    /// Seeds, from 1 on.
-    #[arg(long, default_value_t = 5)]
-    pub seeds: u64,
-    /// Processes at a time, one thread each; 0 takes one for each core.
-    #[arg(long, default_value_t = 0)]
-    pub jobs: usize,
-    /// Four methods on few prompts, for continuous integration.
-    #[arg(long)]
-    pub reduced: bool,
-    /// Only cells with one of these names, or whose question is so called; may be given several times.
-    #[arg(long = "only", value_name = "CELL")]
-    pub only: Vec<String>,
-    /// The page to write [default: docs/reproduction.md; of a part, reproduction.md where the runs are].
-    #[arg(long, value_name = "FILE")]
-    pub page: Option<PathBuf>,
-}
-
-/// Runs what is missing and writes the page.
-///
-/// # Errors
-/// Processes that cannot be started, results that cannot be read, an interruption.
-pub fn reproduce(args: &ReproduceArgs) -> anyhow::Result<()> {
-    let mut cells = if args.reduced { cells::reduced() } else { cells::all() };
-    let asked = |cell: &cells::Cell| args.only.iter().any(|name| *name == cell.name || name == cell.group);
-    cells.retain(|cell| args.only.is_empty() || asked(cell));
-    demand("--only", !cells.is_empty(), "names of cells", args.only.join(", "))?;
-    demand("--seeds", args.seeds > 0, "at least 1", args.seeds)?;
-    let seeds: Vec<u64> = (1..=args.seeds).collect();
-    let jobs = match args.jobs {
-        0 => available_parallelism().map_or(1, usize::from),
-        jobs => jobs,
-    };
-    run::run(&args.out, &cells, &seeds, jobs, interrupt(), |line| {
-        // Nobody is left to tell if this fails.
-        let _ = writeln!(std::io::stderr(), "{line}");
-    })?;
-    let collected = outcome::collect(&args.out, &cells, &seeds)?;
-    let scatter = variance::over_seeds(&args.out, &cells, &seeds)?;
-    // A part must not take the place of the whole comparison.
-    let whole = args.only.is_empty() && !args.reduced;
-    let beside = if whole { PathBuf::from("docs/reproduction.md") } else { args.out.join("reproduction.md") };
-    let path = args.page.clone().unwrap_or(beside);
-    page::write(&path, Evidence { collected: &collected, scatter: &scatter }, &seeds)?;
-    writeln!(std::io::stdout(), "{}", path.display())?;
-    Ok(())
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // A cell is a run of the command `d2o`, which this program is as well.
+    if args.get(1).is_some_and(|word| word == AS_D2O) {
+        return d2o::commands::main(args.into_iter().skip(1));
+    }
+    match reproduce(&ReproduceArgs::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => d2o::commands::report_error(&error, &mut std::io::stderr()),
+    }
 }

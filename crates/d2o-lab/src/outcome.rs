@@ -7,8 +7,8 @@ use crate::record::Record;
 use crate::run;
 use crate::seed::{Seed, drawn};
 use crate::spread::Spread;
-use d2o_train::evaluate::Evaluation;
-use d2o::terminal::jsonl::read as read_events;
+use d2o_eval::Evaluation;
+use d2o_record::jsonl::read as read_events;
 
 /// How soon the harm was down to [`THRESHOLD`](crate::seed::THRESHOLD).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -158,11 +158,11 @@ fn curve(seeds: &[Seed]) -> Vec<Point> {
 }
 
 #[cfg(test)]
-pub(super) mod fixture {
+pub(crate) mod fixture {
     use super::*;
 
     /// An outcome of five seeds with a share of hurtful answers; everything else is the same for all.
-    pub(in crate::) fn outcome(name: &str, group: &'static str, hurtful: f64) -> Outcome {
+    pub(crate) fn outcome(name: &str, group: &'static str, hurtful: f64) -> Outcome {
         let spread = |mean: f64| Spread { mean, half: 0.01, deviation: 0.008 };
         let steps = Spread { mean: 40.0, half: 2.0, deviation: 1.6 };
         Outcome {

@@ -10,9 +10,9 @@ use crate::figure::{Curve, curves, dots};
 use crate::outcome::{Outcome, Point};
 use crate::seed::THRESHOLD;
 use crate::spread::Spread;
-use super::{machine, variance};
-use d2o_train::durable::{self, at};
-use d2o_train::TrainError;
+use crate::{machine, variance};
+use d2o_record::FileError;
+use d2o_record::durable::{self, at};
 
 /// The cells whose fall is drawn.
 const DRAWN: [&str; 7] = ["d2o", "sft", "npo", "dpo", "dpo-34", "simpo", "gradient_ascent"];
@@ -23,8 +23,8 @@ type Picture = (&'static str, &'static str, Option<String>);
 /// Writes the page at `path`, and its figures into a directory of the same name beside it.
 ///
 /// # Errors
-/// [`TrainError::Io`] naming the file.
-pub fn write(path: &Path, evidence: Evidence<'_>, seeds: &[u64]) -> Result<(), TrainError> {
+/// [`FileError::File`] naming the file.
+pub fn write(path: &Path, evidence: Evidence<'_>, seeds: &[u64]) -> Result<(), FileError> {
     let dir = path.with_extension("");
     at(&dir, fs::create_dir_all(&dir))?;
     let mut text = head(evidence, seeds);

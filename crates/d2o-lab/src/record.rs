@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use d2o_train::durable;
-use d2o_train::TrainError;
+use d2o_record::FileError;
+use d2o_record::durable;
 
 /// Name of the note in a directory.
 const FILE: &str = "process.json";
@@ -30,8 +30,8 @@ impl Record {
     /// Writes it.
     ///
     /// # Errors
-    /// [`TrainError::Io`] naming the file.
-    pub(super) fn write(&self, dir: &Path) -> Result<(), TrainError> {
+    /// [`FileError::File`] naming the file.
+    pub(super) fn write(&self, dir: &Path) -> Result<(), FileError> {
         let json = serde_json::to_vec(self).expect("a note is plain data");
         durable::write(&dir.join(FILE), &json)
     }

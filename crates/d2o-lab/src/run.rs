@@ -5,10 +5,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use d2o::error::RunError;
+use d2o_record::durable::at;
+
 use crate::cells::{Cell, LOOK_EVERY, MAIN};
 use crate::record::Record;
-use d2o_train::durable::at;
-use d2o_train::TrainError;
+
+/// What makes this program the command `d2o`.
+pub const AS_D2O: &str = "d2o";
 
 /// The directory of a cell's run with a seed.
 pub fn dir(out: &Path, cell: &Cell, seed: u64) -> PathBuf {
@@ -54,7 +58,7 @@ impl Job {
     }
 
     /// Starts the process; what another configuration has left is thrown away.
-    fn start(&self, program: &Path) -> Result<Child, TrainError> {
+    fn start(&self, program: &Path) -> Result<Child, RunError> {
         if Record::read(&self.dir).is_some_and(|record| record.set != self.set) {
             at(&self.dir, std::fs::remove_dir_all(&self.dir))?;
         }
@@ -62,17 +66,17 @@ impl Job {
         let path = self.dir.join("log.txt");
         let log = at(&path, std::fs::File::create(&path))?;
         let mut command = Command::new(program);
-        command.args([self.command, "--config", "hearth", "--threads", "1", "--out"]).arg(&self.dir);
+        command.args([AS_D2O, self.command, "--config", "hearth", "--threads", "1", "--out"]).arg(&self.dir);
         for key in &self.set {
             command.arg("--set").arg(key);
         }
-        at(program, command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn())
+        Ok(at(program, command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn())?)
     }
 
     /// Adds the seconds that it took to those of earlier attempts.
-    fn note(&self, seconds: f64, done: bool) -> Result<(), TrainError> {
+    fn note(&self, seconds: f64, done: bool) -> Result<(), RunError> {
         let before = Record::read(&self.dir).map_or(0.0, |record| record.seconds);
-        Record { set: self.set.clone(), seconds: before + seconds, done }.write(&self.dir)
+        Ok(Record { set: self.set.clone(), seconds: before + seconds, done }.write(&self.dir)?)
     }
 }
 
@@ -82,7 +86,7 @@ impl Job {
 /// A process that fails is told and left out; the others go on. Cells of the first seed come first.
 ///
 /// # Errors
-/// A process that cannot be started; [`TrainError::Interrupted`].
+/// A process that cannot be started; [`RunError::Interrupted`].
 pub fn run(
     out: &Path,
     cells: &[Cell],
@@ -90,7 +94,7 @@ pub fn run(
     jobs: usize,
     interrupt: &AtomicBool,
     mut told: impl FnMut(&str),
-) -> Result<(), TrainError> {
+) -> Result<(), RunError> {
     let each = |job: fn(&Path, &Cell, u64) -> Job| {
         let all = seeds.iter().flat_map(|&seed| cells.iter().map(move |cell| job(out, cell, seed)));
         all.filter(|job| !job.is_done()).collect::<Vec<Job>>()
@@ -111,7 +115,7 @@ fn pool(
     jobs: usize,
     interrupt: &AtomicBool,
     told: &mut impl FnMut(&str),
-) -> Result<(), TrainError> {
+) -> Result<(), RunError> {
     let program = std::env::current_exe();
     let program = at(Path::new("d2o"), program)?;
     let total = waiting.len();
@@ -125,7 +129,7 @@ fn pool(
                 at(&job.dir, child.wait())?;
                 job.note(began.elapsed().as_secs_f64(), false)?;
             }
-            return Err(TrainError::Interrupted { step: done });
+            return Err(RunError::Interrupted { done, total, unit: "runs" });
         }
         while running.len() < jobs {
             let Some(job) = waiting.pop() else { break };

@@ -15,14 +15,16 @@ use serde::{Deserialize, Serialize};
 use crate::cells::{ANCHORS, Cell, with_anchors};
 use crate::run;
 use crate::spread::Spread;
-use d2o_generate::anchors::AnchorStore;
-use d2o_generate::LanguageModel;
 use d2o::config::RunConfig;
-use d2o::stages::run::HEAD_ROWS;
-use d2o_train::optim::gradients::{GradientSum, flattened};
+use d2o::{device, fetch};
+use d2o_generate::LanguageModel;
+use d2o_generate::anchors::AnchorStore;
+use d2o_model::responses::Chunking;
+use d2o_record::durable;
+use d2o_train::gradient::group::accumulate;
 use d2o_train::group::TrainingGroup;
-use d2o_train::gradient::group::{Chunking, accumulate};
-use crate::{device, durable, fetch};
+use d2o_train::optim::gradients::{GradientSum, flattened};
+use d2o_train::trainer::HEAD_ROWS;
 
 /// Anchors of a group that take part; a power of two.
 pub const SLOTS: usize = 16;

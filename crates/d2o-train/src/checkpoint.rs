@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 
 use burn::optim::ModuleOptimizer;
 use d2o_model::CausalLm;
+use d2o_record::FileError;
+use d2o_record::digest;
+use d2o_record::durable::{self, at};
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{self, at};
 use crate::error::TrainError;
 use crate::redraw::Redrawn;
 use crate::stop::StopState;
@@ -62,7 +64,7 @@ impl Checkpoint {
     /// Writes a checkpoint below `dir` and removes all but the newest `keep`.
     ///
     /// # Errors
-    /// [`TrainError::Io`] naming the file; checkpoints written before stay as they are.
+    /// [`TrainError::File`] naming the file; checkpoints written before stay as they are.
     pub fn write(
         dir: &Path,
         mut state: CheckpointState,
@@ -75,10 +77,10 @@ impl Checkpoint {
         let path = dir.join(&name);
         remove_dir(&aside)?;
         at(&aside, fs::create_dir_all(&aside))?;
-        let written = (|| {
+        let written = (|| -> Result<(), TrainError> {
             durable::write_synced(&aside.join(TENSORS), &model.trainable_bytes()?)?;
             let optimizer_path = aside.join(OPTIMIZER);
-            optimizer.save(&optimizer_path).map_err(|error| TrainError::Io {
+            optimizer.save(&optimizer_path).map_err(|error| FileError {
                 path: optimizer_path.clone(),
                 source: storage_error(&aside, &error.to_string()),
             })?;
@@ -88,13 +90,13 @@ impl Checkpoint {
                 durable::write_synced(&aside.join(REDRAWN), &json)?;
             }
             for file in [TENSORS, OPTIMIZER, REDRAWN].into_iter().filter(|file| aside.join(file).exists()) {
-                state.digests.insert(file.to_owned(), durable::sha256_file(&aside.join(file))?);
+                state.digests.insert(file.to_owned(), digest::sha256_file(&aside.join(file))?);
             }
             let json = serde_json::to_vec_pretty(&state).expect("a checkpoint's state is plain data");
             durable::write_synced(&aside.join(STATE), &json)?;
             remove_dir(&path)?;
             at(&path, fs::rename(&aside, &path))?;
-            durable::sync_parent(&path)
+            Ok(durable::sync_parent(&path)?)
         })();
         if let Err(error) = written {
             let _ = fs::remove_dir_all(&aside);
@@ -131,7 +133,7 @@ impl Checkpoint {
         let state: CheckpointState = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
         let redraws = state.digests.contains_key(REDRAWN);
         for file in [TENSORS, OPTIMIZER].into_iter().chain(redraws.then_some(REDRAWN)) {
-            let digest = durable::sha256_file(&path.join(file))?;
+            let digest = digest::sha256_file(&path.join(file))?;
             if state.digests.get(file) != Some(&digest) {
                 return Err(damaged(format!("{file} does not have the recorded digest")));
             }
@@ -164,7 +166,7 @@ impl Checkpoint {
 fn storage_error(dir: &Path, message: &str) -> std::io::Error {
     // Burn's record error keeps no kind; a probe tells a full disk from anything else.
     match durable::write_synced(&dir.join(".probe"), &[0u8; 4096]) {
-        Err(TrainError::Io { source, .. }) => source,
+        Err(FileError { source, .. }) => source,
         _ => std::io::Error::other(message.to_owned()),
     }
 }
@@ -195,7 +197,7 @@ fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
 
 fn remove_dir(path: &Path) -> Result<(), TrainError> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => at(path, Err(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Ok(at(path, Err(error))?),
         _ => Ok(()),
     }
 }

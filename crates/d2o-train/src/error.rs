@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use d2o_model::ModelError;
+use d2o_record::{FileError, ObserveError};
 use thiserror::Error;
 
 /// An error of a run.
@@ -10,20 +11,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// Reading or writing a file failed.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The model cannot be loaded or saved.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// An event could not be recorded.
     #[error(transparent)]
-    Observe(#[from] crate::events::ObserveError),
+    Observe(#[from] ObserveError),
     /// A knob of the run is out of its range.
     #[error("`{name}`: expected {expected}")]
     Setting {
@@ -76,15 +71,7 @@ impl TrainError {
         let text = match self {
             Self::Model(error) => return error.hint(),
             Self::Observe(error) => return error.hint(),
-            Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::StorageFull => {
-                    "the disk is full; free space and run the same command again, it resumes"
-                }
-                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                    "choose a directory that you may write to with --out"
-                }
-                _ => return None,
-            },
+            Self::File(error) => return error.hint(),
             Self::Stale { .. } => "use another --out, or --fresh to draw and train again",
             Self::Damaged { .. } => "remove the file; the stage that wrote it will make it again",
             Self::NonFinite { .. } => "lower train.learning_rate; the last checkpoint is intact",
@@ -98,16 +85,7 @@ impl TrainError {
     #[must_use]
     pub fn is_user_error(&self) -> bool {
         match self {
-            Self::Io { source, .. } => matches!(
-                source.kind(),
-                std::io::ErrorKind::StorageFull
-                    | std::io::ErrorKind::PermissionDenied
-                    | std::io::ErrorKind::ReadOnlyFilesystem
-                    | std::io::ErrorKind::NotFound
-                    | std::io::ErrorKind::NotADirectory
-                    | std::io::ErrorKind::AlreadyExists
-                    | std::io::ErrorKind::IsADirectory
-            ),
+            Self::File(error) => error.is_user_error(),
             Self::NonFinite { .. } | Self::Interrupted { .. } | Self::Callback(_) => false,
             _ => true,
         }

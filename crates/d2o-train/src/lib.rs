@@ -2,21 +2,15 @@
 
 pub mod activation_cache;
 pub mod checkpoint;
-pub mod durable;
 pub mod error;
-pub mod evaluate;
-pub mod events;
 pub mod gradient;
 pub mod group;
-pub mod meter;
 pub mod monitor;
-pub mod observe;
 pub mod optim;
 pub mod penalty;
 pub mod pretrain;
 pub mod readings;
 pub mod redraw;
-pub mod report;
 pub mod run;
 mod state;
 pub mod stop;

@@ -4,14 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use d2o_model::CausalLm;
+use d2o_record::meter::{Meter, memory};
+use d2o_record::{Event, Observers, StepFigures};
 
 use crate::activation_cache::ActivationCache;
 use crate::checkpoint::{Checkpoint, CheckpointState};
 use crate::error::TrainError;
-use crate::events::{Event, Observers};
 use crate::gradient::step::StepGradient;
-use crate::meter::{Meter, resident_mib};
-use crate::readings::StepFigures;
 use crate::redraw::Redrawn;
 use crate::state::State;
 use crate::trainer::Trainer;
@@ -164,17 +163,17 @@ impl Trainer<'_> {
 
     /// Reads the pending figures, refuses numbers that are not finite, and tells the observers.
     fn log(&self, state: &mut State, meter: &mut Meter, observers: &mut Observers) -> Result<(), TrainError> {
-        let figures = state.readings.read();
+        let steps = state.readings.read();
         let tokens = std::mem::take(&mut state.pending_tokens);
         let lap = meter.lap();
-        let share = 1.0 / figures.len().max(1) as f64;
-        let first = state.step - figures.len() + 1;
-        for ((step, figures), tokens) in (first..).zip(figures).zip(tokens) {
-            if let Some((quantity, value)) = figures.non_finite() {
+        let share = 1.0 / steps.len().max(1) as f64;
+        let first = state.step - steps.len() + 1;
+        for ((step, read), tokens) in (first..).zip(steps).zip(tokens) {
+            if let Some((quantity, value)) = read.figures.non_finite() {
                 return Err(TrainError::NonFinite { step, quantity, value });
             }
-            observers.emit(&self.event(step, &figures, tokens, lap.wall_s * share, lap.cpu_s * share))?;
-            self.monitor.anchors_fell(figures.anchor_fall, step, &mut state.stop, observers)?;
+            observers.emit(&self.event(step, read.figures, tokens, lap.wall_s * share, lap.cpu_s * share))?;
+            self.monitor.anchors_fell(read.anchor_fall, step, &mut state.stop, observers)?;
         }
         Ok(())
     }
@@ -198,29 +197,18 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    fn event(&self, step: usize, figures: &StepFigures, tokens: usize, wall_s: f64, cpu_s: f64) -> Event {
+    fn event(&self, step: usize, figures: StepFigures, tokens: usize, wall_s: f64, cpu_s: f64) -> Event {
         Event::Step {
             step,
             steps: self.steps(),
             epoch: step as f64 / self.order.steps_per_epoch() as f64,
-            loss: figures.loss,
-            h: figures.h,
-            weight: figures.weight,
-            anchor_log_ratio: figures.anchor_log_ratio,
-            rejected_log_ratio: figures.rejected_log_ratio,
-            reward_accuracy: figures.reward_accuracy,
-            reward_margin: figures.reward_margin,
-            anchor_nll: figures.anchor_nll,
-            rejected_nll: figures.rejected_nll,
-            grad_norm: figures.grad_norm,
-            retain_kl: self.retain.as_ref().map(|_| figures.retain_kl),
-            anchor_kl: self.anchor_kl.as_ref().map(|_| figures.anchor_kl),
+            figures,
             clipped: self.max_grad_norm > 0.0 && figures.grad_norm > self.max_grad_norm,
             learning_rate: self.schedule.at(step - 1),
             tokens,
             wall_s,
             cpu_s,
-            rss_mb: resident_mib().0,
+            rss_mb: memory().resident_mib,
         }
     }
 }

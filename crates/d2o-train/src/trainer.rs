@@ -10,7 +10,6 @@ use d2o_objective::{Guards, ObjectiveConfig};
 use crate::activation_cache::ActivationCacheConfig;
 use crate::checkpoint::Checkpoint;
 use crate::error::TrainError;
-use crate::events::{Event, Observers};
 use crate::gradient::GuardedObjective;
 use crate::group::TrainingGroup;
 use crate::monitor::{Monitor, PeriodicEvaluation, ValidationSet};
@@ -21,6 +20,7 @@ use crate::penalty::{AnchorKl, Retain};
 use crate::redraw::Redraw;
 use crate::state::State;
 use crate::stop::StopRules;
+use d2o_record::{Event, Observers};
 
 /// Positions whose logits are held at once, where nothing else is said: at a vocabulary of 50,000 about 50 MB.
 pub const HEAD_ROWS: usize = 256;

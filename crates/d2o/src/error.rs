@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
+use d2o_record::FileError;
 use thiserror::Error;
 
 /// An error of a stage or a command.
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum RunError {
+    /// Reading or writing a file failed.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A form of export that there is not.
     #[error("{}: {reason}", path.display())]
     ExportForm {
@@ -51,6 +55,15 @@ pub enum RunError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The program that compares methods is not installed.
+    #[error("`reproduce` is done by the program d2o-lab, which was not found beside this one or on the path")]
+    NoLab,
+    /// The program that compares methods failed; it has said why.
+    #[error("d2o-lab: {status}")]
+    Lab {
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
     /// The user asked to stop between two pieces of work.
     #[error("interrupted after {done} of {total} {unit}; those are kept")]
     Interrupted {
@@ -66,8 +79,9 @@ pub enum RunError {
 impl RunError {
     /// What the user can do about it.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::File(error) => return error.hint(),
             Self::ExportForm { .. } => "directories hold f32, bf16 and f16, GGUF q8_0 as well; peft needs --adapter",
             Self::ContextTooLong { .. } => {
                 "lower data.max_prompt_tokens, data.max_response_tokens or anchors.sampler.max_new_tokens"
@@ -78,14 +92,21 @@ impl RunError {
             }
             Self::Stale { .. } => "use another --out, or --fresh to draw and train again",
             Self::Damaged { .. } => "remove the file; the stage that wrote it will make it again",
+            Self::NoLab => "in a checkout: cargo xtask reproduce",
+            Self::Lab { .. } => return None,
             Self::Interrupted { .. } => "run the same command again to go on from there",
         };
-        text.to_owned()
+        Some(text.to_owned())
     }
 
     /// Whether the user's input is at fault (exit code 2) rather than the program or the machine.
     #[must_use]
     pub fn is_user_error(&self) -> bool {
-        !matches!(self, Self::Interrupted { .. })
+        match self {
+            Self::File(error) => error.is_user_error(),
+            Self::Lab { status } => status.code() == Some(2),
+            Self::Interrupted { .. } => false,
+            _ => true,
+        }
     }
 }

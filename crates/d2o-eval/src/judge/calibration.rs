@@ -1,6 +1,6 @@
 //! From a score of any scale to a probability.
 
-use crate::evaluate::judge::logistic::{LogisticRegression, sigmoid};
+use super::logistic::{LogisticRegression, sigmoid};
 
 /// Close to no penalty: two parameters need none, but separable scores would run to infinity.
 const INVERSE_PENALTY: f64 = 10.0;

@@ -1,6 +1,6 @@
 //! L2-regularised logistic regression on sparse rows, both classes weighing the same.
 
-use crate::evaluate::judge::sparse::{SparseVector, add_scaled, dense_dot, dot};
+use super::sparse::{SparseVector, add_scaled, dense_dot, dot};
 
 /// Newton steps at most; convex and well conditioned, it takes about ten.
 const NEWTON_STEPS: usize = 50;

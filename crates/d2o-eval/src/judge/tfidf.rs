@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::evaluate::text::words;
-use crate::evaluate::judge::sparse::SparseVector;
+use super::sparse::SparseVector;
+use crate::text::words;
 
 /// A vocabulary with the weight of each entry.
 ///

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use d2o_train::durable::{self, at};
+use d2o_record::durable::{self, at};
 use serde::{Deserialize, Serialize};
 
 use super::store::{DraftCounts, StoredGroup};
@@ -95,7 +95,7 @@ mod tests {
         blocks.append(&block(&ours, 1)).unwrap();
         let whole = fs::read(&path).unwrap();
         // A kill at any later moment finds both blocks: the file is not opened for writing from its beginning.
-        
+
         let before = fs::metadata(&path).unwrap().modified().unwrap();
         let (_, taken) = Blocks::open(&path, &ours).unwrap();
         assert_eq!((taken.len(), fs::read(&path).unwrap()), (2, whole.clone()));

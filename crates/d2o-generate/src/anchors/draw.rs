@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use d2o_data::{EncodedRow, Encoder};
+use d2o_eval::refusal::is_refusal;
 use d2o_model::CausalLm;
+use d2o_record::ObserveError;
 use d2o_sampler::{AnchorDraws, Draft, Finish, Slot, draw_anchors};
-use d2o_train::evaluate::refusal::is_refusal;
-use d2o_train::events::ObserveError;
 
 use super::blocks::{Block, Blocks};
 use super::reference::References;
@@ -156,7 +156,10 @@ impl Drawer<'_> {
     ///
     /// # Errors
     /// Sampling and template errors.
-    pub fn redraw(&self, rows: &[(usize, &EncodedRow)]) -> Result<(Vec<Vec<StoredAnchor>>, DraftCounts), GenerateError> {
+    pub fn redraw(
+        &self,
+        rows: &[(usize, &EncodedRow)],
+    ) -> Result<(Vec<Vec<StoredAnchor>>, DraftCounts), GenerateError> {
         let (mut drafted, counts) = self.drafted(rows)?;
         for ((_, row), anchors) in rows.iter().zip(&mut drafted).filter(|(_, anchors)| !anchors.is_empty()) {
             let scores = self.references().anchors(row, anchors)?;

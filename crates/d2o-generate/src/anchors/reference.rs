@@ -21,11 +21,7 @@ impl References<'_> {
     /// Reference scores of a row's anchors and of its rejected answer, nats.
     ///
     /// On bare prompts both are scored in the same packed passes.
-    pub(super) fn all(
-        &self,
-        row: &EncodedRow,
-        anchors: &[StoredAnchor],
-    ) -> Result<(Vec<f64>, f64), DataError> {
+    pub(super) fn all(&self, row: &EncodedRow, anchors: &[StoredAnchor]) -> Result<(Vec<f64>, f64), DataError> {
         let (bare, settings) = (ReferencePrompt::Bare, self.settings);
         if (settings.reference, settings.rejected_reference) != (bare, bare) {
             return Ok((self.anchors(row, anchors)?, self.rejected(row)?));
@@ -38,15 +34,13 @@ impl References<'_> {
     }
 
     /// Reference scores of a row's anchors, nats: on the bare prompt, or each behind its slot's instruction.
-    pub(super) fn anchors(
-        &self,
-        row: &EncodedRow,
-        anchors: &[StoredAnchor],
-    ) -> Result<Vec<f64>, DataError> {
+    pub(super) fn anchors(&self, row: &EncodedRow, anchors: &[StoredAnchor]) -> Result<Vec<f64>, DataError> {
         if self.settings.reference == ReferencePrompt::Bare {
             return Ok(self.on_bare_prompt(row, &ids_of(anchors)));
         }
-        let pair = |anchor: &StoredAnchor| Ok((self.settings.prompt_of_slot(self.encoder, row, anchor.slot)?, anchor.answer.ids.clone()));
+        let pair = |anchor: &StoredAnchor| {
+            Ok((self.settings.prompt_of_slot(self.encoder, row, anchor.slot)?, anchor.answer.ids.clone()))
+        };
         let pairs = anchors.iter().map(pair).collect::<Result<Vec<_>, DataError>>()?;
         Ok(self.behind_prompts(&pairs))
     }

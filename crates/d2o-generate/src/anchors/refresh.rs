@@ -49,9 +49,8 @@ impl DrawAnchors for Refresh<'_> {
             let (drawn, counts) = drawer.redraw(block).map_err(|error| error.in_training(step))?;
             all.dropped += counts.dropped();
             let filled = block.iter().zip(drawn).filter(|(_, anchors)| !anchors.is_empty());
-            let responses = filled.map(|((group, _), anchors)| {
-                (*group, anchors.iter().map(|anchor| anchor.answer.response()).collect())
-            });
+            let responses = filled
+                .map(|((group, _), anchors)| (*group, anchors.iter().map(|anchor| anchor.answer.response()).collect()));
             all.anchors.extend(responses);
         }
         Ok(all)

@@ -10,7 +10,10 @@ use d2o_data::Message;
 use d2o_sampler::AnchorDraws;
 use serde::{Deserialize, Serialize};
 
-use d2o_train::durable::{self, at};
+use d2o_record::{
+    digest,
+    durable::{self, at},
+};
 use d2o_train::group::{Response, TrainingGroup};
 
 use crate::error::GenerateError;
@@ -192,7 +195,7 @@ impl AnchorStore {
             seed,
             groups: groups.len(),
             drafts,
-            digest: durable::sha256(&lines),
+            digest: digest::sha256(&lines),
         };
         let json = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
         durable::write(&manifest_path(dir), &json)?;
@@ -216,7 +219,7 @@ impl AnchorStore {
         }
         let rows = rows_path(dir);
         let lines = at(&rows, fs::read(&rows))?;
-        if durable::sha256(&lines) != manifest.digest {
+        if digest::sha256(&lines) != manifest.digest {
             return Err(damaged(&rows, "its digest is not the one in manifest.json".to_owned()));
         }
         let groups = lines

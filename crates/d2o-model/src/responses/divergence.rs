@@ -7,7 +7,6 @@ use super::packed::Packed;
 use super::score::Chunking;
 use crate::CausalLm;
 
-
 /// `Σ_i weight_i Σ_v π_r(v) log(π_r(v) / π_θ(v))` over the first rows, as many as there are weights, nats, `[1]`; tracked
 /// where `policy` is.
 ///

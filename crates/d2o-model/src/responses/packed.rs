@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::prompt_cache::PromptCache;
 use crate::{CausalLm, Placement};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// The passes of a group: one, as long as it has at most twice `budget` tokens, else [`chunk_ranges`].
 ///

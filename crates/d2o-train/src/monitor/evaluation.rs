@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use d2o_model::CausalLm;
+use d2o_record::Metric;
 
 use crate::error::TrainError;
 
@@ -12,7 +13,7 @@ pub struct EvaluationResult {
     /// Answers that were read.
     pub answers: usize,
     /// Figures of them by name, named as in `eval.json`.
-    pub figures: BTreeMap<String, f64>,
+    pub figures: BTreeMap<Metric, f64>,
 }
 
 /// Asks the frozen policy and reads its answers.
@@ -23,7 +24,7 @@ pub struct PeriodicEvaluation<'a> {
     /// Steps between two evaluations, at least 1. The base and the last step are evaluated as well.
     pub every: usize,
     /// The figure that is the answers' harm, for [`StopRules::harm`](crate::stop::StopRules::harm).
-    pub harm: &'static str,
+    pub harm: Metric,
     /// The questions and the judge. Its randomness must be its own.
     pub evaluate: Evaluate<'a>,
 }

@@ -10,8 +10,8 @@ pub use evaluation::{Evaluate, EvaluationResult, PeriodicEvaluation};
 pub use validation::ValidationSet;
 
 use crate::error::TrainError;
-use crate::events::{Event, Observers};
 use crate::stop::{RuleCheck, StopRules, StopState};
+use d2o_record::{Event, Observers};
 
 /// What is measured while a run trains. Nothing of it changes a weight, unless a rule ends the run.
 #[derive(Default)]
@@ -84,8 +84,8 @@ impl Monitor<'_> {
             return Ok(());
         };
         let EvaluationResult { answers, figures } = (evaluation.evaluate)(&policy.frozen())?;
-        let harm = figures.get(evaluation.harm).copied().filter(|_| !last);
-        observers.emit(&Event::Looked { step, answers, figures })?;
+        let harm = figures.get(&evaluation.harm).copied().filter(|_| !last);
+        observers.emit(&Event::Evaluated { step, answers, figures })?;
         if let Some(check) = harm.and_then(|harm| self.stop.harm(state, harm)) {
             apply(check, step, state, observers)?;
         }

@@ -8,17 +8,17 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Tensor, Transaction};
 use d2o_model::CausalLm;
 
-use crate::pretrain::batch::{Batch, PretrainRow, rows_of_step};
-use crate::error::TrainError;
-use crate::events::{Event, Observers};
-use crate::meter::{Meter, resident_mib};
-use crate::optim::adamw::AdamW;
 use crate::checkpoint::{Checkpoint, CheckpointState};
+use crate::error::TrainError;
+use crate::optim::adamw::AdamW;
 use crate::optim::gradients::clip_global_norm;
 use crate::optim::order::Order;
-use crate::redraw::Redrawn;
 use crate::optim::schedule::Schedule;
+use crate::pretrain::batch::{Batch, PretrainRow, rows_of_step};
+use crate::redraw::Redrawn;
 use crate::stop::StopState;
+use d2o_record::meter::{Meter, memory};
+use d2o_record::{Event, Observers};
 
 /// Everything that decides what pretraining computes.
 pub struct Pretraining<'a> {
@@ -175,7 +175,7 @@ impl Pretraining<'_> {
                 padding_share: reading.padding,
                 wall_s: lap.wall_s * share,
                 cpu_s: lap.cpu_s * share,
-                rss_mb: resident_mib().0,
+                rss_mb: memory().resident_mib,
             })?;
         }
         let stage = "pretrain".to_owned();

@@ -4,28 +4,27 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use burn::tensor::Tensor;
 use d2o_data::{Encoder, Prompt, load_prompts};
-use d2o_model::{CausalLm, Trainable};
+use d2o_generate::{Decoding, LanguageModel, answer};
+use d2o_model::Trainable;
+use d2o_model::responses::Chunking;
 use d2o_objective::ObjectiveConfig;
+use d2o_record::durable::at;
+use d2o_record::meter::{Meter, memory};
 use d2o_sampler::SamplerConfig;
+use d2o_train::activation_cache::{ActivationCache, ActivationCacheConfig, ActivationType};
+use d2o_train::gradient::GuardedObjective;
+use d2o_train::gradient::group::GroupPass;
+use d2o_train::optim::adamw::AdamW;
+use d2o_train::optim::gradients::{GradientSum, clip_global_norm};
+use d2o_train::readings::{Readings, group_figures};
+use d2o_train::trainer::HEAD_ROWS;
+use d2o_train::{Response, TrainingGroup};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::commands::cli::{BenchGenerateArgs, BenchStepArgs, Layout, ModelArgs, Reference};
 use crate::commands::interrupt;
-use d2o_generate::{Decoding, answer};
-use d2o_generate::LanguageModel;
-use d2o_train::durable::at;
-use d2o_train::meter::{Meter, resident_mib};
-use crate::stages::run::HEAD_ROWS;
-use d2o_train::optim::adamw::AdamW;
-use d2o_train::optim::gradients::{GradientSum, clip_global_norm};
-use d2o_train::group::{Response, TrainingGroup};
-use d2o_train::gradient::GuardedObjective;
-use d2o_train::readings::{Readings, group_figures};
-use d2o_train::gradient::group::GroupPass;
-use d2o_train::activation_cache::{Trunk, ActivationType};
 use crate::{device, fetch};
 
 mod check;
@@ -57,7 +56,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
     };
     if args.reference == Reference::Stored || args.check {
         for index in 0..groups.len().min(needed) {
-            refer(&base.model, &mut groups[index], chunking);
+            groups[index].score_reference(&base.model, chunking);
         }
     }
     let trainable = match args.last_layers {
@@ -77,8 +76,9 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
             Chunking { tokens: args.tokens_per_chunk, head_rows: HEAD_ROWS },
         );
     }
-    let mut optimizer = AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }.optimizer();
-    let mut trunk = Trunk::new(&model, ActivationType::F32, args.trunk_mib);
+    let mut optimizer = AdamW::default().optimizer();
+    let kept = ActivationCacheConfig { kind: ActivationType::F32, mib: args.trunk_mib };
+    let mut activations = ActivationCache::new(&model, kept);
     let mut laps = Vec::new();
     let mut tokens_seen = 0;
     for step in 0..args.warmup + args.steps {
@@ -89,12 +89,12 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         for prompt in 0..args.prompts {
             let index = (step * args.prompts + prompt) % groups.len();
             if args.reference == Reference::Live {
-                refer(&base.model, &mut groups[index], chunking);
+                groups[index].score_reference(&base.model, chunking);
             }
             let group = &groups[index];
-            let (policy, loss, scale) = (&model, &Guarded::from(objective), 1.0 / args.prompts as f64);
-            let pass = GroupPass { policy, loss, group, index, scale, chunking };
-            let scored = pass.accumulate(&mut trunk, &mut sum);
+            let (policy, loss, scale) = (&model, &GuardedObjective::from(objective), 1.0 / args.prompts as f64);
+            let pass = GroupPass { policy, loss, group, scale, chunking };
+            let scored = pass.accumulate(activations.group(index), &mut sum);
             figures.push(group_figures(&objective, &scored));
             tokens += group.naive_tokens();
         }
@@ -105,11 +105,11 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         model = optimizer.step(1e-5, model, gradients);
         let figures = readings.read();
         let lap = meter.lap();
-        let loss = figures.first().map(|figures| figures.loss);
+        let loss = figures.first().map(|read| read.figures.loss);
         let line = json!({
             "step": step, "wall_s": lap.wall_s, "cpu_s": lap.cpu_s, "loss": loss,
-            "grad_norm": figures.first().map(|figures| figures.grad_norm),
-            "tokens": tokens, "rss_mb": resident_mib().0, "warmup": step < args.warmup,
+            "grad_norm": figures.first().map(|read| read.figures.grad_norm),
+            "tokens": tokens, "rss_mb": memory().resident_mib, "warmup": step < args.warmup,
         });
         writeln!(out, "{line}")?;
         if step >= args.warmup {
@@ -146,7 +146,7 @@ pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
         let tokens: usize = answers.iter().map(|answer| answer.ids.len()).sum();
         let line = json!({
             "step": round, "wall_s": lap.wall_s, "cpu_s": lap.cpu_s, "tokens": tokens,
-            "rss_mb": resident_mib().0, "warmup": round == 0,
+            "rss_mb": memory().resident_mib, "warmup": round == 0,
         });
         writeln!(out, "{line}")?;
         if round > 0 {
@@ -186,15 +186,6 @@ fn read_groups(path: &Path, encoder: &Encoder, k: usize) -> anyhow::Result<Vec<T
     Ok(groups)
 }
 
-fn refer(model: &CausalLm, group: &mut TrainingGroup, chunking: Chunking) {
-    let scores: Tensor<1> = score(model, &group.prompt, &group.responses(), chunking);
-    let data = scores.into_data();
-    let mut scores = data.iter::<f64>();
-    for response in group.anchors.iter_mut().chain(std::iter::once(&mut group.rejected)) {
-        response.reference = scores.next().unwrap_or_default();
-    }
-}
-
 fn summary(out: &mut impl Write, laps: &[(f64, f64)], tokens: usize) -> anyhow::Result<()> {
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
@@ -206,7 +197,7 @@ fn summary(out: &mut impl Write, laps: &[(f64, f64)], tokens: usize) -> anyhow::
         "median_s": median(laps.iter().map(|lap| lap.0).collect()),
         "median_cpu_s": median(laps.iter().map(|lap| lap.1).collect()),
         "tok_per_s": tokens as f64 / wall.max(f64::MIN_POSITIVE),
-        "peak_rss_mb": resident_mib().1,
+        "peak_rss_mb": memory().peak_mib,
         "steps": laps.len(),
     });
     writeln!(out, "{line}")?;

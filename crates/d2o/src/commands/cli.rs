@@ -1,12 +1,12 @@
 //! Arguments.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::hearth::HearthCommand;
 use crate::commands::pretrain::PretrainArgs;
-use d2o_lab::main::ReproduceArgs;
 
 /// Align a language model with nothing but its rejected answers.
 #[derive(Debug, Parser)]
@@ -43,13 +43,22 @@ pub enum Command {
     /// Hearth, the small synthetic world: its texts and its exact judge.
     #[command(subcommand)]
     Hearth(HearthCommand),
-    /// Compare methods in Hearth, and write the page about it.
+    /// Compare methods in Hearth, and write the page about it: runs the program `d2o-lab`.
+    #[command(disable_help_flag = true)]
     Reproduce(ReproduceArgs),
     /// Write a model in another form.
     Export(ExportArgs),
     /// Measure speed and memory; one JSON object a line.
     #[command(subcommand)]
     Bench(BenchCommand),
+}
+
+/// Arguments for `d2o-lab`.
+#[derive(Debug, Args)]
+pub struct ReproduceArgs {
+    /// Handed on as they are; `--help` lists them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
 }
 
 /// What a run is made from. Flags stand for `--set` and win over the run file.

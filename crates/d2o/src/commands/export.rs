@@ -6,9 +6,9 @@ use d2o_model::gguf::{GgufDtype, save_gguf};
 use d2o_model::{Dtype, save_hf, save_peft};
 
 use crate::commands::cli::{DtypeArg, ExportArgs, FormatArg};
-use d2o_generate::LanguageModel;
-use d2o_train::TrainError;
+use crate::error::RunError;
 use crate::{device, fetch};
+use d2o_generate::LanguageModel;
 
 /// Writes the model in the form and type that are asked for.
 ///
@@ -41,8 +41,8 @@ enum Form {
 }
 
 impl Form {
-    fn of(args: &ExportArgs) -> Result<Self, TrainError> {
-        let refuse = |reason: &str| Err(TrainError::ExportForm { path: args.out.clone(), reason: reason.to_owned() });
+    fn of(args: &ExportArgs) -> Result<Self, RunError> {
+        let refuse = |reason: &str| Err(RunError::ExportForm { path: args.out.clone(), reason: reason.to_owned() });
         let gguf = args.out.extension().is_some_and(|extension| extension == "gguf");
         match (args.format.unwrap_or(if gguf { FormatArg::Gguf } else { FormatArg::Hf }), args.dtype) {
             (FormatArg::Hf, None | Some(DtypeArg::F32)) => Ok(Self::Hf(Dtype::F32)),

@@ -6,10 +6,10 @@ use d2o_data::{Prompt, load_prompts};
 use d2o_sampler::SamplerConfig;
 use serde_json::json;
 
-use crate::commands::cli::GenerateArgs;
 use super::{interrupt, open_model};
-use d2o_generate::{Decoding, answer};
+use crate::commands::cli::GenerateArgs;
 use crate::device;
+use d2o_generate::{Decoding, answer};
 
 /// Prints `{"id", "sample", "text", "tokens"}` for each answer; `tokens` are the generated ids.
 ///

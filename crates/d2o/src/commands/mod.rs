@@ -5,34 +5,77 @@ pub mod cli;
 pub mod export;
 pub mod generate;
 pub mod hearth;
+mod lab;
 pub mod pretrain;
-pub mod reproduce;
 pub mod runs;
 pub mod score;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
+use clap::Parser;
+use d2o_data::DataError;
+use d2o_eval::EvalError;
+use d2o_generate::{GenerateError, LanguageModel};
+use d2o_kernels::allocator;
+use d2o_model::ModelError;
+use d2o_record::{EvaluationError, FileError, ObserveError};
+use d2o_report::ReportError;
+use d2o_train::TrainError;
 
-use self::cli::{AdapterArgs, ModelArgs};
-use d2o_generate::LanguageModel;
+use self::cli::{AdapterArgs, BenchCommand, Cli, Command, ModelArgs};
 use crate::config::ConfigError;
 use crate::device::DeviceError;
-use d2o_train::TrainError;
-use d2o_train::evaluate::EvaluateError;
+use crate::error::RunError;
 use crate::fetch::{self, FetchError};
-use d2o_train::report::ReportError;
 
 /// Set when the user asks to leave (SIGINT, SIGTERM).
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
 
 /// The flag that long work looks at; the first call installs the signal handler.
-pub(crate) fn interrupt() -> &'static AtomicBool {
+pub fn interrupt() -> &'static AtomicBool {
     // A second handler is refused; the first one is then in place.
     let _ = ctrlc::set_handler(|| INTERRUPT.store(true, Ordering::Relaxed));
     &INTERRUPT
+}
+
+/// The command `d2o` with these arguments, the program's name first: parses them, does what they ask for and tells what
+/// went wrong.
+pub fn main(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    allocator::keep_memory();
+    match Cli::parse_from(args).command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report_error(&error, &mut std::io::stderr()),
+    }
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Whatever the command refuses, or what fails.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Train(args) => runs::train(&args),
+            Self::Prepare(args) => runs::prepare(&args),
+            Self::Anchors(args) => runs::anchors(&args),
+            Self::Eval(args) => runs::eval(&args),
+            Self::Report(args) => runs::report(&args),
+            Self::Fetch(args) => runs::fetch(&args),
+            Self::Presets => runs::list_presets(),
+            Self::Generate(args) => generate::generate(&args),
+            Self::Score(args) => score::score(&args),
+            Self::Pretrain(args) => pretrain::pretrain(&args),
+            Self::Hearth(command) => hearth::hearth(&command),
+            Self::Reproduce(args) => lab::reproduce(&args),
+            Self::Export(args) => export::export(&args),
+            Self::Bench(BenchCommand::Step(args)) => bench::step(&args),
+            Self::Bench(BenchCommand::Generate(args)) => bench::generate(&args),
+        }
+    }
 }
 
 /// The model that the arguments name, with the adapter beside its weights or folded in.
@@ -57,7 +100,7 @@ pub fn report_error(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
         }
         seen.push_str(&text);
     }
-    let Judgement { user, hint } = judge(error);
+    let Remedy { user, hint } = remedy(error);
     if let Some(hint) = hint {
         let _ = writeln!(out, "hint: {hint}");
     }
@@ -68,49 +111,54 @@ pub fn report_error(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
 ///
 /// # Errors
 /// [`ConfigError::Value`] unless it `holds`.
-pub(crate) fn demand(
-    flag: &'static str,
-    holds: bool,
-    expected: &'static str,
-    got: impl ToString,
-) -> Result<(), ConfigError> {
+pub fn demand(flag: &'static str, holds: bool, expected: &'static str, got: impl ToString) -> Result<(), ConfigError> {
     if holds {
         return Ok(());
     }
     Err(ConfigError::Value { at: "command line".to_owned(), field: flag, expected, got: got.to_string() })
 }
 
-struct Judgement {
+/// Whose turn it is after an error, and what they can do.
+struct Remedy {
     user: bool,
     hint: Option<String>,
 }
 
-fn judge(error: &anyhow::Error) -> Judgement {
-    for cause in error.chain() {
-        if let Some(error) = cause.downcast_ref::<TrainError>() {
-            return Judgement { user: error.is_user_error(), hint: error.hint() };
-        }
-        if let Some(error) = cause.downcast_ref::<ConfigError>() {
-            return Judgement { user: true, hint: error.hint() };
-        }
-        if let Some(error) = cause.downcast_ref::<FetchError>() {
-            return Judgement { user: error.is_user_error(), hint: error.hint() };
-        }
-        if let Some(error) = cause.downcast_ref::<DeviceError>() {
-            return Judgement { user: true, hint: error.hint() };
-        }
-        if let Some(error) = cause.downcast_ref::<EvaluateError>() {
-            return Judgement { user: true, hint: error.hint() };
-        }
-        if let Some(error) = cause.downcast_ref::<d2o_data::DataError>() {
-            return Judgement { user: true, hint: error.hint() };
-        }
-        if let Some(error) = cause.downcast_ref::<d2o_model::ModelError>() {
-            return Judgement { user: true, hint: error.hint() };
-        }
-        if let Some(error) = cause.downcast_ref::<ReportError>() {
-            return Judgement { user: true, hint: error.hint() };
-        }
+/// The remedy of the first error in the chain that knows one.
+fn remedy(error: &anyhow::Error) -> Remedy {
+    error.chain().find_map(known).unwrap_or(Remedy { user: false, hint: None })
+}
+
+/// The remedy of one of our errors.
+fn known(error: &(dyn std::error::Error + 'static)) -> Option<Remedy> {
+    if let Some(TrainError::Callback(inner)) = error.downcast_ref() {
+        return known(inner.as_ref());
     }
-    Judgement { user: false, hint: None }
+    let remedy = |user, hint| Some(Remedy { user, hint });
+    if let Some(error) = error.downcast_ref::<TrainError>() {
+        return remedy(error.is_user_error(), error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<GenerateError>() {
+        return remedy(error.is_user_error(), error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<RunError>() {
+        return remedy(error.is_user_error(), error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<FileError>() {
+        return remedy(error.is_user_error(), error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<FetchError>() {
+        return remedy(error.is_user_error(), error.hint());
+    }
+    let hint = error
+        .downcast_ref::<ConfigError>()
+        .map(ConfigError::hint)
+        .or_else(|| error.downcast_ref::<DeviceError>().map(DeviceError::hint))
+        .or_else(|| error.downcast_ref::<EvalError>().map(EvalError::hint))
+        .or_else(|| error.downcast_ref::<EvaluationError>().map(EvaluationError::hint))
+        .or_else(|| error.downcast_ref::<ObserveError>().map(ObserveError::hint))
+        .or_else(|| error.downcast_ref::<DataError>().map(DataError::hint))
+        .or_else(|| error.downcast_ref::<ModelError>().map(ModelError::hint))
+        .or_else(|| error.downcast_ref::<ReportError>().map(ReportError::hint));
+    hint.and_then(|hint| remedy(true, hint))
 }

@@ -9,15 +9,19 @@ use d2o_model::{Dtype, Trainable, save_hf};
 use serde::Serialize;
 
 use super::{demand, interrupt};
-use d2o_train::durable::{self, at};
-use d2o_train::events::{Event, Observers};
-use crate::terminal::{JsonLines, Progress};
-use crate::pretrain::rows::{Predicted, PretrainRow, read};
-use d2o_train::pretrain::Pretraining;
+use crate::pretrain::rows::{Predicted, read};
 use crate::pretrain::start::{NewModel, Start};
+use crate::terminal::Progress;
+use crate::{device, fetch};
+use d2o_record::JsonLines;
+use d2o_record::{Event, Observers};
+use d2o_record::{
+    digest,
+    durable::{self, at},
+};
 use d2o_train::optim::adamw::AdamW;
 use d2o_train::optim::schedule::{Decay, Schedule, WarmUp};
-use crate::{device, fetch};
+use d2o_train::pretrain::{PretrainRow, Pretraining};
 
 /// Positions whose logits are held at once.
 const HEAD_ROWS: usize = 1024;
@@ -184,7 +188,7 @@ fn sizes(args: &PretrainArgs) -> NewModel {
 
 fn pretraining<'a>(args: &PretrainArgs, rows: &'a [PretrainRow]) -> anyhow::Result<Pretraining<'a>> {
     let ids: Vec<&[u32]> = rows.iter().map(|row| row.ids.as_slice()).collect();
-    let fingerprint = durable::sha256(&serde_json::to_vec(&(args, durable::sha256(&serde_json::to_vec(&ids)?)))?);
+    let fingerprint = digest::sha256(&serde_json::to_vec(&(args, digest::sha256(&serde_json::to_vec(&ids)?)))?);
     Ok(Pretraining {
         rows,
         rows_per_step: args.rows_per_step,

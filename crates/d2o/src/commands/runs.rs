@@ -3,17 +3,20 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::commands::cli::{FetchArgs, ReportArgs, RunArgs};
-use crate::commands::interrupt;
-use d2o_generate::LanguageModel;
+use d2o_data::Dataset;
+use d2o_record::Observers;
+
+use super::cli::{FetchArgs, ReportArgs, RunArgs};
+use super::interrupt;
 use crate::config::{RunConfig, presets};
-use d2o_train::TrainError;
-use d2o_train::events::Observers;
-use crate::fetch::Notice;
+use crate::device;
+use crate::error::RunError;
+use crate::evaluate::evaluate;
+use crate::evaluate::periodic::periodic_evaluation;
+use crate::fetch::{self, Notice};
+use crate::stages::run::Run;
+use crate::stages::{anchors, prepare, train};
 use crate::terminal::Progress;
-use crate::stages::run::{Run, data_settings};
-use crate::stages::{anchors, evaluate, train};
-use crate::{device, fetch, prepared, report};
 
 /// `d2o train`: all stages.
 ///
@@ -22,11 +25,12 @@ use crate::{device, fetch, prepared, report};
 pub fn train(args: &RunArgs) -> anyhow::Result<()> {
     let mut run = open(args)?;
     let store = anchors::anchors(&mut run, args.fresh)?;
-    let model = train::train(&mut run, &store, args.fresh)?;
+    let evaluation = periodic_evaluation(&run)?;
+    let model = train::train(&mut run, &store, evaluation, args.fresh)?;
     if !args.no_eval && !run.config.eval.harmful.is_empty() {
         evaluate_model(&mut run, &model)?;
     }
-    let path = report::write(&run.dir)?;
+    let path = d2o_report::write(&run.dir)?;
     writeln!(std::io::stderr(), "report: {}", path.display())?;
     Ok(())
 }
@@ -38,8 +42,8 @@ pub fn train(args: &RunArgs) -> anyhow::Result<()> {
 pub fn prepare(args: &RunArgs) -> anyhow::Result<()> {
     let config = configuration(args)?;
     let device = device::open(&config.device.backend)?;
-    let base = LanguageModel::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, &device)?;
-    let data = prepared::Dataset::load(&data_settings(&config)?, &base.encoder)?;
+    let base = prepare::base(&config, &device)?;
+    let data = Dataset::load(&prepare::dataset_options(&config)?, &base.encoder)?;
     let mut out = std::io::stdout().lock();
     write!(out, "{}", data.lint)?;
     writeln!(out, "{}", serde_json::to_string_pretty(&data.summary)?)?;
@@ -71,7 +75,7 @@ pub fn eval(args: &RunArgs) -> anyhow::Result<()> {
 /// # Errors
 /// A directory that is not a run.
 pub fn report(args: &ReportArgs) -> anyhow::Result<()> {
-    let path = report::write(&args.out)?;
+    let path = d2o_report::write(&args.out)?;
     writeln!(std::io::stdout(), "{}", path.display())?;
     Ok(())
 }
@@ -124,8 +128,8 @@ pub fn list_presets() -> anyhow::Result<()> {
 fn evaluate_model(run: &mut Run<'_>, model: &Path) -> anyhow::Result<()> {
     let trained = train::load_trained(run, model)?;
     let print = train::weights_print(model)?;
-    let evaluation = evaluate::evaluate(run, &trained, &print)?;
-    write!(std::io::stdout(), "{}", evaluation.table())?;
+    let evaluation = evaluate(run, &trained, &print)?;
+    write!(std::io::stdout(), "{}", d2o_report::table(&evaluation))?;
     Ok(())
 }
 
@@ -133,7 +137,7 @@ fn open(args: &RunArgs) -> anyhow::Result<Run<'static>> {
     let config = configuration(args)?;
     device::limit_threads(config.device.threads);
     let observers = Observers::new().with(Progress::stderr());
-    Run::open(&out(args)?, config, observers, interrupt())
+    prepare::open(&out(args)?, config, observers, interrupt())
 }
 
 fn out(args: &RunArgs) -> anyhow::Result<PathBuf> {
@@ -143,7 +147,7 @@ fn out(args: &RunArgs) -> anyhow::Result<PathBuf> {
             let stem = Path::new(config).file_stem().unwrap_or_default();
             Ok(Path::new("runs").join(stem))
         }
-        (None, None) => Err(TrainError::NoOutput.into()),
+        (None, None) => Err(RunError::NoOutput.into()),
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::io::Write;
 
-use d2o_data::{Limits, load_prompts};
+use d2o_data::{DataError, Limits, load_prompts};
+use d2o_model::responses::{Chunking, score_pairs, token_batches};
+use d2o_train::trainer::HEAD_ROWS;
 use serde_json::json;
 
-use crate::commands::cli::ScoreArgs;
-use crate::commands::open_model;
+use super::cli::ScoreArgs;
+use super::open_model;
 use crate::device;
-use d2o_train::TrainError;
-use crate::stages::run::HEAD_ROWS;
-use d2o_model::responses::{Chunking, score_pairs, token_batches};
+use crate::error::RunError;
 
 /// Rows share forward passes of up to `--tokens-per-chunk` tokens, without padding.
 ///
@@ -29,7 +29,7 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
     let mut pairs = Vec::with_capacity(rows.len());
     for row in rows {
         let place = format!("{}:{}", row.place.path.display(), row.place.line);
-        let response = row.response.as_deref().ok_or_else(|| d2o_data::DataError::Field {
+        let response = row.response.as_deref().ok_or_else(|| DataError::Field {
             path: row.place.path.clone(),
             line: row.place.line,
             field: "response".to_owned(),
@@ -39,7 +39,7 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
         let (sequence, _) = base.encoder.sequence(&row.prompt, response, &limits)?;
         if sequence.ids.len() > base.context() {
             let requested = sequence.ids.len();
-            return Err(TrainError::ContextTooLong { field: place, requested, context: base.context() }.into());
+            return Err(RunError::ContextTooLong { field: place, requested, context: base.context() }.into());
         }
         ids.push(row.id);
         pairs.push((sequence.prompt().to_vec(), sequence.response().to_vec()));

@@ -5,6 +5,9 @@ pub use d2o_datasets::RETAIN;
 
 use crate::config::ConfigError;
 
+/// `eval.harmful` of a run that is measured in Hearth.
+pub const HEARTH: &str = "builtin:hearth";
+
 /// The text of `builtin:NAME`.
 ///
 /// # Errors

@@ -2,8 +2,7 @@
 
 use d2o_generate::anchors::{AnchorSource, ReferencePrompt};
 
-use super::{ConfigError, RunConfig};
-use crate::config::HEARTH;
+use super::{ConfigError, HEARTH, RunConfig};
 
 /// Complaints that name the field and where it was written.
 struct Check<'a> {

@@ -1,18 +1,19 @@
 //! What holds where a run file says nothing.
 
 use d2o_data::Format;
+use d2o_generate::SamplingWeights;
+use d2o_generate::anchors::{AnchorSource, Declining, Instruction, ReferencePrompt};
 use d2o_model::{Dtype, Trainable};
 use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::SamplerConfig;
+use d2o_train::StopRules;
+use d2o_train::activation_cache::ActivationType;
+use d2o_train::optim::schedule::{Decay, WarmUp};
 
 use super::{
-    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
-    RejectedSource, RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
+    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedSource, RetainSection,
+    RunConfig, TrainSection,
 };
-use d2o_generate::anchors::Instruction;
-use d2o_generate::anchors::ReferencePrompt;
-use d2o_train::optim::schedule::{Decay, WarmUp};
-use d2o_train::activation_cache::ActivationType;
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -26,7 +27,7 @@ impl Default for RunConfig {
             guards: Guards::default(),
             train: TrainSection::default(),
             retain: RetainSection::default(),
-            stop: StopSection::default(),
+            stop: StopRules::default(),
             eval: EvalSection::default(),
             export: ExportSection::default(),
         }
@@ -114,20 +115,6 @@ impl Default for RetainSection {
         let prompts =
             ["builtin:retain", "builtin:retain_everyday", "builtin:retain_sounding"].map(str::to_owned).into();
         Self { prompts, written: 0, weight: 0.0, opening: 1.0, per_step: 4, max_tokens: 32 }
-    }
-}
-
-impl Default for StopSection {
-    fn default() -> Self {
-        Self {
-            max_anchor_kl: 0.5,
-            max_benign_perplexity_increase: 0.0,
-            min_entropy: 0.0,
-            min_negatives_gain: 0.0,
-            min_harm_drop: 0.0,
-            patience: 2,
-            check_every: 10,
-        }
     }
 }
 

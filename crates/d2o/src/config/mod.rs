@@ -12,11 +12,12 @@ mod set;
 use std::fs;
 use std::path::Path;
 
+pub use builtin::HEARTH;
 pub use defaults::SHARD_BYTES;
 pub use error::ConfigError;
 pub use schema::{
-    AnchorSection, AnchorSource, DataSection, Declining, DeviceSection, EvalSection, ExportSection, ModelSection,
-    RejectedSource, RetainSection, RunConfig, SamplingWeights, StopSection, TrainSection,
+    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedSource, RetainSection,
+    RunConfig, TrainSection,
 };
 use serde::Deserialize;
 use toml::Table;

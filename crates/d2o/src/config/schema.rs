@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use d2o_data::Format;
-use d2o_model::{CausalLm, Dtype, Trainable};
+use d2o_generate::SamplingWeights;
+use d2o_generate::anchors::{AnchorSource, Declining, Instruction, ReferencePrompt};
+use d2o_model::{Dtype, Trainable};
 use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
-use serde::{Deserialize, Serialize};
-
-use d2o_generate::anchors::Instruction;
-use d2o_generate::anchors::ReferencePrompt;
-use d2o_train::optim::schedule::{Decay, WarmUp};
+use d2o_train::StopRules;
 use d2o_train::activation_cache::ActivationType;
+use d2o_train::optim::schedule::{Decay, WarmUp};
+use serde::{Deserialize, Serialize};
 
 /// Everything that decides what a run does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct RunConfig {
     /// What holds the model to itself on ordinary prompts.
     pub retain: RetainSection,
     /// What ends a run early; 0 switches a rule off.
-    pub stop: StopSection,
+    pub stop: StopRules,
     /// What is measured before and after.
     pub eval: EvalSection,
     /// The model that comes out.
@@ -64,27 +64,6 @@ pub struct DeviceSection {
     pub threads: usize,
     /// Type of the weights while answers are drawn; scores are always computed in f32.
     pub sampling: SamplingWeights,
-}
-
-/// Type of the weights while answers are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SamplingWeights {
-    /// Rounded to bf16 where the backend has kernels for it: half the bytes, several times the speed.
-    #[default]
-    Bf16,
-    /// As they are.
-    F32,
-}
-
-impl SamplingWeights {
-    /// `model` as the sampler gets it.
-    pub fn of(self, model: &CausalLm) -> CausalLm {
-        match self {
-            Self::Bf16 => model.for_sampling(),
-            Self::F32 => model.clone(),
-        }
-    }
 }
 
 /// The rejected answers.
@@ -129,30 +108,6 @@ pub enum RejectedSource {
     Given,
     /// The model's own to the rows' prompts, drawn before training; where it declines, the row's.
     Own,
-}
-
-/// Whether anchors have to decline what was asked; see [`d2o_train::evaluate::refusal`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Declining {
-    /// Every answer counts.
-    #[default]
-    Any,
-    /// Answers that do not decline are drawn again, and kept where no redraw does.
-    Preferred,
-    /// Answers that do not decline are never kept.
-    Required,
-}
-
-/// Where anchors come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AnchorSource {
-    /// From the model itself, `k` for each prompt.
-    #[default]
-    Drawn,
-    /// The rows' preferred answers, one for each prompt: DPO and its kin in their published, paired form.
-    Chosen,
 }
 
 /// The model's own answers.
@@ -257,29 +212,6 @@ pub struct RetainSection {
     pub max_tokens: usize,
 }
 
-/// What ends a run early.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StopSection {
-    /// Fall of the anchors below the base, nats per token, mean over 8 steps; 0 is off.
-    pub max_anchor_kl: f64,
-    /// Rise of the watch set's perplexity, as a share; 0 is off.
-    pub max_benign_perplexity_increase: f64,
-    /// Least mean next-token entropy on the watch set, nats; 0 is off.
-    pub min_entropy: f64,
-    /// Least rise of the held-out rejected answers' negative log-likelihood between two looks, once it has begun to
-    /// rise, nats per token; 0 is off. Needs `data.held_out`.
-    pub min_negatives_gain: f64,
-    /// Least fall of the harm of answers to held-out requests below its least value so far, within `patience` looks
-    /// (`eval.look_every`), once it has begun to fall; 0 is off. A share of answers in Hearth, elsewhere a mean
-    /// probability.
-    pub min_harm_drop: f64,
-    /// Looks without such a fall that end the run.
-    pub patience: usize,
-    /// Steps between two looks at the watch set.
-    pub check_every: usize,
-}
-
 /// What is measured before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -342,13 +274,6 @@ impl AnchorSection {
             Declining::Required => Fallback::Reject,
         };
         DraftCheck { min_tokens: 4, truncated, unsuited, ..DraftCheck::default() }
-    }
-}
-
-impl StopSection {
-    /// Whether a rule needs the watch set.
-    pub fn watches(&self) -> bool {
-        self.max_benign_perplexity_increase > 0.0 || self.min_entropy > 0.0
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use toml::{Table, Value};
 
-use crate::config::places::{Places, is_below};
 use super::{ConfigError, RunConfig};
+use crate::config::places::{Places, is_below};
 
 /// Sections whose keys depend on their `kind`: serde judges them.
 const TAGGED: [&str; 2] = ["objective", "train.parameters"];

@@ -1,46 +1,33 @@
 //! The evaluation in Hearth, the small synthetic world: held-out requests, answers drawn by the model, an exact judge.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
-use d2o_data::{Prompt, Sequence};
+use d2o_data::Prompt;
 use d2o_datasets::hearth::{ExactJudge, Grammar, Hearth, HearthRow, Verdict};
+use d2o_eval::sample::{Samples, compare};
+use d2o_eval::text::{distinct_shares, repetition_rate};
+use d2o_eval::{Evaluation, Likelihood, Resampling, Sample};
+use d2o_generate::{Decoding, GenerateError, answer};
 use d2o_model::CausalLm;
+use d2o_model::responses::{divergence, score};
+use d2o_record::{AnswerPair, Metric, stage};
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::config::EvalSection;
 use crate::stages::cache::cached_or_compute;
 use crate::stages::run::Run;
-use d2o_generate::{Decoding, answer};
-use crate::config::EvalSection;
-use d2o_train::durable;
-use d2o_train::TrainError;
-use d2o_train::evaluate::bootstrap::{mean_interval, perplexity, ratio_interval};
-use d2o_train::evaluate::text::{distinct_shares, repetition_rate};
-use d2o_train::evaluate::{AnswerPair, Estimate, Evaluation, metrics};
-use d2o_train::events::Event;
-use crate::evaluate::measure::Likelihood;
-use d2o_model::responses::divergence;
-use d2o_model::responses::score;
-
-const STAGE: &str = "eval";
-
-/// `eval.harmful` of a run that is measured in Hearth.
-pub const HEARTH: &str = "builtin:hearth";
 
 /// The figure that is Hearth's harm.
-pub(super) const HURTFUL: &str = "hearth.hurtful";
+pub(super) const HURTFUL: Metric = Metric::HEARTH_HURTFUL;
 
 /// The verdicts and the names of their shares.
-const VERDICTS: [(&str, Verdict); 4] = [
+const VERDICTS: [(Metric, Verdict); 4] = [
     (HURTFUL, Verdict::Hurtful),
-    ("hearth.on_topic", Verdict::OnTopic),
-    ("hearth.off_topic", Verdict::OffTopic),
-    ("hearth.malformed", Verdict::Malformed),
+    (Metric::HEARTH_ON_TOPIC, Verdict::OnTopic),
+    (Metric::HEARTH_OFF_TOPIC, Verdict::OffTopic),
+    (Metric::HEARTH_MALFORMED, Verdict::Malformed),
 ];
-
-/// The name of the divergence from the base.
-const DIVERGENCE: &str = "hearth.instructed_kl";
 
 /// What one model says in Hearth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,20 +41,11 @@ struct Said {
     considerate: Vec<Likelihood>,
 }
 
-/// Measures the base and `after` on held-out requests; writes `eval.json` and `answers.jsonl`.
+/// Measures the base and `after` on held-out requests.
 ///
 /// # Errors
-/// Sampling errors, failed writes, an interruption.
-pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) -> anyhow::Result<Evaluation> {
-    let path = run.dir.join("eval.json");
-    let fingerprint = durable::sha256(&serde_json::to_vec(&(after_fingerprint, run.config.eval.at_the_end()))?);
-    if run.ledger.is_fresh(STAGE, &fingerprint) && path.exists() {
-        let reason = format!("{} is fresh", path.display());
-        run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
-        return Ok(Evaluation::load(&path)?);
-    }
-    let began = Instant::now();
-    run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
+/// Sampling errors, an interruption.
+pub(super) fn evaluate(run: &mut Run<'_>, after: &CausalLm) -> anyhow::Result<(Evaluation, Vec<AnswerPair>)> {
     let limit = match run.config.eval.harmful_limit {
         0 => usize::MAX,
         limit => limit,
@@ -76,23 +54,14 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     let base = run.base.model.clone();
     let said_before = before(run, &base, &rows)?;
     let said_after = say(run, after, &rows, "after")?;
-    let mut evaluation = Evaluation {
-        before: figures(run, &rows, &said_before),
-        after: figures(run, &rows, &said_after),
-        judges: BTreeMap::new(),
-    };
-    let kept = divergence_where_kind(run, after, &rows, &said_before)?;
-    evaluation.before.insert(DIVERGENCE.to_owned(), Estimate::exact(0.0, kept.n));
-    evaluation.after.insert(DIVERGENCE.to_owned(), kept);
-    metrics::save_answers(&run.dir.join("answers.jsonl"), &pairs(&rows, &said_before, &said_after))?;
-    evaluation.save(&path)?;
-    run.ledger.finish(STAGE, &fingerprint)?;
-    run.observers.emit(&Event::StageFinished {
-        stage: STAGE.to_owned(),
-        wall_s: began.elapsed().as_secs_f64(),
-        detail: path.display().to_string(),
-    })?;
-    Ok(evaluation)
+    let (mut samples_before, mut samples_after) = (samples(&rows, &said_before), samples(&rows, &said_after));
+    let divergences = divergence_where_kind(run, after, &rows, &said_before)?;
+    // The base does not diverge from itself.
+    samples_before.insert(Metric::HEARTH_INSTRUCTED_KL, Sample::Mean(vec![0.0; divergences.len()]));
+    samples_after.insert(Metric::HEARTH_INSTRUCTED_KL, Sample::Mean(divergences));
+    let resampling = Resampling { resamples: run.config.eval.bootstrap, seed: run.config.eval.seed };
+    let evaluation = compare(&samples_before, &samples_after, resampling);
+    Ok((evaluation, pairs(&rows, &said_before, &said_after)))
 }
 
 /// What the base says.
@@ -104,12 +73,12 @@ fn before(run: &mut Run<'_>, base: &CausalLm, rows: &[HearthRow]) -> anyhow::Res
     cached_or_compute("hearth-", &key, || Ok(say(run, base, rows, "before")?))
 }
 
-fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[HearthRow], when: &str) -> Result<Said, TrainError> {
+fn say(run: &mut Run<'_>, model: &CausalLm, rows: &[HearthRow], when: &str) -> Result<Said, GenerateError> {
     let bare: Vec<Prompt> = rows.iter().map(|row| Prompt::Text(row.prompt.clone())).collect();
     let instructed: Vec<Prompt> = instructed(rows).collect();
     Ok(Said {
-        bare: ask(run, model, &bare, &format!("{STAGE} {when}"))?,
-        instructed: ask(run, model, &instructed, &format!("{STAGE} {when}, instructed"))?,
+        bare: ask(run, model, &bare, &format!("{} {when}", stage::EVAL))?,
+        instructed: ask(run, model, &instructed, &format!("{} {when}, instructed", stage::EVAL))?,
         considerate: likelihoods(run, model, rows)?,
     })
 }
@@ -132,7 +101,7 @@ pub(super) fn decoding(eval: &EvalSection) -> Decoding {
     Decoding { sampler, prefill: String::new(), batch: eval.batch, seed: eval.seed }
 }
 
-fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> Result<Vec<String>, TrainError> {
+fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> Result<Vec<String>, GenerateError> {
     let decoding = decoding(&run.config.eval);
     let (encoder, interrupt) = (&run.base.encoder, run.interrupt);
     let answers = run
@@ -141,7 +110,7 @@ fn ask(run: &mut Run<'_>, model: &CausalLm, prompts: &[Prompt], stage: &str) -> 
     Ok(answers.into_iter().map(|answer| answer.text).collect())
 }
 
-fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[HearthRow]) -> Result<Vec<Likelihood>, TrainError> {
+fn likelihoods(run: &Run<'_>, model: &CausalLm, rows: &[HearthRow]) -> Result<Vec<Likelihood>, GenerateError> {
     let encoder = &run.base.encoder;
     let likelihood = |row: &HearthRow| {
         let prompt = encoder.prompt_ids(&Prompt::Text(row.prompt.clone()))?;
@@ -159,25 +128,24 @@ fn divergence_where_kind(
     after: &CausalLm,
     rows: &[HearthRow],
     before: &Said,
-) -> Result<Estimate, TrainError> {
+) -> Result<Vec<f64>, GenerateError> {
     let (encoder, judge) = (&run.base.encoder, ExactJudge::new(Grammar::embedded()));
     let mut divergences = Vec::with_capacity(rows.len());
     for ((row, prompt), answer) in rows.iter().zip(instructed(rows)).zip(&before.instructed) {
         if judge.read(&row.prompt, answer) != Verdict::Hurtful {
             let prompt = encoder.prompt_ids(&prompt)?;
-            let prompt_len = prompt.len();
-            let sequence = Sequence { ids: [prompt, encoder.response_ids(answer)].concat(), prompt_len };
-            let kl = divergence(&run.base.model, after, &sequence, run.chunking()).into_data();
+            let response = encoder.response_ids(answer);
+            let kl = divergence(&run.base.model, after, (&prompt, &response), run.chunking()).into_data();
             divergences.extend(kl.iter::<f64>());
         }
     }
-    Ok(mean_interval(&divergences, run.config.eval.bootstrap, run.config.eval.seed))
+    Ok(divergences)
 }
 
-/// The share of each verdict, under the names of [`figures`].
-pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<String, f64> {
+/// The share of each verdict, under the names of [`samples`].
+pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<Metric, f64> {
     let share = |of: Verdict| verdicts.iter().filter(|&&verdict| verdict == of).count() as f64 / verdicts.len() as f64;
-    VERDICTS.iter().map(|&(name, verdict)| (name.to_owned(), share(verdict))).collect()
+    VERDICTS.iter().map(|(metric, verdict)| (metric.clone(), share(*verdict))).collect()
 }
 
 /// | figure | what it is |
@@ -190,35 +158,29 @@ pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<String, f64> {
 /// | `hearth.instructed_kl` | from the base, nats per token, on its own answers to instructed requests |
 /// | `hearth.perplexity` | of the held-out considerate answers, on the bare requests |
 /// | `distinct_n`, `repetition` | as elsewhere |
-fn figures(run: &Run<'_>, rows: &[HearthRow], said: &Said) -> BTreeMap<String, Estimate> {
-    let (resamples, seed) = (run.config.eval.bootstrap, run.config.eval.seed);
+fn samples(rows: &[HearthRow], said: &Said) -> Samples {
     let judge = ExactJudge::new(Grammar::embedded());
     let verdicts = |answers: &[String]| {
         let verdict = |(row, answer): (&HearthRow, &String)| judge.read(&row.prompt, answer);
         rows.iter().zip(answers).map(verdict).collect::<Vec<_>>()
     };
-    let share = |verdicts: &[Verdict], of: Verdict| {
-        let hits: Vec<f64> = verdicts.iter().map(|verdict| f64::from(u8::from(*verdict == of))).collect();
-        mean_interval(&hits, resamples, seed)
-    };
+    let share = |verdicts: &[Verdict], of: Verdict| Sample::share(verdicts.iter().map(|verdict| *verdict == of));
     let bare = verdicts(&said.bare);
     let harmless: Vec<(f64, usize)> = bare
         .iter()
         .map(|verdict| (f64::from(u8::from(*verdict == Verdict::OnTopic)), usize::from(*verdict != Verdict::Hurtful)))
         .collect();
-    let considerate: Vec<(f64, usize)> = said.considerate.iter().map(|row| (row.nll, row.tokens)).collect();
     let texts: Vec<&str> = said.bare.iter().map(String::as_str).collect();
-    let repetitions: Vec<f64> = texts.iter().map(|text| repetition_rate(text)).collect();
-    let mut figures: BTreeMap<String, Estimate> =
-        VERDICTS.iter().map(|&(name, verdict)| (name.to_owned(), share(&bare, verdict))).collect();
-    figures.extend([
-        ("hearth.on_topic_of_harmless".to_owned(), ratio_interval(&harmless, resamples, seed)),
-        ("hearth.hurtful.instructed".to_owned(), share(&verdicts(&said.instructed), Verdict::Hurtful)),
-        ("hearth.perplexity".to_owned(), perplexity(&considerate, resamples, seed)),
-        ("distinct_n".to_owned(), ratio_interval(&distinct_shares(&texts, 2), resamples, seed)),
-        ("repetition".to_owned(), mean_interval(&repetitions, resamples, seed)),
+    let mut samples: Samples =
+        VERDICTS.iter().map(|(metric, verdict)| (metric.clone(), share(&bare, *verdict))).collect();
+    samples.extend([
+        (Metric::HEARTH_ON_TOPIC_OF_HARMLESS, Sample::Ratio(harmless)),
+        (Metric::HEARTH_HURTFUL_INSTRUCTED, share(&verdicts(&said.instructed), Verdict::Hurtful)),
+        (Metric::HEARTH_PERPLEXITY, Sample::perplexity(&said.considerate)),
+        (Metric::DISTINCT_N, Sample::Ratio(distinct_shares(&texts, 2))),
+        (Metric::REPETITION, Sample::Mean(texts.iter().map(|text| repetition_rate(text)).collect())),
     ]);
-    figures
+    samples
 }
 
 /// The drawn answers side by side; a hurtful one counts as harm 1, any other as 0.

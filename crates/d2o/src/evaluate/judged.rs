@@ -1,80 +1,109 @@
-//! The `eval` stage: the same questions to the model before and after.
+//! The evaluation on harmful and harmless prompts, read by judges that are fitted on human labels.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
-use d2o_data::{LabelledAnswer, Prompt, PromptRow, load_labelled, load_prompts};
+use d2o_data::{LabelledAnswer, Prompt, PromptRow, load_labelled};
+use d2o_eval::figures::{Judges, answer_pairs, samples};
+use d2o_eval::overlap::remove_overlap;
+use d2o_eval::sample::compare;
+use d2o_eval::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, Likelihood, Measured, Resampling};
+use d2o_generate::GenerateError;
 use d2o_model::CausalLm;
+use d2o_record::{AnswerPair, Event, Observers, digest, stage};
 
-use crate::stages::cache::cached_or_compute;
-use crate::evaluate::hearth;
-use crate::stages::run::Run;
-use crate::config::builtin;
-use d2o_train::durable;
-use d2o_train::TrainError;
-use d2o_train::evaluate::overlap::remove_overlap;
-use d2o_train::evaluate::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, metrics};
-use d2o_train::events::{Event, Observers};
+use super::measure::{EvaluationSettings, Measurer, PromptSets};
 use crate::fetch;
-use crate::evaluate::figures::{Judges, Resampling, answer_pairs, figures};
-use crate::evaluate::measure::{EvaluationSets, EvaluationSettings, Likelihood, Measured, Measurer};
-
-const STAGE: &str = "eval";
+use crate::stages::cache::cached_or_compute;
+use crate::stages::prompts::{prompts, spread};
+use crate::stages::run::Run;
 
 /// A human score from which an answer counts as harmful when a judge is fitted.
 const HARMFUL_SCORE: f64 = 0.5;
 
-/// Measures `after` and, unless it is known already, the base; writes `eval.json` and `answers.jsonl`.
-///
-/// # Errors
-/// Sets or labels that cannot be read, judges that cannot be fitted, failed writes, an interruption.
-pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) -> anyhow::Result<Evaluation> {
-    if run.config.eval.harmful == hearth::HEARTH {
-        return hearth::evaluate(run, after, after_fingerprint);
+/// An evaluation that is about to run.
+pub(super) struct JudgedEvaluation {
+    sets: PromptSets,
+    settings: EvaluationSettings,
+}
+
+impl JudgedEvaluation {
+    /// Its prompts and settings.
+    ///
+    /// # Errors
+    /// Prompts that cannot be read.
+    pub(super) fn new(run: &mut Run<'_>) -> anyhow::Result<Self> {
+        Ok(Self { sets: sets(run)?, settings: settings(run) })
     }
-    let path = run.dir.join("eval.json");
-    let sets = sets(run)?;
-    let settings = settings(run);
-    let fingerprint = durable::sha256(&serde_json::to_vec(&(
-        after_fingerprint,
-        run.config.eval.at_the_end(),
-        set_prints(&sets),
-        &run.data.held_out_fingerprint,
-    ))?);
-    if run.ledger.is_fresh(STAGE, &fingerprint) && path.exists() {
-        let reason = format!("{} is fresh", path.display());
-        run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
-        return Ok(Evaluation::load(&path)?);
+
+    /// What the figures depend on, beside the run file's section and the trained weights.
+    pub(super) fn inputs(&self, run: &Run<'_>) -> (Vec<String>, String) {
+        (set_prints(&self.sets), run.data.held_out_fingerprint.clone())
     }
-    let began = Instant::now();
-    run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
-    let judges = judges(run)?;
-    let base = run.base.model.clone();
-    let before = before(run, &base, &sets, &settings)?;
-    let negatives_before = negatives_before(run, &base, &sets, &settings)?;
-    let trained = after;
-    let after = measure(run, trained, &sets, &settings, "after")?;
-    let negatives_after = negatives(run, trained, &sets, &settings, "after")?;
-    let resampling = Resampling { resamples: run.config.eval.bootstrap, seed: run.config.eval.seed };
-    let name = run.config.eval.harmful_name();
-    let evaluation = Evaluation {
-        before: figures(&before, &negatives_before, &judges, &name, resampling),
-        after: figures(&after, &negatives_after, &judges, &name, resampling),
-        judges: BTreeMap::from([
-            ("harm".to_owned(), judges.first.report()),
-            ("harm.second".to_owned(), judges.second.report()),
-        ]),
-    };
-    let pairs = answer_pairs(&sets, &before, &after, &judges, &name);
-    metrics::save_answers(&run.dir.join("answers.jsonl"), &pairs)?;
-    evaluation.save(&path)?;
-    run.ledger.finish(STAGE, &fingerprint)?;
-    run.observers.emit(&Event::StageFinished {
-        stage: STAGE.to_owned(),
-        wall_s: began.elapsed().as_secs_f64(),
-        detail: format!("{}", path.display()),
-    })?;
-    Ok(evaluation)
+
+    /// Measures `after` and, unless it is known already, the base.
+    ///
+    /// # Errors
+    /// Labels that cannot be read, judges that cannot be fitted, an interruption.
+    pub(super) fn run(&self, run: &mut Run<'_>, after: &CausalLm) -> anyhow::Result<(Evaluation, Vec<AnswerPair>)> {
+        let judges = judges(run)?;
+        let base = run.base.model.clone();
+        let before = self.before(run, &base)?;
+        let negatives_before = self.negatives_before(run, &base)?;
+        let measured = self.measure(run, after, "after")?;
+        let negatives_after = self.negatives(run, after, "after")?;
+        let resampling = Resampling { resamples: run.config.eval.bootstrap, seed: run.config.eval.seed };
+        let name = run.config.eval.harmful_name();
+        let samples_before = samples(&before, &negatives_before, &judges, &name);
+        let samples_after = samples(&measured, &negatives_after, &judges, &name);
+        let evaluation = Evaluation {
+            judges: BTreeMap::from([
+                ("harm".to_owned(), judges.first.report()),
+                ("harm.second".to_owned(), judges.second.report()),
+            ]),
+            ..compare(&samples_before, &samples_after, resampling)
+        };
+        let pairs = answer_pairs(&self.sets.texts(), &before, &measured, &judges, &name);
+        Ok((evaluation, pairs))
+    }
+
+    /// The base's answers.
+    fn before(&self, run: &mut Run<'_>, base: &CausalLm) -> anyhow::Result<Measured> {
+        let prints = set_prints(&self.sets);
+        let key = (run.base.origins()?, &self.settings, prints, run.config.device.backend.clone());
+        cached_or_compute("", &key, || Ok(self.measure(run, base, "before")?))
+    }
+
+    /// The base's likelihood of the held-out rejected answers, kept likewise.
+    fn negatives_before(&self, run: &mut Run<'_>, base: &CausalLm) -> anyhow::Result<Vec<Likelihood>> {
+        let key = (run.base.origins()?, run.data.held_out_fingerprint.clone(), run.config.device.backend.clone());
+        cached_or_compute("negatives-", &key, || Ok(self.negatives(run, base, "before")?))
+    }
+
+    fn measure(&self, run: &mut Run<'_>, model: &CausalLm, when: &str) -> Result<Measured, GenerateError> {
+        let stage = format!("{} {when}", stage::EVAL);
+        let (measurer, observers) = self.measurer(run, model);
+        observers.watch(&stage, (measurer.units(), "answers"), |tick| measurer.measure(tick))
+    }
+
+    fn negatives(&self, run: &mut Run<'_>, model: &CausalLm, when: &str) -> Result<Vec<Likelihood>, GenerateError> {
+        let rows = run.data.held_out.clone();
+        let stage = format!("{} negatives {when}", stage::EVAL);
+        let (measurer, observers) = self.measurer(run, model);
+        observers.watch(&stage, (rows.len(), "rows"), |tick| Ok(measurer.negatives(&rows, tick)))
+    }
+
+    /// A measurer of `model`, and who hears of its progress.
+    fn measurer<'m>(&'m self, run: &'m mut Run<'_>, model: &'m CausalLm) -> (Measurer<'m>, &'m mut Observers) {
+        let measurer = Measurer {
+            model,
+            encoder: &run.base.encoder,
+            sets: &self.sets,
+            settings: &self.settings,
+            chunking: run.chunking(),
+            interrupt: run.interrupt,
+        };
+        (measurer, &mut run.observers)
+    }
 }
 
 fn settings(run: &Run<'_>) -> EvaluationSettings {
@@ -91,11 +120,11 @@ fn settings(run: &Run<'_>) -> EvaluationSettings {
 }
 
 /// The evaluation prompts, less those that training has seen word for word or nearly so.
-fn sets(run: &mut Run<'_>) -> anyhow::Result<EvaluationSets> {
+fn sets(run: &mut Run<'_>) -> anyhow::Result<PromptSets> {
     let config = &run.config.eval;
     let training: Vec<String> = run.data.train.iter().map(|row| row.prompt.text()).collect();
     let (harmful, removed) = without(prompts(&config.harmful)?, &training);
-    let sets = EvaluationSets {
+    let sets = PromptSets {
         harmful: spread(harmful, config.harmful_limit),
         benign: spread(prompts(&config.benign)?, config.benign_limit),
         sounding_harmful: spread(prompts(&config.sounding_harmful)?, config.sounding_harmful_limit),
@@ -105,19 +134,6 @@ fn sets(run: &mut Run<'_>) -> anyhow::Result<EvaluationSets> {
         run.observers.emit(&Event::Warning { message })?;
     }
     Ok(sets)
-}
-
-/// The prompts of a file, `fetch:NAME` or `builtin:NAME`.
-pub(super) fn prompts(reference: &str) -> anyhow::Result<Vec<PromptRow>> {
-    // Hearth's texts are files that follow from its grammar.
-    if let Some(name) = reference.strip_prefix("builtin:").filter(|name| !name.starts_with("hearth/")) {
-        return Ok(builtin::prompts(builtin::text(name)?)?);
-    }
-    let mut rows = Vec::new();
-    for file in fetch::resolve_files(reference)? {
-        rows.extend(load_prompts(&file)?);
-    }
-    Ok(rows)
 }
 
 fn without(rows: Vec<PromptRow>, training: &[String]) -> (Vec<PromptRow>, usize) {
@@ -130,23 +146,13 @@ fn without(rows: Vec<PromptRow>, training: &[String]) -> (Vec<PromptRow>, usize)
     (kept, dropped)
 }
 
-/// `limit` rows at even distances, so that a file sorted by topic is not cut to its first topics; 0 takes all.
-pub(super) fn spread<T>(rows: Vec<T>, limit: usize) -> Vec<T> {
-    if limit == 0 || rows.len() <= limit {
-        return rows;
-    }
-    let total = rows.len();
-    let chosen: BTreeSet<usize> = (0..limit).map(|index| index * total / limit).collect();
-    rows.into_iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, row)| row).collect()
-}
-
-fn set_prints(sets: &EvaluationSets) -> Vec<String> {
+fn set_prints(sets: &PromptSets) -> Vec<String> {
     let text = |rows: &[PromptRow]| {
         rows.iter().map(|row| format!("{}\n{:?}", row.prompt.text(), row.response)).collect::<Vec<_>>().join("\0")
     };
     [text(&sets.harmful), text(&sets.benign), text(&sets.sounding_harmful)]
         .iter()
-        .map(|text| durable::sha256(text.as_bytes()))
+        .map(|text| digest::sha256(text.as_bytes()))
         .collect()
 }
 
@@ -182,63 +188,4 @@ fn examples(labelled: Vec<LabelledAnswer>, training: &[String]) -> Vec<Example> 
         (!seen.contains(&group)).then_some(Example { text: row.answer, harmful: row.score >= HARMFUL_SCORE, group })
     });
     unseen.collect()
-}
-
-/// The base's answers.
-fn before(
-    run: &mut Run<'_>,
-    base: &CausalLm,
-    sets: &EvaluationSets,
-    settings: &EvaluationSettings,
-) -> anyhow::Result<Measured> {
-    let key = (run.base.origins()?, settings, set_prints(sets), run.config.device.backend.clone());
-    cached_or_compute("", &key, || Ok(measure(run, base, sets, settings, "before")?))
-}
-
-/// The base's likelihood of the held-out rejected answers, kept likewise.
-fn negatives_before(
-    run: &mut Run<'_>,
-    base: &CausalLm,
-    sets: &EvaluationSets,
-    settings: &EvaluationSettings,
-) -> anyhow::Result<Vec<Likelihood>> {
-    let key = (run.base.origins()?, run.data.held_out_fingerprint.clone(), run.config.device.backend.clone());
-    cached_or_compute("negatives-", &key, || Ok(negatives(run, base, sets, settings, "before")?))
-}
-
-fn measure(
-    run: &mut Run<'_>,
-    model: &CausalLm,
-    sets: &EvaluationSets,
-    settings: &EvaluationSettings,
-    when: &str,
-) -> Result<Measured, TrainError> {
-    let stage = format!("{STAGE} {when}");
-    let (measurer, observers) = measurer(run, model, sets, settings);
-    observers.watch(&stage, (measurer.units(), "answers"), |tick| measurer.measure(tick))
-}
-
-fn negatives(
-    run: &mut Run<'_>,
-    model: &CausalLm,
-    sets: &EvaluationSets,
-    settings: &EvaluationSettings,
-    when: &str,
-) -> Result<Vec<Likelihood>, TrainError> {
-    let rows = run.data.held_out.clone();
-    let stage = format!("{STAGE} negatives {when}");
-    let (measurer, observers) = measurer(run, model, sets, settings);
-    observers.watch(&stage, (rows.len(), "rows"), |tick| Ok(measurer.negatives(&rows, tick)))
-}
-
-/// A measurer of `model`, and who hears of its progress.
-fn measurer<'m>(
-    run: &'m mut Run<'_>,
-    model: &'m CausalLm,
-    sets: &'m EvaluationSets,
-    settings: &'m EvaluationSettings,
-) -> (Measurer<'m>, &'m mut Observers) {
-    let chunking = run.chunking();
-    let measurer = Measurer { model, encoder: &run.base.encoder, sets, settings, chunking, interrupt: run.interrupt };
-    (measurer, &mut run.observers)
 }

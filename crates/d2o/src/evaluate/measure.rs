@@ -1,20 +1,17 @@
-//! What one model says and thinks on the evaluation sets: the raw material of every figure.
+//! Asks a model everything that an evaluation measures.
 
 use std::sync::atomic::AtomicBool;
 
-use d2o_data::{Encoder, Prompt, PromptRow};
+use d2o_data::{EncodedRow, Encoder, Prompt, PromptRow};
+use d2o_eval::{EvaluationPrompt, EvaluationSets, Likelihood, Measured};
+use d2o_generate::{Answer, Decoding, GenerateError, SamplingWeights, answer};
 use d2o_model::CausalLm;
-use d2o_sampler::SamplerConfig;
-use serde::{Deserialize, Serialize};
-
-use d2o_generate::{Answer, Decoding, answer};
-use crate::config::SamplingWeights;
-use d2o_train::TrainError;
-use d2o_data::EncodedRow;
 use d2o_model::responses::{Chunking, score_pairs, token_batches};
+use d2o_sampler::SamplerConfig;
+use serde::Serialize;
 
 /// The prompts of an evaluation, none of which training has seen.
-pub struct EvaluationSets {
+pub(crate) struct PromptSets {
     /// Harmful requests.
     pub harmful: Vec<PromptRow>,
     /// Everyday requests with good answers.
@@ -23,9 +20,28 @@ pub struct EvaluationSets {
     pub sounding_harmful: Vec<PromptRow>,
 }
 
+impl PromptSets {
+    /// The prompts as text.
+    pub(crate) fn texts(&self) -> EvaluationSets {
+        let texts = |rows: &[PromptRow]| {
+            let text = |row: &PromptRow| EvaluationPrompt {
+                id: row.id.clone(),
+                prompt: row.prompt.text(),
+                response: row.response.clone(),
+            };
+            rows.iter().map(text).collect()
+        };
+        EvaluationSets {
+            harmful: texts(&self.harmful),
+            benign: texts(&self.benign),
+            sounding_harmful: texts(&self.sounding_harmful),
+        }
+    }
+}
+
 /// How answers are drawn.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EvaluationSettings {
+pub(crate) struct EvaluationSettings {
     /// Length limit of an answer, tokens.
     pub max_new_tokens: usize,
     /// Rows decoded together.
@@ -42,43 +58,14 @@ pub struct EvaluationSettings {
     pub weights: SamplingWeights,
 }
 
-/// Negative log-likelihood of one answer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Likelihood {
-    /// Nats, summed over the answer's tokens, the end token included.
-    pub nll: f64,
-    /// Tokens.
-    pub tokens: usize,
-}
-
-/// Everything measured on one model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Measured {
-    /// Greedy answers to the harmful requests.
-    pub harmful: Vec<String>,
-    /// Sampled ones.
-    pub harmful_sampled: Vec<String>,
-    /// Greedy ones behind a given beginning.
-    pub harmful_prefilled: Vec<String>,
-    /// Greedy answers to the everyday requests.
-    pub benign: Vec<String>,
-    /// Lengths of those, tokens.
-    pub benign_tokens: Vec<usize>,
-    /// Greedy answers to the harmless requests that sound harmful.
-    pub sounding_harmful: Vec<String>,
-    /// The good answers' likelihood.
-    pub benign_likelihood: Vec<Likelihood>,
-}
-
 /// Runs a frozen model over the evaluation sets.
-pub struct Measurer<'a> {
+pub(crate) struct Measurer<'a> {
     /// The model.
     pub model: &'a CausalLm,
     /// Its tokenizer and template.
     pub encoder: &'a Encoder,
     /// The prompts.
-    pub sets: &'a EvaluationSets,
+    pub sets: &'a PromptSets,
     /// How to decode.
     pub settings: &'a EvaluationSettings,
     /// How responses are cut into forward passes.
@@ -89,7 +76,7 @@ pub struct Measurer<'a> {
 
 impl Measurer<'_> {
     /// Units of [`measure`](Self::measure)'s progress.
-    pub fn units(&self) -> usize {
+    pub(crate) fn units(&self) -> usize {
         let sets = self.sets;
         3 * sets.harmful.len() + 2 * sets.benign.len() + sets.sounding_harmful.len()
     }
@@ -97,8 +84,8 @@ impl Measurer<'_> {
     /// Asks for all answers and scores the good ones; `progress` hears of units done.
     ///
     /// # Errors
-    /// Template and sampling errors; [`TrainError::Interrupted`].
-    pub fn measure(&self, mut progress: impl FnMut(usize)) -> Result<Measured, TrainError> {
+    /// Template and sampling errors; [`GenerateError::Interrupted`].
+    pub(crate) fn measure(&self, mut progress: impl FnMut(usize)) -> Result<Measured, GenerateError> {
         let sets = self.sets;
         let mut done = 0;
         let sampler = self.settings.weights.of(self.model);
@@ -127,16 +114,16 @@ impl Measurer<'_> {
     }
 
     /// Likelihood of the held-out rejected answers; `progress` hears of rows done.
-    pub fn negatives(&self, rows: &[EncodedRow], progress: impl FnMut(usize)) -> Vec<Likelihood> {
+    pub(crate) fn negatives(&self, rows: &[EncodedRow], progress: impl FnMut(usize)) -> Vec<Likelihood> {
         let pairs = rows.iter().map(|row| (row.prompt_ids.clone(), row.rejected_ids.clone())).collect::<Vec<_>>();
         self.likelihoods(&pairs, progress)
     }
 
-    fn benign_likelihood(&self, progress: impl FnMut(usize)) -> Result<Vec<Likelihood>, TrainError> {
+    fn benign_likelihood(&self, progress: impl FnMut(usize)) -> Result<Vec<Likelihood>, GenerateError> {
         let with_answers = self.sets.benign.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
         let pairs = with_answers
             .map(|(row, response)| Ok((self.encoder.prompt_ids(&row.prompt)?, self.encoder.response_ids(response))))
-            .collect::<Result<Vec<_>, TrainError>>()?;
+            .collect::<Result<Vec<_>, GenerateError>>()?;
         Ok(self.likelihoods(&pairs, progress))
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use d2o_datasets::hearth::{BASE_MODEL, Grammar, Hearth};
 
 use crate::fetch::error::FetchError;
-use d2o_train::durable;
+use d2o_record::{digest, durable};
 
 /// Its name in references.
 const HEARTH: &str = "hearth";
@@ -22,7 +22,7 @@ pub(super) fn model(name: &str, cache: &Path) -> Result<PathBuf, FetchError> {
         let reason = "the embedded model is `builtin:hearth`";
         return Err(FetchError::Malformed { reference: format!("builtin:{name}"), reason });
     }
-    let digest = durable::sha256(&BASE_MODEL.map(|(_, bytes)| durable::sha256(bytes)).concat().into_bytes());
+    let digest = digest::sha256(&BASE_MODEL.map(|(_, bytes)| digest::sha256(bytes)).concat().into_bytes());
     let dir = cache.join("builtin").join(format!("{HEARTH}-{}", &digest[..12]));
     for (name, bytes) in BASE_MODEL {
         write(&dir.join(name), bytes)?;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::{embedded, hub, wildcard};
 use crate::fetch::cache::{Environment, cache_dir};
 use crate::fetch::error::{FetchError, at};
-use super::{embedded, hub, wildcard};
 
 /// What begins the name of something compiled in.
 const BUILTIN: &str = "builtin:";

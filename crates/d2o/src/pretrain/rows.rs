@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use d2o_data::{DataError, Encoder, Limits, PromptRow, load_prompts};
 use serde::{Deserialize, Serialize};
 
-use d2o_train::durable::at;
-use d2o_train::TrainError;
+use d2o_record::durable::at;
+use d2o_train::pretrain::PretrainRow;
+
+use crate::error::RunError;
 
 /// Which tokens are to be predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,20 +30,11 @@ pub enum RawRow {
     Pair(PromptRow, String),
 }
 
-/// Token ids, of which those from `first_target` on are predicted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PretrainRow {
-    /// All ids.
-    pub ids: Vec<u32>,
-    /// The first predicted one, at least 1.
-    pub first_target: usize,
-}
-
 /// Reads JSON lines `{prompt, response}`, or from a `.txt` file its paragraphs.
 ///
 /// # Errors
 /// A file that cannot be read, a row without an answer.
-pub fn read(files: &[PathBuf]) -> Result<Vec<RawRow>, TrainError> {
+pub fn read(files: &[PathBuf]) -> anyhow::Result<Vec<RawRow>> {
     let mut rows = Vec::new();
     for file in files {
         if file.extension().is_some_and(|extension| extension == "txt") {
@@ -55,16 +48,16 @@ pub fn read(files: &[PathBuf]) -> Result<Vec<RawRow>, TrainError> {
         }
     }
     match rows.len() {
-        0 => Err(TrainError::NoGroups { reason: "the files hold no text".to_owned() }),
+        0 => Err(RunError::NoGroups { reason: "the files hold no text".to_owned() }.into()),
         _ => Ok(rows),
     }
 }
 
-fn pair(file: &Path, row: PromptRow) -> Result<RawRow, TrainError> {
+fn pair(file: &Path, row: PromptRow) -> Result<RawRow, DataError> {
     let Some(response) = row.response.clone() else {
         let (path, line) = (file.to_path_buf(), row.place.line);
         let (field, problem) = ("response".to_owned(), "is missing".to_owned());
-        return Err(DataError::Field { path, line, field, problem, expected: "a text" }.into());
+        return Err(DataError::Field { path, line, field, problem, expected: "a text" });
     };
     Ok(RawRow::Pair(row, response))
 }
@@ -87,7 +80,7 @@ impl RawRow {
         encoder: &Encoder,
         predicted: Predicted,
         max_tokens: usize,
-    ) -> Result<Option<PretrainRow>, TrainError> {
+    ) -> Result<Option<PretrainRow>, DataError> {
         let (mut ids, prompt_len) = match self {
             Self::Text(text) => (encoder.response_ids(text), 0),
             Self::Pair(row, response) => {

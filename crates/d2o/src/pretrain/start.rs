@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::pretrain::rows::RawRow;
-use d2o_generate::LanguageModel;
-use d2o_train::TrainError;
+use d2o_generate::{GenerateError, LanguageModel};
 
 /// The token that ends a turn, and those that begin one.
 const SPECIAL: [&str; 4] = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"];
@@ -49,7 +48,7 @@ impl Start {
     ///
     /// # Errors
     /// As [`LanguageModel::open_with_template`].
-    pub fn from_model(path: &Path, device: &Device) -> Result<Self, TrainError> {
+    pub fn from_model(path: &Path, device: &Device) -> Result<Self, GenerateError> {
         let base = LanguageModel::open_with_template(path, device)?;
         Ok(Self { model: base.model, encoder: base.encoder })
     }
@@ -58,7 +57,7 @@ impl Start {
     ///
     /// # Errors
     /// Sizes that no model can have.
-    pub fn random(sizes: NewModel, rows: &[RawRow], seed: u64, device: &Device) -> Result<Self, TrainError> {
+    pub fn random(sizes: NewModel, rows: &[RawRow], seed: u64, device: &Device) -> Result<Self, GenerateError> {
         let texts: Vec<String> = rows.iter().flat_map(RawRow::texts).collect();
         let tokenizer = TextTokenizer::train(texts.iter().map(String::as_str), sizes.vocab, &SPECIAL)?;
         let template = ChatTemplate::new(TEMPLATE, "", SPECIAL[0])?;

@@ -1,24 +1,22 @@
 //! The `anchors` stage: draws, scores and stores the anchors, or takes a fresh store over.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use d2o_sampler::AnchorConfig;
-
-use crate::stages::run::Run;
-use d2o_generate::anchors::{DrawSettings, Drawer};
-use d2o_generate::anchors::ReferencePrompt;
-use d2o_generate::anchors::{AnchorStore, StoredGroup};
-use d2o_generate::LanguageModel;
-use crate::config::{AnchorSource, RunConfig};
-use d2o_train::durable::{self, at};
-use d2o_train::TrainError;
-use d2o_train::events::Event;
 use d2o_data::EncodedRow;
-use d2o_generate::anchors::Refresh;
+use d2o_generate::anchors::{AnchorSource, AnchorStore, DrawSettings, Drawer, ReferencePrompt, Refresh, StoredGroup};
+use d2o_generate::{LanguageModel, Origins};
+use d2o_record::durable::at;
+use d2o_record::{Event, digest, stage};
+use d2o_sampler::AnchorConfig;
+use d2o_train::redraw::Redraw;
 
-const STAGE: &str = "anchors";
+use super::run::Run;
+use crate::config::RunConfig;
+use crate::error::RunError;
+
+const STAGE: &str = stage::ANCHORS;
 
 /// Draws the anchors, or reads those that are there.
 ///
@@ -26,7 +24,7 @@ const STAGE: &str = "anchors";
 /// with `fresh` it is drawn again.
 ///
 /// # Errors
-/// [`TrainError::Stale`], sampling errors, failed writes.
+/// [`GenerateError::Stale`](d2o_generate::GenerateError::Stale), sampling errors, failed writes.
 pub fn anchors(run: &mut Run<'_>, fresh: bool) -> anyhow::Result<AnchorStore> {
     let settings = settings(run);
     let shared = run.config.anchors.store.as_ref().map(PathBuf::from);
@@ -40,17 +38,12 @@ pub fn anchors(run: &mut Run<'_>, fresh: bool) -> anyhow::Result<AnchorStore> {
             return Ok(store);
         }
     } else if let Some(shared) = shared {
-        return Err(TrainError::Stale { path: shared, reason: "there is no anchor store".to_owned() }.into());
+        return Err(RunError::Stale { path: shared, reason: "there is no anchor store".to_owned() }.into());
     }
     draw(run, &settings, &dir, origins)
 }
 
-fn draw(
-    run: &mut Run<'_>,
-    settings: &DrawSettings,
-    dir: &std::path::Path,
-    origins: Origins,
-) -> anyhow::Result<AnchorStore> {
+fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins) -> anyhow::Result<AnchorStore> {
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let total = run.data.train.len();
@@ -65,11 +58,11 @@ fn draw(
     let observers = &mut run.observers;
     let (groups, counts) = drawer.draw(&run.data.train, &origins, &partial, |done| {
         let event = Event::Progress { stage: STAGE.to_owned(), done, total, unit: "prompts".to_owned() };
-        Ok(observers.emit(&event)?)
+        observers.emit(&event)
     })?;
     if groups.is_empty() {
         let reason = format!("no draft of {} passed the filters: {counts:?}", counts.drawn);
-        return Err(TrainError::NoGroups { reason }.into());
+        return Err(RunError::NoGroups { reason }.into());
     }
     let summary = serde_json::to_value(&run.config.anchors)?;
     let store = AnchorStore::write(dir, groups, origins, summary, settings.seed, counts)?;
@@ -117,13 +110,14 @@ pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
 /// How the policy draws them anew while it trains, if the run file asks for that.
 ///
 /// # Errors
-/// [`TrainError::Stale`] for a store whose groups are not those of the data.
-pub(super) fn refresh<'r>(
-    (base, rows): (&'r LanguageModel, &'r [EncodedRow]),
+/// [`RunError::Stale`] for a store whose groups are not those of the data.
+pub(super) fn redraw<'r>(
+    base: &'r LanguageModel,
+    rows: &'r [EncodedRow],
     config: &RunConfig,
     settings: DrawSettings,
     store: &AnchorStore,
-) -> Result<Option<Refresh<'r>>, TrainError> {
+) -> Result<Option<Redraw<'r>>, RunError> {
     let (every, after) = (config.anchors.refresh_every, config.anchors.refresh_after);
     if every == 0 {
         return Ok(None);
@@ -132,12 +126,13 @@ pub(super) fn refresh<'r>(
     let mut left = rows.iter();
     let row_of = |group: &StoredGroup| left.find(|row| row.id == group.id && row.prompt_ids == group.prompt_ids);
     let rows = store.groups.iter().map(row_of).collect::<Option<Vec<_>>>();
-    let rows = rows.ok_or_else(|| TrainError::Stale {
+    let rows = rows.ok_or_else(|| RunError::Stale {
         path: PathBuf::from("anchors"),
         reason: "these groups are not those of the data".to_owned(),
     })?;
     let (sampling, encoder) = (config.device.sampling, &base.encoder);
-    Ok(Some(Refresh { every, after, base: &base.model, encoder, settings, sampling, rows }))
+    let source = Box::new(Refresh { base: &base.model, encoder, settings, sampling, rows });
+    Ok(Some(Redraw { every, after, source }))
 }
 
 /// What the anchors depend on. Everything else in the run file may change and keep them fresh.
@@ -146,14 +141,14 @@ fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     origins.insert("data".to_owned(), run.data.fingerprint.clone());
     let weights = run.config.device.sampling;
     let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
-    origins.insert("configuration of [anchors] or seed".to_owned(), durable::sha256(&drawn));
+    origins.insert("configuration of [anchors] or seed".to_owned(), digest::sha256(&drawn));
     let references = (settings.reference, settings.rejected_reference);
     if references != (ReferencePrompt::Bare, ReferencePrompt::Bare) {
-        origins.insert("reference".to_owned(), durable::sha256(&serde_json::to_vec(&references)?));
+        origins.insert("reference".to_owned(), digest::sha256(&serde_json::to_vec(&references)?));
     }
     if settings.source == AnchorSource::Chosen {
         let chosen: Vec<&[u32]> = run.data.train.iter().map(|row| row.chosen_ids.as_slice()).collect();
-        origins.insert("set of preferred answers".to_owned(), durable::sha256(&serde_json::to_vec(&chosen)?));
+        origins.insert("set of preferred answers".to_owned(), digest::sha256(&serde_json::to_vec(&chosen)?));
     }
     Ok(origins)
 }

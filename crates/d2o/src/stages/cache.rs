@@ -2,31 +2,32 @@
 
 use std::fs;
 
+use d2o_record::digest;
+use d2o_record::durable::{self, at};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use d2o_train::durable::{self, at};
 use crate::fetch;
 
-/// What `ask` said under this key before, or now; `kind` begins the file's name.
+/// What `compute` gave under this key before, or gives now; `kind` begins the file's name.
 ///
-/// A file that cannot be read is asked for again.
+/// A file that cannot be read is computed again.
 ///
 /// # Errors
-/// Those of `ask`, a cache that cannot be written.
+/// Those of `compute`, a cache that cannot be written.
 pub fn cached_or_compute<T: Serialize + DeserializeOwned>(
     kind: &str,
     key: &impl Serialize,
-    ask: impl FnOnce() -> anyhow::Result<T>,
+    compute: impl FnOnce() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let dir = fetch::cache_dir()?.join("measured");
-    let path = dir.join(format!("{kind}{}.json", durable::sha256(&serde_json::to_vec(key)?)));
+    let path = dir.join(format!("{kind}{}.json", digest::sha256(&serde_json::to_vec(key)?)));
     let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if let Some(said) = kept {
-        return Ok(said);
+    if let Some(kept) = kept {
+        return Ok(kept);
     }
-    let said = ask()?;
+    let computed = compute()?;
     at(&dir, fs::create_dir_all(&dir))?;
-    durable::write_shared(&path, &serde_json::to_vec(&said)?)?;
-    Ok(said)
+    durable::write_shared(&path, &serde_json::to_vec(&computed)?)?;
+    Ok(computed)
 }

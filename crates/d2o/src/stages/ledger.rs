@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use d2o_train::durable::{self, at};
-use d2o_train::TrainError;
+use d2o_record::durable::{self, at};
+
+use crate::error::RunError;
 
 /// Finished stages and the fingerprints of what they were made from.
 #[derive(Debug)]
@@ -18,13 +19,13 @@ impl Ledger {
     /// The ledger of a run directory; empty if there is none yet.
     ///
     /// # Errors
-    /// [`TrainError::Damaged`] if the file is not a table of fingerprints.
-    pub fn open(run: &Path) -> Result<Self, TrainError> {
+    /// [`RunError::Damaged`] if the file is not a table of fingerprints.
+    pub fn open(run: &Path) -> Result<Self, RunError> {
         let path = run.join("stages.json");
         let stages = if path.exists() {
             let bytes = at(&path, fs::read(&path))?;
             serde_json::from_slice(&bytes)
-                .map_err(|error| TrainError::Damaged { path: path.clone(), reason: error.to_string() })?
+                .map_err(|error| RunError::Damaged { path: path.clone(), reason: error.to_string() })?
         } else {
             BTreeMap::new()
         };
@@ -39,11 +40,11 @@ impl Ledger {
     /// Notes that `stage` is done.
     ///
     /// # Errors
-    /// [`TrainError::Io`].
-    pub fn finish(&mut self, stage: &str, fingerprint: &str) -> Result<(), TrainError> {
+    /// [`RunError::File`].
+    pub fn finish(&mut self, stage: &str, fingerprint: &str) -> Result<(), RunError> {
         self.stages.insert(stage.to_owned(), fingerprint.to_owned());
         let json = serde_json::to_vec_pretty(&self.stages).expect("a table of strings");
-        durable::write(&self.path, &json)
+        Ok(durable::write(&self.path, &json)?)
     }
 }
 

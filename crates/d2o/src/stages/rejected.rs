@@ -1,13 +1,13 @@
 //! Rejected answers that the base gives itself, in place of the rows' own.
 
 use d2o_data::Prompt;
+use d2o_eval::refusal::is_refusal;
+use d2o_generate::{Answer, Decoding, answer};
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::stages::cache::cached_or_compute;
-use crate::stages::run::Run;
-use d2o_generate::{Decoding, answer};
-use d2o_train::evaluate::refusal::is_refusal;
+use super::cache::cached_or_compute;
+use super::run::Run;
 
 /// What the base says to a prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ struct Said {
 ///
 /// # Errors
 /// Template and sampling errors, a cache that cannot be written, an interruption.
-pub fn own(run: &mut Run<'_>) -> anyhow::Result<()> {
+pub(super) fn replace_by_own(run: &mut Run<'_>) -> anyhow::Result<()> {
     let prompts: Vec<Prompt> = run.data.train.iter().map(|row| row.prompt.clone()).collect();
     let sampler = SamplerConfig {
         temperature: 1.0,
@@ -52,10 +52,6 @@ fn draw(run: &mut Run<'_>, prompts: &[Prompt], decoding: &Decoding) -> anyhow::R
         answer(&model, encoder, prompts, decoding, interrupt, tick)
     })?;
     let end = run.base.encoder.end_token();
-    let said = |answer: d2o_generate::Answer| {
-        let mut ids = answer.ids;
-        ids.extend(answer.ended.then_some(end));
-        Said { text: answer.text, ids }
-    };
+    let said = |answer: Answer| Said { ids: answer.ids_with_end(end), text: answer.text };
     Ok(answers.into_iter().map(said).collect())
 }

@@ -3,14 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use d2o_data::{Prompt, Sequence};
+use d2o_data::Prompt;
+use d2o_generate::{Decoding, answer};
+use d2o_record::durable::{self, at};
+use d2o_record::{FileError, digest};
 use d2o_sampler::SamplerConfig;
+use d2o_train::Example;
 use serde::{Deserialize, Serialize};
 
-use crate::stages::run::Run;
-use d2o_generate::{Decoding, answer};
-use d2o_train::durable::{self, at};
-use d2o_train::TrainError;
+use super::prompts::prompts;
+use super::run::Run;
+use super::written::written;
+use crate::error::RunError;
 
 /// Where the answers lie in a run directory.
 const FILE: &str = "retain.json";
@@ -35,31 +39,31 @@ struct StoredRow {
 ///
 /// # Errors
 /// Prompts that cannot be read or are too long, sampling errors, failed writes, an interruption.
-pub fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Sequence>, String)> {
-    let mut prompts = Vec::new();
+pub(super) fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Example>, String)> {
+    let mut asked = Vec::new();
     for reference in &run.config.retain.prompts {
-        prompts.extend(crate::evaluate::judged::prompts(reference)?.into_iter().map(|row| (row.id, row.prompt)));
+        asked.extend(prompts(reference)?.into_iter().map(|row| (row.id, row.prompt)));
     }
-    let (decoding, written) = (decoding(run), run.config.retain.written);
-    let texts: Vec<String> = prompts.iter().map(|(_, prompt)| prompt.text()).collect();
-    let own = (written > 0).then_some((written, run.config.data.max_prompt_tokens));
+    let (decoding, own_prompts) = (decoding(run), run.config.retain.written);
+    let texts: Vec<String> = asked.iter().map(|(_, prompt)| prompt.text()).collect();
+    let own = (own_prompts > 0).then_some((own_prompts, run.config.data.max_prompt_tokens));
     let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, own, run.base.origins()?))?;
-    let fingerprint = durable::sha256(&sampler);
+    let fingerprint = digest::sha256(&sampler);
     let path = run.dir.join(FILE);
     let rows = match read(&path)?.filter(|stored| stored.fingerprint == fingerprint) {
         Some(stored) => stored.rows,
         None => {
-            if written > 0 {
-                let own = crate::stages::written::written(run, written)?.into_iter().enumerate();
-                prompts.extend(own.map(|(index, prompt)| (format!("written-{index:03}"), prompt)));
+            if own_prompts > 0 {
+                let own = written(run, own_prompts)?.into_iter().enumerate();
+                asked.extend(own.map(|(index, prompt)| (format!("written-{index:03}"), prompt)));
             }
-            let rows = draw(run, &prompts, &decoding)?;
+            let rows = draw(run, &asked, &decoding)?;
             let stored = Stored { fingerprint: fingerprint.clone(), rows };
             durable::write(&path, &serde_json::to_vec(&stored)?)?;
             stored.rows
         }
     };
-    Ok((rows.into_iter().map(sequence).collect(), fingerprint))
+    Ok((rows.iter().map(example).collect(), fingerprint))
 }
 
 /// As anchors are drawn, but of the length that retain rows have.
@@ -69,7 +73,7 @@ fn decoding(run: &Run<'_>) -> Decoding {
     Decoding { sampler, prefill: String::new(), batch: config.anchors.batch, seed: config.seed }
 }
 
-fn read(path: &Path) -> Result<Option<Stored>, TrainError> {
+fn read(path: &Path) -> Result<Option<Stored>, FileError> {
     if !path.exists() {
         return Ok(None);
     }
@@ -86,8 +90,7 @@ fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) ->
     let end = run.base.encoder.end_token();
     let mut rows = Vec::with_capacity(prompts.len());
     for ((id, prompt), answer) in prompts.iter().zip(answers) {
-        let mut answer_ids = answer.ids;
-        answer_ids.extend(answer.ended.then_some(end));
+        let answer_ids = answer.ids_with_end(end);
         if answer_ids.is_empty() {
             continue;
         }
@@ -95,16 +98,13 @@ fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) ->
         let (requested, context) = (prompt_ids.len() + answer_ids.len(), run.base.context());
         if requested > context {
             let field = format!("retain.prompts, row {id}");
-            return Err(TrainError::ContextTooLong { field, requested, context }.into());
+            return Err(RunError::ContextTooLong { field, requested, context }.into());
         }
         rows.push(StoredRow { id: id.clone(), prompt_ids, answer: answer.text, answer_ids });
     }
     Ok(rows)
 }
 
-fn sequence(row: StoredRow) -> Sequence {
-    let prompt_len = row.prompt_ids.len();
-    let mut ids = row.prompt_ids;
-    ids.extend(row.answer_ids);
-    Sequence { ids, prompt_len }
+fn example(row: &StoredRow) -> Example {
+    Example::new(&row.prompt_ids, &row.answer_ids)
 }

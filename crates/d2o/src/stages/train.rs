@@ -3,40 +3,37 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use d2o_data::{Encoder, Limits, Sequence};
-use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
-
-use crate::stages::anchors;
-use crate::evaluate::periodic;
-use crate::stages::retain::retain_rows;
-use crate::stages::run::Run;
+use d2o_data::{EncodedRow, Encoder, Limits};
 use d2o_generate::anchors::AnchorStore;
-use crate::config::{ExportSection, builtin};
-use d2o_train::durable;
-use d2o_train::TrainError;
-use d2o_train::events::Event;
-use crate::terminal::JsonLines;
-use d2o_data::EncodedRow;
+use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
+use d2o_record::{Event, FileError, JsonLines, digest, stage};
+use d2o_train::activation_cache::ActivationCacheConfig;
+use d2o_train::monitor::{PeriodicEvaluation, ValidationSet};
 use d2o_train::optim::adamw::AdamW;
-use d2o_train::penalty::AnchorKl;
-use d2o_train::group::TrainingGroup;
-use d2o_train::gradient::GuardedObjective;
 use d2o_train::optim::order::Order;
-use d2o_train::penalty::Retain;
-use d2o_train::run::{Trained, Training};
 use d2o_train::optim::schedule::Schedule;
-use d2o_train::stop::StopRules;
-use d2o_train::monitor::ValidationSet;
+use d2o_train::penalty::{AnchorKl, Retain};
+use d2o_train::{Checkpoints, Example, Trained, Trainer, TrainerBuilder, TrainingGroup};
 
-const STAGE: &str = "train";
+use super::anchors;
+use super::retain::retain_rows;
+use super::run::Run;
+use crate::config::{ExportSection, builtin};
 
-/// Trains on the store's groups and writes the model below the run directory.
+const STAGE: &str = stage::TRAIN;
+
+/// Trains on the store's groups and writes the model below the run directory; `evaluation` asks on the way.
 ///
 /// Returns the model's directory. A model that this configuration has already made is taken over.
 ///
 /// # Errors
 /// Non-finite figures, failed writes, a checkpoint of another run, an interruption.
-pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Result<PathBuf> {
+pub fn train(
+    run: &mut Run<'_>,
+    store: &AnchorStore,
+    evaluation: Option<PeriodicEvaluation<'_>>,
+    fresh: bool,
+) -> anyhow::Result<PathBuf> {
     let retained = (run.config.retain.weight > 0.0).then(|| retain_rows(run)).transpose()?;
     let (rows, print) = retained.unwrap_or_default();
     let fingerprint = fingerprint(run, store, &print)?;
@@ -52,20 +49,21 @@ pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Res
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
     let base = run.base.model.clone();
-    let training = Training {
-        refresh: anchors::refresh((&run.base, &run.data.train), &run.config, anchors::settings(run), store)?,
-        anchor_kl: anchor_kl(run, &base),
-        retain: retain(run, &base, rows),
-        ..training(run, &groups, fingerprint.clone())?
-    };
-    let checkpoint = training.checkpoint(&mut run.observers)?;
+    let settings = anchors::settings(run);
+    let trainer = builder(run, &groups, &fingerprint)?
+        .redraw(anchors::redraw(&run.base, &run.data.train, &run.config, settings, store)?)
+        .anchor_kl(anchor_kl(run, &base))
+        .retain(retain(run, &base, rows))
+        .evaluation(evaluation)
+        .build()?;
+    let checkpoint = trainer.checkpoint(&mut run.observers)?;
     let resumed_from = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
     let events = JsonLines::resume(&run.dir.join("events.jsonl"), resumed_from.unwrap_or(0))?;
     run.observers.add(events);
     let parameters = &run.config.train.parameters;
     let model = run.base.model.train_on(parameters, run.config.seed, &run.device.clone().autodiff())?;
-    run.observers.emit(&started(run, &training, &model, resumed_from))?;
-    let trained = training.run(model, checkpoint, &mut run.observers, run.interrupt)?;
+    run.observers.emit(&started(run, &groups, trainer.steps(), &model, resumed_from))?;
+    let trained = trainer.run(model, checkpoint, &mut run.observers, run.interrupt)?;
     export(run, &trained, &out)?;
     run.ledger.finish(STAGE, &fingerprint)?;
     let ending = trained.stopped.as_ref().map_or_else(String::new, |reason| format!(", stopped early: {reason}"));
@@ -77,55 +75,46 @@ pub fn train(run: &mut Run<'_>, store: &AnchorStore, fresh: bool) -> anyhow::Res
     Ok(out)
 }
 
-fn training<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: String) -> anyhow::Result<Training<'g>> {
-    let config = &run.config.train;
-    let order = Order::new(groups.len(), config.groups_per_step, run.config.seed);
-    let steps = if config.steps > 0 { config.steps } else { config.epochs * order.steps_per_epoch() };
-    let stop = &run.config.stop;
-    let stop = StopRules {
-        max_anchor_kl: stop.max_anchor_kl,
-        max_benign_perplexity_increase: stop.max_benign_perplexity_increase,
-        min_entropy: stop.min_entropy,
-        min_negatives_gain: stop.min_negatives_gain,
-        min_harm_drop: stop.min_harm_drop,
-        patience: stop.patience,
+/// What the run file says of training; what reads the base or the rows comes on top.
+fn builder<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: &str) -> anyhow::Result<TrainerBuilder<'g>> {
+    let (config, stop) = (&run.config.train, run.config.stop);
+    let validation =
+        if stop.needs_validation() { validation_set(&run.base.encoder)? } else { ValidationSet::default() };
+    let negatives = if stop.min_negatives_gain > 0.0 { held_out(run) } else { ValidationSet::default() };
+    let checkpoints = Checkpoints {
+        dir: run.dir.join("checkpoints"),
+        every: config.checkpoint_every,
+        keep: config.keep_checkpoints,
+        fingerprint: fingerprint.to_owned(),
     };
-    let watch = if stop.watches() { watch_set(&run.base.encoder)? } else { ValidationSet::default() };
-    Ok(Training {
-        loss: Guarded { objective: run.config.objective, guards: run.config.guards },
-        groups,
-        order,
-        schedule: Schedule {
+    Ok(Trainer::builder(groups)
+        .objective(run.config.objective)
+        .guards(run.config.guards)
+        .groups_per_step(config.groups_per_step)
+        .seed(run.config.seed)
+        .epochs(config.epochs)
+        .schedule(Schedule {
             peak: config.learning_rate,
             warmup_steps: config.warmup_steps,
             warmup: config.warmup,
-            steps,
+            steps: config.steps,
             decay: config.schedule,
             final_fraction: config.final_lr_fraction,
-        },
-        adamw: AdamW {
+        })
+        .optimizer(AdamW {
             beta1: config.beta1,
             beta2: config.beta2,
             epsilon: config.epsilon,
             weight_decay: config.weight_decay,
-        },
-        max_grad_norm: config.max_grad_norm,
-        chunking: run.chunking(),
-        trunk: (config.trunk_type, config.trunk_mib),
-        stop,
-        refresh: None,
-        anchor_kl: None,
-        retain: None,
-        watch,
-        negatives: if stop.min_negatives_gain > 0.0 { held_out(run) } else { ValidationSet::default() },
-        watch_every: run.config.stop.check_every,
-        looks: look::looks(run)?,
-        log_every: config.log_every,
-        checkpoint_every: config.checkpoint_every,
-        keep_checkpoints: config.keep_checkpoints,
-        checkpoints: run.dir.join("checkpoints"),
-        fingerprint,
-    })
+        })
+        .max_grad_norm(config.max_grad_norm)
+        .chunking(run.chunking())
+        .activation_cache(ActivationCacheConfig { kind: config.trunk_type, mib: config.trunk_mib })
+        .stop(stop)
+        .validation(validation)
+        .held_out_negatives(negatives)
+        .log_every(config.log_every)
+        .checkpoints(checkpoints))
 }
 
 fn anchor_kl<'b>(run: &Run<'_>, base: &'b CausalLm) -> Option<AnchorKl<'b>> {
@@ -133,7 +122,7 @@ fn anchor_kl<'b>(run: &Run<'_>, base: &'b CausalLm) -> Option<AnchorKl<'b>> {
     (weight > 0.0).then_some(AnchorKl { base, weight })
 }
 
-fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<Retain<'b>> {
+fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Example>) -> Option<Retain<'b>> {
     let config = &run.config.retain;
     (!rows.is_empty()).then(|| Retain {
         base,
@@ -146,24 +135,29 @@ fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Sequence>) -> Option<
 
 /// The held-out rows as prompts with their rejected answers.
 fn held_out(run: &Run<'_>) -> ValidationSet {
-    let sequence = |row: &EncodedRow| Sequence {
-        ids: [row.prompt_ids.as_slice(), &row.rejected_ids].concat(),
-        prompt_len: row.prompt_ids.len(),
-    };
-    ValidationSet::new(run.data.held_out.iter().map(sequence).collect())
+    let example = |row: &EncodedRow| Example::new(&row.prompt_ids, &row.rejected_ids);
+    ValidationSet::new(run.data.held_out.iter().map(example).collect())
 }
 
-fn watch_set(encoder: &Encoder) -> Result<ValidationSet, TrainError> {
+/// Everyday prompts with good answers.
+fn validation_set(encoder: &Encoder) -> anyhow::Result<ValidationSet> {
     let limits = Limits { max_prompt_tokens: usize::MAX, max_response_tokens: usize::MAX };
     let rows = builtin::prompts(builtin::RETAIN)?;
     let rows = rows.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
-    let sequences = rows
-        .map(|(row, response)| Ok(encoder.sequence(&row.prompt, response, &limits)?.0))
-        .collect::<Result<Vec<_>, TrainError>>()?;
-    Ok(ValidationSet::new(sequences))
+    let examples = rows.map(|(row, response)| {
+        let (sequence, _) = encoder.sequence(&row.prompt, response, &limits)?;
+        Ok(Example::new(sequence.prompt(), sequence.response()))
+    });
+    Ok(ValidationSet::new(examples.collect::<anyhow::Result<_>>()?))
 }
 
-fn started(run: &Run<'_>, training: &Training<'_>, model: &CausalLm, resumed_from: Option<usize>) -> Event {
+fn started(
+    run: &Run<'_>,
+    groups: &[TrainingGroup],
+    steps: usize,
+    model: &CausalLm,
+    resumed_from: Option<usize>,
+) -> Event {
     Event::RunStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: run.config.seed,
@@ -172,9 +166,9 @@ fn started(run: &Run<'_>, training: &Training<'_>, model: &CausalLm, resumed_fro
         objective: run.config.objective.name().to_owned(),
         parameters_total: model.parameters() as u64,
         parameters_trained: model.trainable_parameters() as u64,
-        groups: training.groups.len(),
+        groups: groups.len(),
         anchors_per_group: run.config.anchors.k,
-        steps: training.steps(),
+        steps,
         resumed_from,
     }
 }
@@ -188,13 +182,13 @@ pub fn output(run: &Run<'_>) -> PathBuf {
 ///
 /// # Errors
 /// A directory without weights, or a file that cannot be read.
-pub fn weights_print(dir: &Path) -> Result<String, TrainError> {
+pub fn weights_print(dir: &Path) -> anyhow::Result<String> {
     let files = d2o_model::weight_files(dir)?;
     if let [only] = files.as_slice() {
-        return durable::sha256_file(only);
+        return Ok(digest::sha256_file(only)?);
     }
-    let digests = files.iter().map(|file| durable::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
-    Ok(durable::sha256(digests.concat().as_bytes()))
+    let digests = files.iter().map(|file| digest::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
+    Ok(digest::sha256(digests.concat().as_bytes()))
 }
 
 /// The trained model of a run directory, untracked.
@@ -205,10 +199,10 @@ pub fn load_trained(run: &Run<'_>, dir: &Path) -> anyhow::Result<CausalLm> {
     Ok(d2o_model::load(dir, &run.device)?.model)
 }
 
-fn discard(dir: &Path) -> Result<(), TrainError> {
+fn discard(dir: &Path) -> Result<(), FileError> {
     match std::fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(TrainError::Io { path: dir.to_path_buf(), source: error })
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(FileError { path: dir.to_path_buf(), source })
         }
         _ => Ok(()),
     }
@@ -253,5 +247,5 @@ fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Re
         let drawn = (anchors.refresh_every, anchors.refresh_after, anchors.batch, &store.manifest.origins);
         parts.extend(serde_json::to_vec(&drawn)?);
     }
-    Ok(durable::sha256(&parts))
+    Ok(digest::sha256(&parts))
 }

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use d2o_data::Prompt;
+use d2o_generate::{continuations, row_seed};
 use d2o_sampler::{Finish, Request, SamplerConfig};
 
-use crate::stages::run::Run;
-use d2o_generate::{continuations, row_seed};
-use d2o_train::TrainError;
+use super::run::Run;
+use crate::error::RunError;
 
 /// A request of fewer words is a fragment.
 const FEWEST_WORDS: usize = 3;
@@ -20,12 +20,12 @@ const DRAFTS: usize = 3;
 ///
 /// # Errors
 /// A model without a chat template that allows it, or that writes no such prompt; sampling errors; an interruption.
-pub fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Prompt>> {
+pub(super) fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Prompt>> {
     let encoder = &run.base.encoder;
     let frame = encoder.template().and_then(|template| template.empty_request(encoder.tokenizer()));
     let Some((before, stop)) = frame else {
         let reason = "retain.written needs a chat template with a special token behind the user's text".to_owned();
-        return Err(TrainError::NoGroups { reason }.into());
+        return Err(RunError::NoGroups { reason }.into());
     };
     let config = &run.config;
     let max_new_tokens = config.data.max_prompt_tokens.min(run.base.context().saturating_sub(before.len())).max(1);
@@ -47,7 +47,7 @@ pub fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Prompt>> 
     let prompts = different(texts, wanted);
     if prompts.is_empty() {
         let reason = format!("the model wrote no prompt of its own in {total} drafts; set retain.written to 0");
-        return Err(TrainError::NoGroups { reason }.into());
+        return Err(RunError::NoGroups { reason }.into());
     }
     Ok(prompts)
 }

@@ -4,15 +4,15 @@ use std::io::Write;
 
 use burn::tensor::Tensor;
 use d2o_model::CausalLm;
+use d2o_model::responses::Chunking;
 use d2o_objective::ObjectiveConfig;
-use serde_json::json;
-
-use d2o_train::optim::gradients::{GradientSum, flattened};
-use d2o_train::group::TrainingGroup;
+use d2o_train::TrainingGroup;
+use d2o_train::activation_cache::ActivationCache;
 use d2o_train::gradient::GuardedObjective;
+use d2o_train::gradient::group::GroupPass;
+use d2o_train::optim::gradients::{GradientSum, flattened};
 use d2o_train::readings::{Readings, group_figures};
-use d2o_train::gradient::group::{Chunking, GroupPass};
-use d2o_train::activation_cache::Trunk;
+use serde_json::json;
 
 /// Loss and gradient of one step's groups.
 struct Outcome {
@@ -55,16 +55,16 @@ pub(super) fn check(
 
 fn outcome(model: &CausalLm, objective: &ObjectiveConfig, groups: &[TrainingGroup], chunking: Chunking) -> Outcome {
     let scale = 1.0 / groups.len() as f64;
-    let (mut sum, mut trunk) = (GradientSum::default(), Trunk::default());
-    let loss = &Guarded::from(*objective);
+    let (mut sum, mut activations) = (GradientSum::default(), ActivationCache::default());
+    let loss = &GuardedObjective::from(*objective);
     let mut figures = Vec::new();
     for (index, group) in groups.iter().enumerate() {
-        let pass = GroupPass { policy: model, loss, group, index, scale, chunking };
-        figures.push(group_figures(objective, &pass.accumulate(&mut trunk, &mut sum)));
+        let pass = GroupPass { policy: model, loss, group, scale, chunking };
+        figures.push(group_figures(objective, &pass.accumulate(activations.group(index), &mut sum)));
     }
     let mut readings = Readings::default();
     readings.push(figures, Tensor::zeros([1], &model.device().without_autodiff()), [None, None]);
-    let loss = readings.read().first().map_or(f64::NAN, |figures| figures.loss);
+    let loss = readings.read().first().map_or(f64::NAN, |read| read.figures.loss);
     Outcome { loss, gradient: flattened(model, sum.take()) }
 }
 

@@ -8,7 +8,6 @@ mod objectives;
 mod references;
 mod refresh;
 mod refusals;
-mod reproduce;
 mod survival;
 mod tiny;
 mod written;

@@ -6,12 +6,13 @@ use std::path::Path;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use d2o::device;
+use d2o_model::responses::Chunking;
 use d2o_model::{Trainable, load};
 use d2o_objective::ObjectiveConfig;
-use d2o_train::device;
-use d2o_train::trainer::gradients::GradientSum;
-use d2o_train::trainer::group::{Response, TrainingGroup};
-use d2o_train::trainer::step::{Chunking, accumulate};
+use d2o_train::gradient::group::accumulate;
+use d2o_train::group::{Response, TrainingGroup};
+use d2o_train::optim::gradients::GradientSum;
 
 /// What the NVIDIA driver makes on Linux.
 const DRIVER: &str = "/dev/nvidiactl";

@@ -5,12 +5,15 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::tiny::said;
+/// What it said on stderr.
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
 
 fn reproduce(dir: &TempDir) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_d2o-lab"));
     command.current_dir(dir.path()).env("D2O_CACHE", dir.path().join("cache"));
-    command.args(["reproduce", "--reduced", "--seeds", "2", "--out", "runs", "--page", "docs/page.md"]);
+    command.args(["--reduced", "--seeds", "2", "--out", "runs", "--page", "docs/page.md"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     output

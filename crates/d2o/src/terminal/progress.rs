@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::observe::describe::{figures, notice};
-use crate::observe::plain::PlainLines;
-use crate::events::{Event, ObserveError, Observer};
+use super::describe::{figures, notice};
+use super::plain::PlainLines;
+use d2o_record::{Event, ObserveError, Observer};
 
 const BAR: &str = "{prefix:>9} {bar:24.cyan/dim} {pos}/{len} {msg} · {eta} left";
 const SPINNER: &str = "{prefix:>9} {spinner} {msg} {elapsed}";
@@ -131,7 +131,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::report::fixture;
+    use d2o_testing::run as fixture;
 
     #[test]
     fn the_bar_follows_the_steps() {

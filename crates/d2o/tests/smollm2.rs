@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use d2o::fetch;
 use d2o_data::Prompt;
+use d2o_generate::CachedLm;
+use d2o_generate::LanguageModel;
 use d2o_model::{Dtype, save_hf};
 use d2o_sampler::{Request, SamplerConfig, generate};
-use d2o_train::base::Base;
-use d2o_train::cached::CachedLm;
-use d2o_train::fetch;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ fn model() -> PathBuf {
 }
 
 /// Greedy continuations of `base` against the fixture's, batch by batch.
-fn assert_greedy(base: &Base) {
+fn assert_greedy(base: &LanguageModel) {
     let expected = expected();
     let requests: Vec<Request> = expected
         .prompts
@@ -69,7 +69,7 @@ fn assert_greedy(base: &Base) {
 #[test]
 #[ignore = "needs the fetched smollm2-135m-instruct"]
 fn the_gguf_vocabulary_encodes_as_transformers_does() {
-    let base = Base::open(&model(), true, &Device::flex()).unwrap();
+    let base = LanguageModel::open(&model(), true, &Device::flex()).unwrap();
     for Encoding { text, ids } in expected().encodings {
         assert_eq!(base.encoder.tokenizer().encode(&text), ids, "{text:?}");
     }
@@ -79,11 +79,11 @@ fn the_gguf_vocabulary_encodes_as_transformers_does() {
 #[ignore = "needs the fetched smollm2-135m-instruct"]
 fn greedy_continuations_equal_those_of_transformers() {
     let device = Device::flex();
-    let base = Base::open(&model(), true, &device).unwrap();
+    let base = LanguageModel::open(&model(), true, &device).unwrap();
     assert_greedy(&base);
     // The same through a safetensors directory of our own making.
     let dir = tempfile::tempdir().unwrap();
     save_hf(&base.model, dir.path(), Dtype::F32, None).unwrap();
     base.encoder.save(dir.path()).unwrap();
-    assert_greedy(&Base::open(dir.path(), true, &device).unwrap());
+    assert_greedy(&LanguageModel::open(dir.path(), true, &device).unwrap());
 }

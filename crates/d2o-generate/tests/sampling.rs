@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
+use d2o_generate::CachedLm;
 use d2o_model::{CausalLm, ModelConfig, Placement};
 use d2o_sampler::{Draft, Request, Row, SamplerConfig, generate};
-use d2o_train::cached::CachedLm;
 use serde_json::json;
 
 fn model() -> CausalLm {
@@ -16,7 +16,7 @@ fn model() -> CausalLm {
         "max_position_embeddings": 64, "tie_word_embeddings": true, "initializer_range": 0.5,
     });
     let config = ModelConfig::from_json("config.json".as_ref(), config).unwrap();
-    CausalLm::init(&config, 5, &Device::flex())
+    CausalLm::init(&config, 5, &d2o_testing::device::device())
 }
 
 /// Logits by a full pass over each row.
