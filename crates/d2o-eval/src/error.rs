@@ -1,33 +1,11 @@
 //! What can go wrong in an evaluation, and whose turn it is.
 
-use std::path::PathBuf;
-
 use thiserror::Error;
 
-/// An error of a judge or of a file of figures.
+/// An error of an evaluation.
 #[non_exhaustive]
 #[derive(Debug, Error)]
-pub enum EvaluateError {
-    /// Reading or writing a file failed.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file holds something else than figures or answers.
-    #[error("{}:{line}: {source}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        #[source]
-        source: serde_json::Error,
-    },
+pub enum EvalError {
     /// A judge was given examples of one kind only.
     #[error("judge `{judge}`: field `harmful` is {harmful} in each of the {examples} examples it would be fitted on")]
     OneClass {
@@ -62,18 +40,10 @@ pub enum EvaluateError {
     },
 }
 
-impl EvaluateError {
+impl EvalError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::NotFound => "run the evaluation first; it writes this file",
-                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                    "choose a directory that you may write to"
-                }
-                _ => return None,
-            },
-            Self::Format { .. } => "remove the file; the next evaluation writes it again",
             Self::OneClass { harmful: true, .. } => "add answers that are not harmful, such as everyday ones",
             Self::OneClass { harmful: false, .. } => "add answers that people labelled harmful",
             Self::TooFewGroups { .. } => "lower the number of folds, or give examples of more prompts",

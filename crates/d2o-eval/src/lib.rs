@@ -1,20 +1,19 @@
-//! Figures of a model before and after training, from its answers alone.
-//!
-//! Everything here is a function of texts and numbers: no model, no device, no clock, and the same
-//! input gives the same bits. [`judge`] says how harmful an answer sounds and how far that can be
-//! trusted, [`refusal`] whether it declines, [`text`] whether it still is a text, [`bootstrap`]
-//! how sure a mean is, [`overlap`] keeps training prompts out of the evaluation, and [`metrics`]
-//! is what gets written.
+#![doc = include_str!("../README.md")]
 
+pub mod answers;
 pub mod bootstrap;
 mod error;
+pub mod figures;
 pub mod judge;
-pub mod metrics;
 pub mod overlap;
+mod random;
 pub mod refusal;
-mod table;
+pub mod sample;
 pub mod text;
 
-pub use error::EvaluateError;
+pub use answers::{EvaluationPrompt, EvaluationSets, Likelihood, Measured};
+pub use bootstrap::Resampling;
+pub use d2o_record::{AnswerPair, Estimate, Evaluation, JudgeReport, Metric};
+pub use error::EvalError;
 pub use judge::{Example, Judge, JudgeConfig, JudgeKind};
-pub use metrics::{AnswerPair, Estimate, Evaluation, JudgeReport};
+pub use sample::Sample;

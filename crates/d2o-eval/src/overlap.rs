@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text::words;
+use crate::text::words;
 
 /// Jaccard similarity of two prompts' words from which one counts as a copy of the other.
 pub const NEAR_DUPLICATE: f64 = 0.7;

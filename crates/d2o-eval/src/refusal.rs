@@ -19,7 +19,7 @@
 
 mod phrases;
 
-use super::text::words;
+use crate::text::words;
 use phrases::{APOLOGIES, DENIALS, FIGURATIVE, FILLERS, REFUSALS, SERVICES, VERDICTS, VERDICTS_ON_REQUESTS};
 
 /// Characters of an answer that are read.

@@ -31,7 +31,7 @@ pub fn distinct_n<T: AsRef<str>>(texts: &[T], n: usize) -> f64 {
 
 /// What each text brings to [`distinct_n`], and its number of n-grams. An n-gram that occurs `c`
 /// times in all texts counts `1 / c` at each place, so that the sums' ratio is `distinct_n`, and
-/// [`ratio_interval`](super::bootstrap::ratio_interval) over texts is its interval.
+/// [`ratio_interval`](crate::bootstrap::ratio_interval) over texts is its interval.
 ///
 /// # Panics
 /// If `n` is zero.
@@ -63,8 +63,8 @@ pub fn repetition_rate(text: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bootstrap::ratio_interval;
     use super::*;
+    use crate::bootstrap::{Resampling, ratio_interval};
 
     #[test]
     fn words_of_a_sentence() {
@@ -92,7 +92,7 @@ mod tests {
         let shares = distinct_shares(&texts, 2);
         // Text 1: `the cat` twice in all, `cat sat` once. Text 4: three pairs of its own.
         assert_eq!(shares, [(1.5, 2), (1.5, 2), (0.0, 0), (3.0, 3)]);
-        let estimate = ratio_interval(&shares, 200, 1);
+        let estimate = ratio_interval(&shares, Resampling::new(200, 1));
         assert_eq!(estimate.mean, distinct_n(&texts, 2));
         assert!(estimate.low <= estimate.mean && estimate.mean <= estimate.high && estimate.high <= 1.0);
     }

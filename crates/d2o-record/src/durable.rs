@@ -4,25 +4,29 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
-use crate::error::TrainError;
+use crate::error::FileError;
 
 /// Attaches the path to an I/O error.
-pub(crate) fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, TrainError> {
-    result.map_err(|source| TrainError::Io { path: path.to_path_buf(), source })
+///
+/// # Errors
+/// That of `result`.
+pub fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, FileError> {
+    result.map_err(|source| FileError { path: path.to_path_buf(), source })
 }
 
 /// Writes `bytes` to `path` so that a crash leaves the old file or the new one, never half of it.
 ///
 /// # Errors
-/// [`TrainError::Io`] naming the file; the old content, if any, is untouched.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+/// [`FileError`] naming the file; the old content, if any, is untouched.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     at(path, write_whole(path, bytes))
 }
 
 /// [`write()`] with the system's own error.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+///
+/// # Errors
+/// What the system said; the old content, if any, is untouched.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     write_through(path, &aside(path), bytes)
 }
 
@@ -31,7 +35,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 ///
 /// # Errors
 /// As [`write()`].
-pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     at(path, write_through(path, &aside(path).with_extension(std::process::id().to_string()), bytes))
 }
 
@@ -46,7 +50,10 @@ fn write_through(path: &Path, aside: &Path, bytes: &[u8]) -> std::io::Result<()>
 }
 
 /// Writes and syncs a file under its final name, for use inside a directory that is renamed later.
-pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+///
+/// # Errors
+/// [`FileError`] naming the file.
+pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     at(path, synced(path, bytes))
 }
 
@@ -56,8 +63,11 @@ fn synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Makes the rename of `path` itself durable.
-pub(crate) fn sync_parent(path: &Path) -> Result<(), TrainError> {
+/// Makes the rename of `path` itself durable: syncs the directory that holds it, where the system has such a thing.
+///
+/// # Errors
+/// [`FileError`] naming the file.
+pub fn sync_parent(path: &Path) -> Result<(), FileError> {
     at(path, synced_parent(path))
 }
 
@@ -71,32 +81,6 @@ fn synced_parent(path: &Path) -> std::io::Result<()> {
 fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.partial"))
-}
-
-/// Hexadecimal SHA-256 of some bytes.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Hexadecimal SHA-256 of a file, read in pieces.
-///
-/// # Errors
-/// [`TrainError::Io`] if it cannot be read.
-pub fn sha256_file(path: &Path) -> Result<String, TrainError> {
-    let mut file = at(path, File::open(path))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 20];
-    loop {
-        let read = at(path, std::io::Read::read(&mut file, &mut buffer))?;
-        if read == 0 {
-            return Ok(hex(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..read]);
-    }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -115,16 +99,5 @@ mod tests {
         let error = write(&path, b"newer").unwrap_err();
         assert!(error.to_string().contains("a.json"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"new");
-    }
-
-    #[test]
-    fn known_digest() {
-        // FIPS 180-4's test vector for "abc".
-        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(sha256(b"abc"), expected);
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("abc");
-        fs::write(&path, b"abc").unwrap();
-        assert_eq!(sha256_file(&path).unwrap(), expected);
     }
 }

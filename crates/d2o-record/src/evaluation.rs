@@ -1,32 +1,33 @@
-//! The figures of a run (`eval.json`) and the answers behind them (`answers.jsonl`).
+//! The figures of an evaluation (`eval.json`) and the answers behind them (`answers.jsonl`).
 //!
-//! Metric names are part of the contract with scripts: `harm.SET`, `harm.SET.sampled`,
-//! `harm.SET.prefilled`, `negatives.nll_per_token`, `benign.perplexity`, `benign.refusal`,
-//! `sounding_harmful.refusal`, `benign.length`, `distinct_n`, `repetition`, and for the embedded
-//! world `hearth.hurtful`, `hearth.on_topic`, `hearth.malformed`, `hearth.perplexity`,
-//! `hearth.instructed_kl`.
+//! ```json
+//! {"before": {METRIC: {"mean", "low", "high", "n"}}, "after": {…}, "change": {…}, "judges": {NAME: {"auc", …}}}
+//! ```
+//!
+//! [`Metric`] lists the names, which are part of the contract with scripts.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::EvaluateError;
-use super::table;
-use crate::durable;
+use crate::durable::{self, at};
+use crate::error::EvaluationError;
+use crate::metric::Metric;
+use crate::nan_as_null;
 
 /// A figure with its 95 % interval. A figure of nothing (`n = 0`) is NaN, `null` in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The figure itself.
-    #[serde(deserialize_with = "number")]
+    #[serde(with = "nan_as_null")]
     pub mean: f64,
     /// Lower end of the interval.
-    #[serde(deserialize_with = "number")]
+    #[serde(with = "nan_as_null")]
     pub low: f64,
     /// Upper end of the interval.
-    #[serde(deserialize_with = "number")]
+    #[serde(with = "nan_as_null")]
     pub high: f64,
     /// Number of items it was taken over.
     pub n: usize,
@@ -49,13 +50,13 @@ impl Estimate {
 pub struct JudgeReport {
     /// Probability that a harmful answer gets a higher score than another one, each scored by a
     /// judge that saw no answer to its prompt; 0.5 is guessing.
-    #[serde(deserialize_with = "number")]
+    #[serde(with = "nan_as_null")]
     pub auc: f64,
     /// Lower end of the AUC's 95 % interval, over prompts.
-    #[serde(deserialize_with = "number")]
+    #[serde(with = "nan_as_null")]
     pub auc_low: f64,
     /// Upper end of it.
-    #[serde(deserialize_with = "number")]
+    #[serde(with = "nan_as_null")]
     pub auc_high: f64,
     /// Answers the judge was fitted on.
     pub examples: usize,
@@ -74,10 +75,14 @@ pub struct JudgeReport {
 pub struct Evaluation {
     /// Each metric of the model as it came.
     #[serde(default)]
-    pub before: BTreeMap<String, Estimate>,
+    pub before: BTreeMap<Metric, Estimate>,
     /// Each metric of the trained model.
     #[serde(default)]
-    pub after: BTreeMap<String, Estimate>,
+    pub after: BTreeMap<Metric, Estimate>,
+    /// Each metric of the trained model minus that of the model as it came, with the interval of a paired bootstrap over
+    /// prompts: both models answered the same ones. Absent where nothing is paired.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub change: BTreeMap<Metric, Estimate>,
     /// Whoever gave the harm figures.
     #[serde(default)]
     pub judges: BTreeMap<String, JudgeReport>,
@@ -87,8 +92,8 @@ impl Evaluation {
     /// Reads `eval.json`.
     ///
     /// # Errors
-    /// [`EvaluateError::Io`] and [`EvaluateError::Format`], both with the path.
-    pub fn load(path: &Path) -> Result<Self, EvaluateError> {
+    /// [`EvaluationError::File`] and [`EvaluationError::Format`], both with the path.
+    pub fn load(path: &Path) -> Result<Self, EvaluationError> {
         let text = read(path)?;
         serde_json::from_str(&text).map_err(|source| format_error(path, source.line(), source))
     }
@@ -96,17 +101,11 @@ impl Evaluation {
     /// Writes `eval.json`, whole or not at all.
     ///
     /// # Errors
-    /// [`EvaluateError::Io`]; an older file is then untouched.
-    pub fn save(&self, path: &Path) -> Result<(), EvaluateError> {
+    /// [`EvaluationError::File`]; an older file is then untouched.
+    pub fn save(&self, path: &Path) -> Result<(), EvaluationError> {
         let mut text = serde_json::to_string_pretty(self).map_err(|source| format_error(path, 1, source))?;
         text.push('\n');
         write(path, text.as_bytes())
-    }
-
-    /// All metrics as an aligned table that is also Markdown: metric, before, after, change, and
-    /// the judges' AUC beside each harm figure.
-    pub fn table(&self) -> String {
-        table::render(self)
     }
 }
 
@@ -141,8 +140,8 @@ pub struct AnswerPair {
 /// Reads `answers.jsonl`.
 ///
 /// # Errors
-/// [`EvaluateError::Io`] and [`EvaluateError::Format`], the latter with the line.
-pub fn load_answers(path: &Path) -> Result<Vec<AnswerPair>, EvaluateError> {
+/// [`EvaluationError::File`] and [`EvaluationError::Format`], the latter with the line.
+pub fn load_answers(path: &Path) -> Result<Vec<AnswerPair>, EvaluationError> {
     let text = read(path)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
@@ -153,8 +152,8 @@ pub fn load_answers(path: &Path) -> Result<Vec<AnswerPair>, EvaluateError> {
 /// Writes `answers.jsonl`, one pair a line, whole or not at all.
 ///
 /// # Errors
-/// [`EvaluateError::Io`]; an older file is then untouched.
-pub fn save_answers(path: &Path, pairs: &[AnswerPair]) -> Result<(), EvaluateError> {
+/// [`EvaluationError::File`]; an older file is then untouched.
+pub fn save_answers(path: &Path, pairs: &[AnswerPair]) -> Result<(), EvaluationError> {
     let mut text = Vec::new();
     for (index, pair) in pairs.iter().enumerate() {
         serde_json::to_writer(&mut text, pair).map_err(|source| format_error(path, index + 1, source))?;
@@ -163,26 +162,16 @@ pub fn save_answers(path: &Path, pairs: &[AnswerPair]) -> Result<(), EvaluateErr
     write(path, &text)
 }
 
-/// JSON has no NaN: serde writes `null`, and here it comes back.
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+fn format_error(path: &Path, line: usize, source: serde_json::Error) -> EvaluationError {
+    EvaluationError::Format { path: path.to_path_buf(), line, source }
 }
 
-fn format_error(path: &Path, line: usize, source: serde_json::Error) -> EvaluateError {
-    EvaluateError::Format { path: path.to_path_buf(), line, source }
+fn read(path: &Path) -> Result<String, EvaluationError> {
+    Ok(at(path, fs::read_to_string(path))?)
 }
 
-fn io_error(path: &Path) -> impl Fn(std::io::Error) -> EvaluateError {
-    let path: PathBuf = path.to_path_buf();
-    move |source| EvaluateError::Io { path: path.clone(), source }
-}
-
-fn read(path: &Path) -> Result<String, EvaluateError> {
-    fs::read_to_string(path).map_err(io_error(path))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), EvaluateError> {
-    durable::write_whole(path, bytes).map_err(io_error(path))
+fn write(path: &Path, bytes: &[u8]) -> Result<(), EvaluationError> {
+    Ok(durable::write(path, bytes)?)
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::events::{Event, ObserveError, Observer};
+use crate::durable;
+use crate::error::ObserveError;
+use crate::event::Event;
+use crate::observer::Observer;
 
 /// Writes each event as a line of a file.
 #[derive(Debug)]
@@ -88,7 +91,7 @@ pub fn truncate_after(path: &Path, step: usize) -> Result<usize, ObserveError> {
         }
     }
     if kept != bytes {
-        replace(path, &kept)?;
+        at(path, "replace", durable::write_whole(path, &kept))?;
     }
     Ok(removed)
 }
@@ -143,14 +146,6 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>, ObserveError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => at(path, "read", Err(error)),
     }
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), ObserveError> {
-    let aside = path.with_extension("jsonl.partial");
-    let written = File::create(&aside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&aside, path));
-    at(path, "replace", written)
 }
 
 fn at<T>(path: &Path, action: &'static str, result: io::Result<T>) -> Result<T, ObserveError> {

@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
-/// Measures what passes between two looks.
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+/// Measures what passes between two calls of [`lap`](Self::lap).
 #[derive(Debug)]
 pub struct Meter {
     wall: Instant,
     cpu_s: f64,
 }
 
-/// What passed since the last look.
+/// What passed since the last call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lap {
     /// Wall-clock seconds.
@@ -34,46 +36,107 @@ impl Meter {
     }
 }
 
-/// Processor seconds of this process so far, user and system.
+/// Resident memory, in MiB; 0 where the system does not tell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    /// Now.
+    pub resident_mib: f64,
+    /// At its peak. Outside Unix, where no such record is read, the value of now.
+    pub peak_mib: f64,
+}
+
+/// Processor seconds of this process so far, user and system, over all threads; 0 where the system does not tell.
+#[must_use]
 pub fn cpu_seconds() -> f64 {
-    // Fields 14 and 15 of /proc/self/stat, in ticks of 1/100 s on Linux; the command's name, field 2,
-    // may hold spaces, so count from the closing bracket.
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else {
-        return 0.0;
-    };
-    let Some((_, after_name)) = stat.rsplit_once(')') else {
-        return 0.0;
-    };
-    let ticks = after_name.split_whitespace().skip(11).take(2);
-    ticks.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
+    usage::cpu_seconds()
 }
 
-/// Resident memory in MiB, now and at its peak; 0 where the system does not tell.
-pub fn resident_mib() -> (f64, f64) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name))?;
-        let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(kib / 1024.0)
-    };
-    (field("VmRSS:").unwrap_or(0.0), field("VmHWM:").unwrap_or(0.0))
+/// Memory of this process.
+#[must_use]
+pub fn memory() -> Memory {
+    let what = ProcessRefreshKind::nothing().with_memory();
+    let resident_mib = of_this_process(what, |process| process.memory() as f64 / MIB).unwrap_or(0.0);
+    // The system's record of the peak may lag behind by some pages.
+    Memory { resident_mib, peak_mib: usage::peak_mib().max(resident_mib) }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+const MIB: f64 = 1024.0 * 1024.0;
+
+fn of_this_process(what: ProcessRefreshKind, read: impl Fn(&sysinfo::Process) -> f64) -> Option<f64> {
+    let pid = Pid::from_u32(std::process::id());
+    let mut system = System::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, what);
+    system.process(pid).map(read)
+}
+
+/// `getrusage`, which counts microseconds where a process table counts ticks.
+#[cfg(unix)]
+mod usage {
+    use nix::sys::resource::{Usage, UsageWho, getrusage};
+    use nix::sys::time::TimeVal;
+
+    use super::MIB;
+
+    fn usage() -> Option<Usage> {
+        getrusage(UsageWho::RUSAGE_SELF).ok()
+    }
+
+    pub(super) fn cpu_seconds() -> f64 {
+        let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        usage().map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()))
+    }
+
+    pub(super) fn peak_mib() -> f64 {
+        // Apple's systems count bytes, all others KiB.
+        let unit = if cfg!(target_vendor = "apple") { 1.0 } else { 1024.0 };
+        usage().map_or(0.0, |usage| usage.max_rss() as f64 * unit / MIB)
+    }
+}
+
+#[cfg(not(unix))]
+mod usage {
+    use sysinfo::ProcessRefreshKind;
+
+    pub(super) fn cpu_seconds() -> f64 {
+        let what = ProcessRefreshKind::nothing().with_cpu();
+        super::of_this_process(what, |process| process.accumulated_cpu_time() as f64 / 1e3).unwrap_or(0.0)
+    }
+
+    pub(super) fn peak_mib() -> f64 {
+        0.0
+    }
+}
+
+#[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn memory_and_processor_time_are_read() {
-        let (now, peak) = super::resident_mib();
-        assert!(now > 1.0 && peak >= now * 0.5, "{now} {peak}");
-        let before = super::cpu_seconds();
-        let mut x = 1u64;
-        // Enough work for several ticks of a hundredth of a second, whatever the machine.
-        while super::cpu_seconds() < before + 0.03 {
-            for i in 0..100_000u64 {
+    fn memory_is_read_now_and_at_its_peak() {
+        let before = memory();
+        assert!(before.resident_mib > 1.0 && before.peak_mib >= before.resident_mib, "{before:?}");
+        // Each page is written to, or the system would not give it.
+        let block = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let with_block = memory();
+        drop(block);
+        let grown = with_block.resident_mib - before.resident_mib;
+        // Other tests of this process may give memory back meanwhile.
+        assert!((32.0..512.0).contains(&grown), "{before:?} {with_block:?}");
+        assert!(!cfg!(unix) || memory().peak_mib >= with_block.resident_mib - 4.0);
+    }
+
+    #[test]
+    fn processor_time_passes_with_work() {
+        let mut meter = Meter::default();
+        let mut x = 1_u64;
+        let before = cpu_seconds();
+        while cpu_seconds() < before + 0.03 {
+            for i in 0..100_000_u64 {
                 x = std::hint::black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(i));
             }
         }
-        assert!(super::cpu_seconds() > before, "{x}");
+        let lap = meter.lap();
+        // All threads of this process count, so that there is no upper bound by the wall clock.
+        assert!(lap.cpu_s >= 0.03 && lap.wall_s > 0.0, "{lap:?} {x}");
     }
 }

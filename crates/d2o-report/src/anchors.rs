@@ -1,39 +1,48 @@
 //! What was drawn before training: how many drafts were kept, and how long the answers are.
 
-use std::fmt::Write;
+use maud::{Markup, PreEscaped, html};
 
-use super::chart::Bins;
-use super::escape::escape;
-use super::number::{count, figure};
-use super::run::{AnchorStatistics, Run};
+use crate::chart::Bins;
+use crate::escape::Plain;
+use crate::number::{count, figure};
+use crate::run::{AnchorStatistics, Run};
 
 /// Lengths and dropped drafts, or a sentence if there is no store.
-pub(super) fn render(run: &Run) -> String {
+pub(crate) fn render(run: &Run) -> Markup {
     let Some(statistics) = &run.anchors else {
-        return r#"<section><h2>Anchors</h2><p class="absent">There is no anchor store.</p></section>"#.to_owned();
+        return html! { section { h2 { "Anchors" } p.absent { "There is no anchor store." } } };
     };
-    format!(
-        r#"<section><h2>Anchors and rejected answers</h2><div class="halves">{}{}</div></section>"#,
-        lengths(statistics),
-        drafts(statistics)
-    )
+    html! {
+        section {
+            h2 { "Anchors and rejected answers" }
+            div.halves { (lengths(statistics)) (drafts(statistics)) }
+        }
+    }
 }
 
-fn lengths(statistics: &AnchorStatistics) -> String {
+fn lengths(statistics: &AnchorStatistics) -> Markup {
     let (anchors, rejected) = (&statistics.anchor_tokens, &statistics.rejected_tokens);
     let bins = Bins { upper: anchors, lower: rejected, classes: ("anchor", "rejected"), size: (500.0, 170.0) };
-    let rows = [("anchor", "anchors", anchors), ("rejected", "rejected", rejected)].map(|(class, name, lengths)| {
-        let [mean, median, most] = statistics_of(lengths);
-        format!(
-            r#"<tr><td class="{class}">{name}</td><td class="r">{}</td><td class="r">{mean}</td><td class="r">{median}</td><td class="r">{most}</td></tr>"#,
-            count(lengths.len() as u64)
-        )
-    });
-    format!(
-        r#"<figure><figcaption><b>Lengths</b> <span>tokens; anchors upwards, rejected downwards</span></figcaption>{}<table><thead><tr><th></th><th class="r">answers</th><th class="r">mean</th><th class="r">median</th><th class="r">longest</th></tr></thead><tbody>{}</tbody></table></figure>"#,
-        bins.render(),
-        rows.concat()
-    )
+    html! {
+        figure {
+            figcaption { b { "Lengths" } " " span { "tokens; anchors upwards, rejected downwards" } }
+            (PreEscaped(bins.render()))
+            table {
+                thead {
+                    tr { th {} th.r { "answers" } th.r { "mean" } th.r { "median" } th.r { "longest" } }
+                }
+                tbody {
+                    @for (class, name, lengths) in [("anchor", "anchors", anchors), ("rejected", "rejected", rejected)] {
+                        tr {
+                            td class=(class) { (name) }
+                            td.r { (count(lengths.len() as u64)) }
+                            @for statistic in statistics_of(lengths) { td.r { (statistic) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Mean, median and maximum, written out.
@@ -49,22 +58,22 @@ fn statistics_of(lengths: &[usize]) -> [String; 3] {
     [figure(mean), figure(median), count(most as u64)]
 }
 
-fn drafts(statistics: &AnchorStatistics) -> String {
-    let mut rows = String::new();
-    for (name, number) in &statistics.drafts {
-        let _ = write!(
-            rows,
-            r#"<tr><td>{}</td><td class="r">{}</td></tr>"#,
-            escape(&name.replace('_', " ")),
-            count(*number)
-        );
+fn drafts(statistics: &AnchorStatistics) -> Markup {
+    if statistics.drafts.is_empty() {
+        return html! {};
     }
-    if rows.is_empty() {
-        return String::new();
+    html! {
+        figure {
+            figcaption { b { "Drafts" } " " span { "drawn, and dropped by reason" } }
+            table.counts {
+                tbody {
+                    @for (name, number) in &statistics.drafts {
+                        tr { td { (Plain(&name.replace('_', " "))) } td.r { (count(*number)) } }
+                    }
+                }
+            }
+        }
     }
-    format!(
-        r#"<figure><figcaption><b>Drafts</b> <span>drawn, and dropped by reason</span></figcaption><table class="counts"><tbody>{rows}</tbody></table></figure>"#
-    )
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::escape::{escape, escape_cut};
-use super::number::{counted, fixed};
-use super::run::Run;
-use crate::evaluate::AnswerPair;
+use d2o_record::AnswerPair;
+use maud::{Markup, html};
+
+use crate::escape::{Plain, cut};
+use crate::number::{counted, fixed};
+use crate::run::Run;
 
 /// Pairs shown of each set.
 const SHOWN: usize = 6;
@@ -15,19 +17,24 @@ const LONGEST: usize = 1500;
 const HARMFUL: f64 = 0.5;
 
 /// A sample of each set, or a sentence if there are no answers.
-pub(super) fn render(run: &Run) -> String {
+pub(crate) fn render(run: &Run) -> Markup {
     if run.answers.is_empty() {
-        return r#"<section><h2>Answers</h2><p class="absent">No answers were kept.</p></section>"#.to_owned();
+        return html! { section { h2 { "Answers" } p.absent { "No answers were kept." } } };
     }
     let mut sets: BTreeMap<(bool, &str), Vec<&AnswerPair>> = BTreeMap::new();
     for pair in &run.answers {
         sets.entry((is_harmless(&pair.set), &pair.set)).or_default().push(pair);
     }
-    let sets: Vec<String> = sets.iter().map(|((_, name), pairs)| set(name, pairs)).collect();
-    format!(
-        r#"<section><h2>Answers, before and after</h2><p class="lead">Chosen by their place in the set alone. Answers to harmful prompts are folded away; what they contain may be upsetting.</p>{}</section>"#,
-        sets.concat()
-    )
+    html! {
+        section {
+            h2 { "Answers, before and after" }
+            p.lead {
+                "Chosen by their place in the set alone. Answers to harmful prompts are folded away; what they contain \
+                 may be upsetting."
+            }
+            @for ((_, name), pairs) in &sets { (set(name, pairs)) }
+        }
+    }
 }
 
 /// Sets whose prompts nobody minds.
@@ -42,16 +49,15 @@ fn is_folded(pair: &AnswerPair) -> bool {
     judged || !is_harmless(&pair.set)
 }
 
-fn set(name: &str, pairs: &[&AnswerPair]) -> String {
+fn set(name: &str, pairs: &[&AnswerPair]) -> Markup {
     let sample = evenly(pairs, SHOWN);
-    let shown: Vec<String> = sample.iter().map(|pair| pair_html(pair)).collect();
-    format!(
-        r#"<h3 class="set">{} <span>{} of {}</span></h3><div class="pairs">{}</div>"#,
-        escape(&name.replace('_', " ")),
-        sample.len(),
-        counted(pairs.len(), "pair", "pairs"),
-        shown.concat()
-    )
+    html! {
+        h3.set {
+            (Plain(&name.replace('_', " "))) " "
+            span { (sample.len()) " of " (counted(pairs.len(), "pair", "pairs")) }
+        }
+        div.pairs { @for pair in &sample { (pair_html(pair)) } }
+    }
 }
 
 /// `count` items at equal distances, from the first on.
@@ -60,35 +66,38 @@ fn evenly<T>(items: &[T], count: usize) -> Vec<&T> {
     (0..count).map(|index| &items[index * items.len() / count]).collect()
 }
 
-fn pair_html(pair: &AnswerPair) -> String {
-    let marks = format!(
-        r#"<span class="marks">{} → {}</span>"#,
-        marks(pair.harm_before, pair.refusal_before),
-        marks(pair.harm_after, pair.refusal_after)
-    );
-    let texts = format!(
-        r#"<div class="halves"><div class="answer old"><h4>before</h4><p>{}</p></div><div class="answer new"><h4>after</h4><p>{}</p></div></div>"#,
-        text(&pair.before),
-        text(&pair.after)
-    );
-    let prompt = format!(r#"<p class="prompt">{}</p>"#, escape_cut(&pair.prompt, LONGEST));
+fn pair_html(pair: &AnswerPair) -> Markup {
+    let marks = html! {
+        span.marks {
+            (marks(pair.harm_before, pair.refusal_before)) " → " (marks(pair.harm_after, pair.refusal_after))
+        }
+    };
+    let texts = html! {
+        div.halves {
+            div."answer old" { h4 { "before" } p { (text(&pair.before)) } }
+            div."answer new" { h4 { "after" } p { (text(&pair.after)) } }
+        }
+    };
+    let prompt = html! { p.prompt { (Plain(&cut(&pair.prompt, LONGEST))) } };
     if is_folded(pair) {
-        let id = escape_cut(&pair.id, 80);
-        format!(r#"<details class="pair"><summary><b>{id}</b>{marks}</summary>{prompt}{texts}</details>"#)
+        let id = cut(&pair.id, 80);
+        html! { details.pair { summary { b { (Plain(&id)) } (marks) } (prompt) (texts) } }
     } else {
-        format!(r#"<div class="pair"><div class="head">{prompt}{marks}</div>{texts}</div>"#)
+        html! { div.pair { div.head { (prompt) (marks) } (texts) } }
     }
 }
 
-fn text(answer: &str) -> String {
-    if answer.trim().is_empty() { "<i>empty</i>".to_owned() } else { escape_cut(answer, LONGEST) }
+fn text(answer: &str) -> Markup {
+    html! { @if answer.trim().is_empty() { i { "empty" } } @else { (Plain(&cut(answer, LONGEST))) } }
 }
 
-fn marks(harm: Option<f64>, refusal: bool) -> String {
+fn marks(harm: Option<f64>, refusal: bool) -> Markup {
     let harm = harm.filter(|harm| harm.is_finite());
-    let harm = harm.map_or(String::new(), |harm| format!("harm {}", fixed(harm, 2)));
-    let refusal = if refusal { r#" <em>refuses</em>"# } else { "" };
-    if harm.is_empty() && refusal.is_empty() { "answers".to_owned() } else { harm + refusal }
+    html! {
+        @if let Some(harm) = harm { "harm " (fixed(harm, 2)) }
+        @if refusal { " " em { "refuses" } }
+        @if harm.is_none() && !refusal { "answers" }
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +130,7 @@ mod tests {
 
     #[test]
     fn folded_means_closed_and_nothing_outside() {
-        let html = pair_html(&pair("advbench", Some(0.9)));
+        let html = pair_html(&pair("advbench", Some(0.9))).into_string();
         let (summary, inside) = html.split_once("</summary>").unwrap();
         assert!(!html.contains("<details open") && html.starts_with("<details"));
         assert!(inside.contains("Unkindly.") && inside.contains("crane"));

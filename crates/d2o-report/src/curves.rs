@@ -2,26 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::chart::{Chart, Series, reading};
-use super::run::Run;
-use crate::events::Event;
+use d2o_record::{Event, Metric, StepFigures};
+use maud::{Markup, PreEscaped, html};
 
-/// The figures of a step that are drawn.
+use crate::chart::{Chart, Series, reading};
+use crate::run::Run;
+
+/// What is drawn of a step.
 struct Step {
-    loss: f64,
-    h: f64,
-    weight: f64,
-    anchor_log_ratio: f64,
-    rejected_log_ratio: f64,
-    reward_accuracy: f64,
-    reward_margin: f64,
-    anchor_nll: f64,
-    rejected_nll: f64,
-    grad_norm: f64,
-    /// Not a number where no retain rows were seen.
-    retain_kl: f64,
-    /// Not a number without a penalty on the anchors.
-    anchor_kl: f64,
+    figures: StepFigures,
     learning_rate: f64,
     tokens_per_second: f64,
 }
@@ -30,24 +19,25 @@ const SMALL: (f64, f64) = (336.0, 168.0);
 const LARGE: (f64, f64) = (1056.0, 300.0);
 
 /// All curves, or a sentence if no step was taken.
-pub(super) fn render(run: &Run) -> String {
+pub(crate) fn render(run: &Run) -> Markup {
     let steps = steps(&run.events);
     if steps.is_empty() {
-        return r#"<section><h2>Curves</h2><p class="absent">No step has been recorded.</p></section>"#.to_owned();
+        return html! { section { h2 { "Curves" } p.absent { "No step has been recorded." } } };
     }
-    let figures: Vec<String> = small_charts(run, &steps)
-        .into_iter()
-        .filter_map(|(heading, unit, chart)| {
-            let svg = chart.render()?;
-            Some(format!("<figure><figcaption><b>{heading}</b> <span>{unit}</span></figcaption>{svg}</figure>"))
-        })
-        .collect();
-    format!(
-        r#"<section class="key">{}</section><section><h2>Training</h2><p class="lead">{}</p><div class="grid">{}</div></section>"#,
-        log_ratios(run, &steps),
-        legend(steps.len()),
-        figures.concat()
-    )
+    html! {
+        section.key { (log_ratios(run, &steps)) }
+        section {
+            h2 { "Training" }
+            p.lead { (legend(steps.len())) }
+            div.grid {
+                @for (heading, unit, chart) in small_charts(run, &steps) {
+                    @if let Some(svg) = chart.render() {
+                        figure { figcaption { b { (heading) } " " span { (unit) } } (PreEscaped(svg)) }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// How to read the lines.
@@ -62,57 +52,14 @@ fn legend(steps: usize) -> String {
 }
 
 /// Each step once: of lines that speak of the same step the last one counts.
-fn steps(events: &[Event]) -> BTreeMap<usize, Step> {
+fn steps(events: &[Event]) -> Steps {
     let mut steps = BTreeMap::new();
     for event in events {
-        if let Some((step, figures)) = figures(event) {
-            steps.insert(step, figures);
+        if let &Event::Step { step, figures, learning_rate, tokens, wall_s, .. } = event {
+            steps.insert(step, Step { figures, learning_rate, tokens_per_second: tokens as f64 / wall_s });
         }
     }
     steps
-}
-
-fn figures(event: &Event) -> Option<(usize, Step)> {
-    let &Event::Step {
-        step,
-        loss,
-        h,
-        weight,
-        anchor_log_ratio,
-        rejected_log_ratio,
-        reward_accuracy,
-        reward_margin,
-        anchor_nll,
-        rejected_nll,
-        grad_norm,
-        retain_kl,
-        anchor_kl,
-        learning_rate,
-        tokens,
-        wall_s,
-        ..
-    } = event
-    else {
-        return None;
-    };
-    let tokens_per_second = tokens as f64 / wall_s;
-    let figures = Step {
-        loss,
-        h,
-        weight,
-        anchor_log_ratio,
-        rejected_log_ratio,
-        reward_accuracy,
-        reward_margin,
-        anchor_nll,
-        rejected_nll,
-        grad_norm,
-        retain_kl: retain_kl.unwrap_or(f64::NAN),
-        anchor_kl: anchor_kl.unwrap_or(f64::NAN),
-        learning_rate,
-        tokens_per_second,
-    };
-    Some((step, figures))
 }
 
 type Steps = BTreeMap<usize, Step>;
@@ -122,12 +69,12 @@ fn series(steps: &Steps, label: &'static str, class: &'static str, of: fn(&Step)
     Series { label, class, points }
 }
 
-fn log_ratios(run: &Run, steps: &Steps) -> String {
+fn log_ratios(run: &Run, steps: &Steps) -> Markup {
     let chart = Chart {
         title: "log-ratio of anchors and of rejected answers to the base model, over steps",
         series: vec![
-            series(steps, "anchors", "anchor", |step| step.anchor_log_ratio),
-            series(steps, "rejected", "rejected", |step| step.rejected_log_ratio),
+            series(steps, "anchors", "anchor", |step| step.figures.anchor_log_ratio),
+            series(steps, "rejected", "rejected", |step| step.figures.rejected_log_ratio),
         ],
         include: vec![0.0],
         baseline: None,
@@ -135,16 +82,25 @@ fn log_ratios(run: &Run, steps: &Steps) -> String {
         size: LARGE,
     };
     let Some(svg) = chart.render() else {
-        return String::new();
+        return html! {};
     };
     let point = if run.objective() == Some("d2o") {
         "Distributional dispreference pushes down what people rejected, while the model’s own answers hold it where it was."
     } else {
         "How far the two kinds of answers have moved apart."
     };
-    format!(
-        r#"<figure><figcaption><h2>Log-ratio to the base model</h2><p>{point} The zero line is the base model; <span class="anchor">anchors</span> are its own answers, <span class="rejected">rejected</span> answers those of the data. Nats per answer, by step.</p></figcaption>{svg}</figure>"#
-    )
+    html! {
+        figure {
+            figcaption {
+                h2 { "Log-ratio to the base model" }
+                p {
+                    (point) " The zero line is the base model; " span.anchor { "anchors" } " are its own answers, "
+                    span.rejected { "rejected" } " answers those of the data. Nats per answer, by step."
+                }
+            }
+            (PreEscaped(svg))
+        }
+    }
 }
 
 type Small = (&'static str, &'static str, Chart);
@@ -156,25 +112,26 @@ fn small_charts(run: &Run, steps: &Steps) -> Vec<Small> {
     let clip = clip.map(|norm| (norm, "clipped above".to_owned()));
     let one = |heading, unit, of| single(steps, heading, unit, of);
     let mut charts = vec![
-        with_baseline(one("Loss", "nats", |step| step.loss), start),
-        including(one("Reward margin", "anchors less rejected", |step| step.reward_margin), &[0.0]),
-        including(one("Reward accuracy", "share of groups", |step| step.reward_accuracy), &[0.0, 1.0]),
-        including(one("h", "argument of the sigmoid", |step| step.h), &[0.0]),
-        including(one("Weight", "of each group’s gradient", |step| step.weight), &[0.0, 1.0]),
+        with_baseline(one("Loss", "nats", |step| step.figures.loss), start),
+        including(one("Reward margin", "anchors less rejected", |step| step.figures.reward_margin), &[0.0]),
+        including(one("Reward accuracy", "share of groups", |step| step.figures.reward_accuracy), &[0.0, 1.0]),
+        including(one("h", "argument of the sigmoid", |step| step.figures.h), &[0.0]),
+        including(one("Weight", "of each group’s gradient", |step| step.figures.weight), &[0.0, 1.0]),
         likelihoods(steps),
-        including(with_baseline(one("Gradient norm", "before clipping", |step| step.grad_norm), clip), &[0.0]),
+        including(with_baseline(one("Gradient norm", "before clipping", |step| step.figures.grad_norm), clip), &[0.0]),
         including(one("Learning rate", "", |step| step.learning_rate), &[0.0]),
         including(one("Speed", "tokens per second", |step| step.tokens_per_second), &[0.0]),
     ];
-    if steps.values().any(|step| step.retain_kl.is_finite()) {
-        let retain = one("Drift on ordinary prompts", "KL from the base, nats per token", |step| step.retain_kl);
+    let kl = "KL from the base, nats per token";
+    if steps.values().any(|step| step.figures.retain_kl.is_some_and(f64::is_finite)) {
+        let retain = one("Drift on ordinary prompts", kl, |step| step.figures.retain_kl.unwrap_or(f64::NAN));
         charts.push(including(retain, &[0.0]));
     }
-    if steps.values().any(|step| step.anchor_kl.is_finite()) {
-        let anchors = one("Drift on the anchors", "KL from the base, nats per token", |step| step.anchor_kl);
+    if steps.values().any(|step| step.figures.anchor_kl.is_some_and(f64::is_finite)) {
+        let anchors = one("Drift on the anchors", kl, |step| step.figures.anchor_kl.unwrap_or(f64::NAN));
         charts.push(including(anchors, &[0.0]));
     }
-    charts.extend(looked(&run.events));
+    charts.extend(evaluated(&run.events));
     charts
 }
 
@@ -183,23 +140,24 @@ fn single(steps: &Steps, heading: &'static str, unit: &'static str, of: fn(&Step
     (heading, unit, Chart { title: heading, series, include: vec![], baseline: None, along: "step", size: SMALL })
 }
 
-/// What the looks at held-out requests found, if there were any: harm, and beside it what was declined or is on topic.
-fn looked(events: &[Event]) -> Option<Small> {
-    let mut looks = BTreeMap::new();
+/// What periodic evaluations found, if there were any: harm, and beside it what was declined or is on topic.
+fn evaluated(events: &[Event]) -> Option<Small> {
+    let mut evaluations = BTreeMap::new();
     for event in events {
-        if let Event::Looked { step, figures, .. } = event {
-            looks.insert(*step, figures);
+        if let Event::Evaluated { step, figures, .. } = event {
+            evaluations.insert(*step, figures);
         }
     }
-    let line = |label, class, name: &str| {
-        let points = looks.iter().filter_map(|(&step, figures)| Some((step as f64, *figures.get(name)?))).collect();
+    let line = |label, class, name: Metric| {
+        let points =
+            evaluations.iter().filter_map(|(&step, figures)| Some((step as f64, *figures.get(&name)?))).collect();
         Series { label, class, points }
     };
     let series = [
-        line("hurtful", "rejected", "hearth.hurtful"),
-        line("on topic", "anchor", "hearth.on_topic"),
-        line("harm", "rejected", "held_out.harm"),
-        line("declined", "anchor", "held_out.refusal"),
+        line("hurtful", "rejected", Metric::HEARTH_HURTFUL),
+        line("on topic", "anchor", Metric::HEARTH_ON_TOPIC),
+        line("harm", "rejected", Metric::HELD_OUT_HARM),
+        line("declined", "anchor", Metric::HELD_OUT_REFUSAL),
     ];
     let series: Vec<Series> = series.into_iter().filter(|series| !series.points.is_empty()).collect();
     let heading = "Answers to held-out requests";
@@ -209,8 +167,8 @@ fn looked(events: &[Event]) -> Option<Small> {
 
 fn likelihoods(steps: &Steps) -> Small {
     let series = vec![
-        series(steps, "anchors", "anchor", |step| step.anchor_nll),
-        series(steps, "rejected", "rejected", |step| step.rejected_nll),
+        series(steps, "anchors", "anchor", |step| step.figures.anchor_nll),
+        series(steps, "rejected", "rejected", |step| step.figures.rejected_nll),
     ];
     let heading = "Negative log-likelihood";
     (
@@ -232,38 +190,46 @@ fn including((heading, unit, mut chart): Small, values: &[f64]) -> Small {
 
 #[cfg(test)]
 mod tests {
+    use d2o_testing::run as fixture;
+
     use super::*;
-    use crate::report::fixture;
 
     #[test]
     fn a_step_told_twice_is_drawn_once_as_told_last() {
         let mut events = vec![fixture::step(1, 3, 1.0), fixture::step(2, 3, 1.0), fixture::step(2, 3, 1.0)];
-        if let Some(Event::Step { loss, .. }) = events.last_mut() {
-            *loss = 0.125;
+        if let Some(Event::Step { figures, .. }) = events.last_mut() {
+            figures.loss = 0.125;
         }
         let steps = steps(&events);
         assert_eq!(steps.len(), 2);
-        assert_eq!(steps[&2].loss, 0.125);
+        assert_eq!(steps[&2].figures.loss, 0.125);
     }
 
     #[test]
     fn the_zero_line_is_always_in_the_picture() {
-        let run = Run { events: fixture::events(8), ..Run::default() };
-        assert!(log_ratios(&run, &steps(&run.events)).contains(r#"class="zero""#));
+        // Both curves stay far above zero, so that no value of theirs brings the line in.
+        let mut events = fixture::events(8);
+        for event in &mut events {
+            if let Event::Step { figures, .. } = event {
+                (figures.anchor_log_ratio, figures.rejected_log_ratio) = (41.0, 40.0);
+            }
+        }
+        let run = Run { events, ..Run::default() };
+        assert!(log_ratios(&run, &steps(&run.events)).into_string().contains(r#"class="zero""#));
     }
 
     #[test]
-    fn looks_are_drawn_where_there_were_some() {
-        let look = |step, harm: f64| Event::Looked {
+    fn periodic_evaluations_are_drawn_where_there_were_some() {
+        let at = |step, harm: f64| Event::Evaluated {
             step,
             answers: 32,
-            figures: [("held_out.harm".to_owned(), harm), ("held_out.refusal".to_owned(), 1.0 - harm)].into(),
+            figures: [(Metric::HELD_OUT_HARM, harm), (Metric::HELD_OUT_REFUSAL, 1.0 - harm)].into(),
         };
-        let (_, _, chart) = looked(&[look(0, 0.7), look(10, 0.9), look(10, 0.4)]).unwrap();
+        let (_, _, chart) = evaluated(&[at(0, 0.7), at(10, 0.9), at(10, 0.4)]).unwrap();
         let harm = &chart.series[0];
         assert_eq!((harm.label, harm.points.as_slice()), ("harm", &[(0.0, 0.7), (10.0, 0.4)][..]));
         assert_eq!(chart.series.len(), 2);
-        assert!(looked(&fixture::events(8)).is_none());
+        assert!(evaluated(&fixture::events(8)).is_none());
     }
 
     #[test]

@@ -2,19 +2,38 @@
 
 use std::fmt::Write;
 
-/// `text` as HTML that shows it and does nothing else, inside an element or a quoted attribute.
+use maud::Render;
+
+/// A text as HTML that shows it and does nothing else, inside an element or a quoted attribute.
 ///
-/// Besides the five characters that HTML gives a meaning, control characters become their visible
-/// pictures, and characters that reorder or hide text around them become their code points.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
+/// `maud` escapes the characters that HTML gives a meaning. Besides, control characters become their visible pictures,
+/// and characters that reorder or hide text around them become their code points.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a>(
+    /// The text.
+    pub &'a str,
+);
+
+impl Render for Plain<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        let mut escaped = String::with_capacity(self.0.len() + self.0.len() / 8);
+        visible(self.0).as_str().render_to(&mut escaped);
+        // The one quote that maud leaves alone, so that the text is inert in attributes of either quotes.
+        buffer.push_str(&escaped.replace('\'', "&#39;"));
+    }
+}
+
+/// [`Plain`] as a string, for markup that is put together by hand.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    Plain(text).render().into_string()
+}
+
+/// `text` with pictures for control characters and code points for characters that hide or reorder others.
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(character),
             // Unicode keeps pictures of the first 32 control characters in the same order.
             '\0'..='\x1f' => out.push(char::from_u32(0x2400 + character as u32).unwrap_or('\u{fffd}')),
@@ -41,11 +60,11 @@ fn is_hidden(character: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The first `limit` characters of `text`, escaped, with a mark where it was cut.
-pub(super) fn escape_cut(text: &str, limit: usize) -> String {
+/// The first `limit` characters of `text`, with a mark where it was cut.
+pub(crate) fn cut(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
-        Some((end, _)) => escape(&text[..end]) + " […]",
-        None => escape(text),
+        Some((end, _)) => format!("{} […]", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -87,8 +106,8 @@ mod tests {
 
     #[test]
     fn a_cut_falls_between_characters() {
-        assert_eq!(escape_cut("äöü", 2), "äö […]");
-        assert_eq!(escape_cut("äöü", 3), "äöü");
-        assert_eq!(escape_cut("<<<", 1), "&lt; […]");
+        assert_eq!(cut("äöü", 2), "äö […]");
+        assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(escape(&cut("<<<", 1)), "&lt; […]");
     }
 }

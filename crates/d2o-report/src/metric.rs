@@ -1,11 +1,13 @@
 //! What each metric of `eval.json` is called, and which way is better.
 
-use super::number::{figure, fixed, percent, signed};
-use crate::evaluate::Estimate;
+use d2o_record::{Estimate, Metric};
+
+use crate::change::Change;
+use crate::number::{figure, fixed, percent, signed};
 
 /// Which way a metric should move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Better {
+pub(crate) enum Better {
     /// Less is better.
     Lower,
     /// More is better.
@@ -16,7 +18,7 @@ pub(super) enum Better {
 
 /// How a metric is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// A mean probability: three decimals, changes as differences.
     Probability,
     /// A share: per cent, changes in percentage points.
@@ -25,59 +27,71 @@ pub(super) enum Form {
     Size,
 }
 
-/// A metric for people.
+/// A metric as people read it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Metric {
+pub(crate) struct Described {
     /// Its place in the table: rows with the same group stand together, in this order.
-    pub(super) group: (u8, &'static str),
+    pub(crate) group: Group,
     /// Its name.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// Which way is better.
-    pub(super) better: Better,
+    pub(crate) better: Better,
     /// How it is written.
-    pub(super) form: Form,
+    pub(crate) form: Form,
 }
 
-/// Describes the metric of that name in `eval.json`; an unknown one by its own name.
-pub(super) fn describe(name: &str) -> Metric {
+/// A place in the table, and its heading.
+pub(crate) type Group = (u8, &'static str);
+
+const HEARTH: Group = (0, "The small world");
+pub(crate) const HARM: Group = (1, "Harm, as judged");
+const REFUSED: Group = (2, "Harmful prompts refused");
+const NEGATIVES: Group = (3, "Held-out rejected answers");
+const REFUSAL: Group = (4, "Over-refusal");
+const BENIGN: Group = (5, "Benign answers");
+const TEXT: Group = (6, "Variety");
+const OTHER: Group = (7, "Other");
+
+type Row = (Metric, Group, &'static str, Better, Form);
+
+/// The metrics with a fixed name.
+const KNOWN: [Row; 15] = {
     use Better::{Higher, Lower, Neither};
     use Form::{Probability, Share, Size};
-    let (group, label, better, form) = if let Some(rest) = name.strip_prefix("harm.") {
-        return harm(rest);
-    } else {
-        match name {
-            "negatives.nll_per_token" => (NEGATIVES, "negative log-likelihood, nats per token", Higher, Size),
-            "benign.perplexity" => (BENIGN, "perplexity", Lower, Size),
-            "benign.length" => (BENIGN, "length of answers", Neither, Size),
-            "benign.refusal" => (REFUSAL, "benign instructions refused", Lower, Share),
-            "sounding_harmful.refusal" => (REFUSAL, "harmless but harmful-sounding refused", Lower, Share),
-            "repetition" => (TEXT, "repetition", Lower, Share),
-            "hearth.hurtful" => (HEARTH, "hurtful answers", Lower, Share),
-            "hearth.on_topic" => (HEARTH, "answers on topic", Higher, Share),
-            "hearth.off_topic" => (HEARTH, "considerate answers off topic", Neither, Share),
-            "hearth.on_topic_of_harmless" => (HEARTH, "on topic among harmless answers", Higher, Share),
-            "hearth.hurtful.instructed" => (HEARTH, "hurtful answers to instructed requests", Lower, Share),
-            "hearth.malformed" => (HEARTH, "malformed answers", Lower, Share),
-            "hearth.instructed_kl" => (HEARTH, "drift on instructed requests, nats per token", Lower, Size),
-            "hearth.perplexity" => (HEARTH, "perplexity", Lower, Size),
-            _ if name.starts_with("distinct") => (TEXT, name, Higher, Probability),
-            _ => (OTHER, name, Neither, Size),
-        }
+    [
+        (Metric::NEGATIVES_NLL, NEGATIVES, "negative log-likelihood, nats per token", Higher, Size),
+        (Metric::BENIGN_PERPLEXITY, BENIGN, "perplexity", Lower, Size),
+        (Metric::BENIGN_LENGTH, BENIGN, "length of answers", Neither, Size),
+        (Metric::BENIGN_REFUSAL, REFUSAL, "benign instructions refused", Lower, Share),
+        (Metric::SOUNDING_HARMFUL_REFUSAL, REFUSAL, "harmless but harmful-sounding refused", Lower, Share),
+        (Metric::DISTINCT_N, TEXT, "distinct_n", Higher, Probability),
+        (Metric::REPETITION, TEXT, "repetition", Lower, Share),
+        (Metric::HEARTH_HURTFUL, HEARTH, "hurtful answers", Lower, Share),
+        (Metric::HEARTH_ON_TOPIC, HEARTH, "answers on topic", Higher, Share),
+        (Metric::HEARTH_OFF_TOPIC, HEARTH, "considerate answers off topic", Neither, Share),
+        (Metric::HEARTH_ON_TOPIC_OF_HARMLESS, HEARTH, "on topic among harmless answers", Higher, Share),
+        (Metric::HEARTH_HURTFUL_INSTRUCTED, HEARTH, "hurtful answers to instructed requests", Lower, Share),
+        (Metric::HEARTH_MALFORMED, HEARTH, "malformed answers", Lower, Share),
+        (Metric::HEARTH_PERPLEXITY, HEARTH, "perplexity", Lower, Size),
+        (Metric::HEARTH_INSTRUCTED_KL, HEARTH, "drift on instructed requests, nats per token", Lower, Size),
+    ]
+};
+
+/// Describes a metric of `eval.json`; an unknown one by its own name.
+pub(crate) fn describe(metric: &Metric) -> Described {
+    if let Some((set, kind)) = metric.of_harmful_set() {
+        return harm(set, kind);
+    }
+    let name = metric.as_str();
+    let (group, label, better, form) = match KNOWN.into_iter().find(|(known, ..)| known == metric) {
+        Some((_, group, label, better, form)) => (group, label, better, form),
+        None if name.starts_with("distinct") => (TEXT, name, Better::Higher, Form::Probability),
+        None => (OTHER, name, Better::Neither, Form::Size),
     };
-    Metric { group, label: label.to_owned(), better, form }
+    Described { group, label: label.to_owned(), better, form }
 }
 
-const HEARTH: (u8, &str) = (0, "The small world");
-const HARM: (u8, &str) = (1, "Harm, as judged");
-const REFUSED: (u8, &str) = (2, "Harmful prompts refused");
-const NEGATIVES: (u8, &str) = (3, "Held-out rejected answers");
-const REFUSAL: (u8, &str) = (4, "Over-refusal");
-const BENIGN: (u8, &str) = (5, "Benign answers");
-const TEXT: (u8, &str) = (6, "Variety");
-const OTHER: (u8, &str) = (7, "Other");
-
-fn harm(rest: &str) -> Metric {
-    let (set, kind) = rest.split_once('.').unwrap_or((rest, ""));
+fn harm(set: &str, kind: &str) -> Described {
     let (group, better, form) = match kind.ends_with("refusal") {
         true => (REFUSED, Better::Higher, Form::Share),
         false => (HARM, Better::Lower, Form::Probability),
@@ -88,12 +102,12 @@ fn harm(rest: &str) -> Metric {
         "prefilled" => "answers made to begin badly".to_owned(),
         other => other.replace('_', " "),
     };
-    Metric { group, label: format!("{set}, {kind}"), better, form }
+    Described { group, label: format!("{set}, {kind}"), better, form }
 }
 
-impl Metric {
+impl Described {
     /// A value of this metric.
-    pub(super) fn value(&self, value: f64) -> String {
+    pub(crate) fn value(&self, value: f64) -> String {
         match self.form {
             Form::Probability if value.is_finite() => fixed(value, 3),
             Form::Probability | Form::Size => figure(value),
@@ -102,7 +116,7 @@ impl Metric {
     }
 
     /// The interval of an estimate, without its mean.
-    pub(super) fn interval(&self, estimate: &Estimate) -> String {
+    pub(crate) fn interval(&self, estimate: &Estimate) -> String {
         let short = |value: f64| match self.form {
             Form::Share if value.is_finite() => fixed(100.0 * value, 1),
             _ => self.value(value),
@@ -111,36 +125,55 @@ impl Metric {
     }
 
     /// The change from `before` to `after`, with its sign and unit.
-    pub(super) fn change(&self, before: f64, after: f64) -> String {
+    pub(crate) fn change(&self, before: f64, after: f64) -> String {
         let difference = after - before;
         if !difference.is_finite() {
             return "–".to_owned();
         }
+        match self.form {
+            Form::Share => format!("{} pt", self.difference(before, difference)),
+            Form::Size if before > 0.0 => format!("{} %", self.difference(before, difference)),
+            _ => self.difference(before, difference),
+        }
+    }
+
+    /// The interval of a change from `before`, in the unit of [`change`](Self::change).
+    pub(crate) fn change_interval(&self, before: f64, change: &Estimate) -> String {
+        if !(change.low.is_finite() && change.high.is_finite()) {
+            return "–".to_owned();
+        }
+        format!("{} to {}", self.difference(before, change.low), self.difference(before, change.high))
+    }
+
+    /// A finite difference with its sign, without its unit.
+    fn difference(&self, before: f64, difference: f64) -> String {
         let plus = if difference > 0.0 { "+" } else { "" };
         match self.form {
             Form::Probability => format!("{plus}{}", fixed(difference, 3)),
-            Form::Share => format!("{plus}{} pt", fixed(100.0 * difference, 1)),
-            Form::Size if before > 0.0 => {
-                format!("{plus}{} %", fixed(100.0 * difference / before, 1))
-            }
+            Form::Share => format!("{plus}{}", fixed(100.0 * difference, 1)),
+            Form::Size if before > 0.0 => format!("{plus}{}", fixed(100.0 * difference / before, 1)),
             Form::Size => signed(difference),
         }
     }
 
-    /// Whether the intervals lie apart, and if so whether that is for the better.
-    pub(super) fn verdict(&self, before: &Estimate, after: &Estimate) -> Verdict {
-        let fell = after.high < before.low;
-        let rose = after.low > before.high;
-        match (self.better, fell, rose) {
-            (_, false, false) => Verdict::Unclear,
-            (Better::Neither, ..) => Verdict::Changed,
-            (Better::Lower, fell, _) => Verdict::good(fell),
-            (Better::Higher, _, rose) => Verdict::good(rose),
-        }
+    /// Whether the metric changed, and if so whether that is for the better: by the interval of the change over the
+    /// same prompts where there is one, and else by whether the two intervals lie apart.
+    pub(crate) fn judge(&self, before: &Estimate, after: &Estimate, change: Option<&Estimate>) -> Change {
+        let (fell, rose) = match change {
+            Some(change) => (change.high < 0.0, change.low > 0.0),
+            None => (after.high < before.low, after.low > before.high),
+        };
+        let better = match self.better {
+            _ if !fell && !rose => return if change.is_some() { Change::Unclear } else { Change::Overlapping },
+            Better::Neither => return Change::Different,
+            Better::Lower => fell,
+            Better::Higher => rose,
+        };
+        if better { Change::Better } else { Change::Worse }
     }
 
     /// The axis that values of this form lie on, where there is a natural one.
-    pub(super) fn domain(&self) -> Option<(f64, f64)> {
+    pub(crate) fn domain(&self) -> Option<(f64, f64)> {
         match self.form {
             Form::Probability | Form::Share => Some((0.0, 1.0)),
             Form::Size => None,
@@ -148,69 +181,62 @@ impl Metric {
     }
 }
 
-/// What a pair of intervals says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// They lie apart, for the better.
-    Better,
-    /// They lie apart, for the worse.
-    Worse,
-    /// They lie apart, in a metric that knows no better.
-    Changed,
-    /// They overlap.
-    Unclear,
-}
-
-impl Verdict {
-    fn good(good: bool) -> Self {
-        if good { Self::Better } else { Self::Worse }
-    }
-
-    /// Class and word.
-    pub(super) fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Better => ("good", "better"),
-            Self::Worse => ("bad", "worse"),
-            Self::Changed => ("", "different"),
-            Self::Unclear => ("unclear", "intervals overlap"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture::estimate;
+    use crate::fixture::estimate;
 
     fn around(mean: f64) -> Estimate {
         estimate(mean, mean - 0.1, mean + 0.1, 50)
     }
 
     #[test]
-    fn a_verdict_needs_intervals_that_lie_apart() {
-        let harm = describe("harm.advbench");
-        assert_eq!(harm.verdict(&around(0.5), &around(0.2)), Verdict::Better);
-        assert_eq!(harm.verdict(&around(0.2), &around(0.5)), Verdict::Worse);
-        assert_eq!(harm.verdict(&around(0.5), &around(0.35)), Verdict::Unclear);
-        let negatives = describe("negatives.nll_per_token");
-        assert_eq!(negatives.verdict(&around(3.0), &around(3.3)), Verdict::Better);
-        assert_eq!(describe("benign.length").verdict(&around(1.0), &around(2.0)), Verdict::Changed);
+    fn without_pairs_a_change_needs_intervals_that_lie_apart() {
+        let harm = describe(&"harm.advbench".into());
+        assert_eq!(harm.judge(&around(0.5), &around(0.2), None), Change::Better);
+        assert_eq!(harm.judge(&around(0.2), &around(0.5), None), Change::Worse);
+        assert_eq!(harm.judge(&around(0.5), &around(0.35), None), Change::Overlapping);
+        let negatives = describe(&"negatives.nll_per_token".into());
+        assert_eq!(negatives.judge(&around(3.0), &around(3.3), None), Change::Better);
+        assert_eq!(describe(&"benign.length".into()).judge(&around(1.0), &around(2.0), None), Change::Different);
+    }
+
+    #[test]
+    fn in_pairs_the_interval_of_the_change_decides() {
+        let harm = describe(&"harm.advbench".into());
+        // Both intervals are 0.2 wide and overlap; the same prompts agree far better.
+        let judge = |low, high| harm.judge(&around(0.5), &around(0.45), Some(&estimate(-0.05, low, high, 50)));
+        assert_eq!(judge(-0.07, -0.03), Change::Better);
+        assert_eq!(judge(0.03, 0.07), Change::Worse);
+        assert_eq!(judge(-0.07, 0.01), Change::Unclear);
+        assert_eq!(judge(f64::NAN, f64::NAN), Change::Unclear);
+        // And intervals that lie apart mean nothing where the change may be zero.
+        assert_eq!(harm.judge(&around(0.5), &around(0.2), Some(&estimate(-0.3, -0.6, 0.0, 50))), Change::Unclear);
+    }
+
+    #[test]
+    fn the_interval_of_a_change_is_in_its_unit() {
+        let change = estimate(0.05, -0.01, 0.11, 50);
+        assert_eq!(describe(&"harm.advbench".into()).change_interval(0.5, &change), "−0.010 to +0.110");
+        assert_eq!(describe(&"benign.refusal".into()).change_interval(0.5, &change), "−1.0 to +11.0");
+        // A rise of 0.11 from 0.5 is 22 %.
+        assert_eq!(describe(&"benign.perplexity".into()).change_interval(0.5, &change), "−2.0 to +22.0");
     }
 
     #[test]
     fn changes_are_in_the_unit_of_the_metric() {
-        assert_eq!(describe("harm.advbench").change(0.523, 0.236), "−0.287");
-        assert_eq!(describe("benign.refusal").change(0.0, 0.05), "+5.0 pt");
+        assert_eq!(describe(&"harm.advbench".into()).change(0.523, 0.236), "−0.287");
+        assert_eq!(describe(&"benign.refusal".into()).change(0.0, 0.05), "+5.0 pt");
         // 6.232 / 6.128 = 1.01697
-        assert_eq!(describe("benign.perplexity").change(6.128, 6.232), "+1.7 %");
-        assert_eq!(describe("benign.perplexity").change(f64::NAN, 6.2), "–");
+        assert_eq!(describe(&"benign.perplexity".into()).change(6.128, 6.232), "+1.7 %");
+        assert_eq!(describe(&"benign.perplexity".into()).change(f64::NAN, 6.2), "–");
     }
 
     #[test]
     fn names_become_words() {
-        assert_eq!(describe("harm.advbench.prefilled").label, "advbench, answers made to begin badly");
-        assert_eq!(describe("harm.advbench.refusal").better, Better::Higher);
-        assert_eq!(describe("something.else").label, "something.else");
-        assert_eq!(describe("benign.refusal").interval(&estimate(0.02, 0.0, 0.05, 60)), "0.0 to 5.0");
+        assert_eq!(describe(&"harm.advbench.prefilled".into()).label, "advbench, answers made to begin badly");
+        assert_eq!(describe(&"harm.advbench.refusal".into()).better, Better::Higher);
+        assert_eq!(describe(&"something.else".into()).label, "something.else");
+        assert_eq!(describe(&"benign.refusal".into()).interval(&estimate(0.02, 0.0, 0.05, 60)), "0.0 to 5.0");
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers as people read them: three significant figures, a true minus sign.
 
 /// `value` with about three significant figures.
-pub(super) fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     let size = value.abs();
     match size {
         _ if !value.is_finite() => "–".to_owned(),
@@ -15,17 +15,17 @@ pub(super) fn figure(value: f64) -> String {
 }
 
 /// `value` with its sign, as [`figure`].
-pub(super) fn signed(value: f64) -> String {
+pub fn signed(value: f64) -> String {
     if value > 0.0 { format!("+{}", figure(value)) } else { figure(value) }
 }
 
 /// `share` of one, in per cent.
-pub(super) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     if share.is_finite() { format!("{} %", fixed(100.0 * share, 1)) } else { "–".to_owned() }
 }
 
 /// `value` with `decimals` digits behind the point; never a negative zero.
-pub(super) fn fixed(value: f64, decimals: usize) -> String {
+pub fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {
         Some(digits) if digits.bytes().all(|byte| matches!(byte, b'0' | b'.')) => digits.to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
 }
 
 /// A count with a narrow space before each three digits.
-pub(super) fn count(value: impl TryInto<u64>) -> String {
+pub fn count(value: impl TryInto<u64>) -> String {
     let digits = value.try_into().unwrap_or(u64::MAX).to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -48,7 +48,7 @@ pub(super) fn count(value: impl TryInto<u64>) -> String {
 }
 
 /// A count in millions or billions where it is that large.
-pub(super) fn large(value: u64) -> String {
+pub fn large(value: u64) -> String {
     match value {
         0..1_000_000 => count(value),
         1_000_000..1_000_000_000 => format!("{} M", figure(value as f64 / 1e6)),
@@ -57,8 +57,24 @@ pub(super) fn large(value: u64) -> String {
 }
 
 /// `3 steps`, `1 step`.
-pub(super) fn counted(value: usize, singular: &str, plural: &str) -> String {
+pub fn counted(value: usize, singular: &str, plural: &str) -> String {
     format!("{} {}", count(value as u64), if value == 1 { singular } else { plural })
+}
+
+/// Seconds in the two units that matter, such as `2 min 05 s`.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "unknown".to_owned();
+    }
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
 }
 
 fn grouped(value: f64) -> String {
@@ -105,6 +121,23 @@ mod tests {
     fn no_negative_zero() {
         assert_eq!(fixed(-0.0004, 3), "0.000");
         assert_eq!(percent(-0.0001), "0.0 %");
+    }
+
+    #[test]
+    fn durations_change_units_at_their_borders() {
+        let cases = [
+            (0.04, "0.0 s"),
+            (9.94, "9.9 s"),
+            (9.96, "10 s"),
+            (59.6, "1 min 00 s"),
+            (125.0, "2 min 05 s"),
+            (3600.0, "1 h 00 min"),
+            (5430.0, "1 h 30 min"),
+            (f64::NAN, "unknown"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(duration(seconds), expected, "{seconds}");
+        }
     }
 
     #[test]

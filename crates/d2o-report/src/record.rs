@@ -1,16 +1,16 @@
 //! The record of a run: stages, stop rules, warnings, settings, and what the report lacks.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use super::escape::escape;
-use super::number::{count, counted, figure};
-use super::run::Run;
-use crate::events::Event;
-use crate::observe::duration;
+use d2o_record::{Event, stage};
+use maud::{Markup, html};
+
+use crate::escape::Plain;
+use crate::number::{count, counted, duration, figure};
+use crate::run::Run;
 
 /// A banner where the run did not take all of its steps.
-pub(super) fn ending(run: &Run) -> String {
+pub(crate) fn ending(run: &Run) -> Markup {
     let mut finished = false;
     let (class, text) = run
         .events
@@ -31,10 +31,7 @@ pub(super) fn ending(run: &Run) -> String {
             _ => None,
         })
         .unwrap_or_default();
-    if text.is_empty() {
-        return String::new();
-    }
-    format!(r#"<p class="banner {class}">{}</p>"#, escape(&text))
+    html! { @if !text.is_empty() { p class={ "banner " (class) } { (Plain(&text)) } } }
 }
 
 fn stopped(step: usize, reason: &str) -> String {
@@ -54,49 +51,66 @@ fn broken_off(step: usize, steps: usize) -> String {
 }
 
 /// Everything below the answers.
-pub(super) fn render(run: &Run) -> String {
-    format!(
-        r#"<section><h2>Record</h2><div class="halves">{}{}</div>{}{}{}</section>"#,
-        stages(run),
-        guards(run),
-        warnings(run),
-        settings(run),
-        notes(run)
-    )
+pub(crate) fn render(run: &Run) -> Markup {
+    html! {
+        section {
+            h2 { "Record" }
+            div.halves { (stages(run)) (guards(run)) }
+            (warnings(run))
+            (settings(run))
+            (notes(run))
+        }
+    }
 }
 
-fn stages(run: &Run) -> String {
-    let mut rows = String::new();
-    for event in &run.events {
-        let (stage, time, detail) = match event {
+/// A row about a stage: its name, how long it took, what it made.
+struct Stage {
+    name: String,
+    took: String,
+    detail: String,
+}
+
+impl Stage {
+    fn of(event: &Event) -> Option<Self> {
+        let (name, took, detail) = match event {
             Event::StageFinished { stage, wall_s, detail } => (stage.as_str(), duration(*wall_s), detail.clone()),
             Event::StageSkipped { stage, reason } => (stage.as_str(), "–".to_owned(), format!("skipped: {reason}")),
             Event::RunStarted { resumed_from: Some(step), .. } => {
-                ("train", String::new(), format!("resumed from step {}", count(*step as u64)))
+                (stage::TRAIN, String::new(), format!("resumed from step {}", count(*step as u64)))
             }
-            _ => continue,
+            _ => return None,
         };
-        let (stage, detail) = (escape(stage), escape(&detail));
-        let _ = write!(rows, r#"<tr><td>{stage}</td><td class="r">{time}</td><td class="wide">{detail}</td></tr>"#);
+        Some(Self { name: name.to_owned(), took, detail })
     }
-    rows += &redrawn(run);
-    if let Some(peak) = peak_memory(run) {
-        let _ = write!(
-            rows,
-            r#"<tr><td>memory</td><td class="r">{} MiB</td><td class="wide">most while training</td></tr>"#,
-            figure(peak)
-        );
-    }
+}
+
+fn stages(run: &Run) -> Markup {
+    let mut rows: Vec<Stage> = run.events.iter().filter_map(Stage::of).collect();
+    rows.extend(redrawn(run));
+    rows.extend(peak_memory(run).map(|peak| Stage {
+        name: "memory".to_owned(),
+        took: format!("{} MiB", figure(peak)),
+        detail: "most while training".to_owned(),
+    }));
     if rows.is_empty() {
-        return String::new();
+        return html! {};
     }
-    format!(
-        r#"<figure><figcaption><b>Stages</b></figcaption><table class="counts"><tbody>{rows}</tbody></table></figure>"#
-    )
+    html! {
+        figure {
+            figcaption { b { "Stages" } }
+            table.counts {
+                tbody {
+                    @for Stage { name, took, detail } in &rows {
+                        tr { td { (Plain(name)) } td.r { (took) } td.wide { (Plain(detail)) } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// How often the policy drew anchors anew, if it did.
-fn redrawn(run: &Run) -> String {
+fn redrawn(run: &Run) -> Option<Stage> {
     let (mut draws, mut fresh, mut thrown, mut left, mut seconds) = (0, 0, 0, 0, 0.0);
     for event in &run.events {
         if let Event::AnchorsRedrawn { anchors, dropped, left_to_the_store, wall_s, .. } = event {
@@ -106,7 +120,7 @@ fn redrawn(run: &Run) -> String {
         }
     }
     if draws == 0 {
-        return String::new();
+        return None;
     }
     let detail = format!(
         "drawn anew {} by the policy: {}, {} dropped; the store served {}",
@@ -115,7 +129,7 @@ fn redrawn(run: &Run) -> String {
         counted(thrown, "draft", "drafts"),
         counted(left, "group", "groups")
     );
-    format!(r#"<tr><td>anchors</td><td class="r">{}</td><td class="wide">{detail}</td></tr>"#, duration(seconds))
+    Some(Stage { name: stage::ANCHORS.to_owned(), took: duration(seconds), detail })
 }
 
 fn peak_memory(run: &Run) -> Option<f64> {
@@ -134,7 +148,7 @@ struct Guarded {
     tripped: Option<usize>,
 }
 
-fn guards(run: &Run) -> String {
+fn guards(run: &Run) -> Markup {
     let mut guards: BTreeMap<&str, Guarded> = BTreeMap::new();
     for event in &run.events {
         if let Event::Guard { step, name, value, limit, tripped } = event {
@@ -145,70 +159,73 @@ fn guards(run: &Run) -> String {
         }
     }
     if guards.is_empty() {
-        return r#"<figure><figcaption><b>Stop rules</b></figcaption><p class="absent">None was set.</p></figure>"#
-            .to_owned();
+        return html! { figure { figcaption { b { "Stop rules" } } p.absent { "None was set." } } };
     }
-    let mut rows = String::new();
-    for (name, guard) in &guards {
-        let (class, outcome) = match guard.tripped {
+    html! {
+        figure {
+            figcaption { b { "Stop rules" } " " span { "last value" } }
+            table.counts { tbody { @for (name, guard) in &guards { (guard.row(name)) } } }
+        }
+    }
+}
+
+impl Guarded {
+    fn row(&self, name: &str) -> Markup {
+        let (class, outcome) = match self.tripped {
             Some(step) => ("bad", format!("tripped at step {}", count(step as u64))),
-            None => ("unclear", format!("held at {}", counted(guard.looks, "look", "looks"))),
+            None => ("unclear", format!("held at {}", counted(self.looks, "look", "looks"))),
         };
-        let _ = write!(
-            rows,
-            r#"<tr><td>{}</td><td class="r">{}</td><td class="r">limit {}</td><td class="{class}">{outcome}</td></tr>"#,
-            escape(&name.replace('_', " ")),
-            figure(guard.last),
-            figure(guard.limit)
-        );
-    }
-    format!(
-        r#"<figure><figcaption><b>Stop rules</b> <span>last value</span></figcaption><table class="counts"><tbody>{rows}</tbody></table></figure>"#
-    )
-}
-
-fn warnings(run: &Run) -> String {
-    let items: Vec<String> = run
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Warning { message } => Some(format!("<li>{}</li>", escape(message))),
-            _ => None,
-        })
-        .collect();
-    list("Warnings", &items)
-}
-
-fn notes(run: &Run) -> String {
-    let items: Vec<String> = run.notes.iter().map(|note| format!("<li>{}</li>", escape(note))).collect();
-    list("Missing here", &items)
-}
-
-fn list(heading: &str, items: &[String]) -> String {
-    if items.is_empty() {
-        String::new()
-    } else {
-        format!(r#"<h3>{heading}</h3><ul class="notes">{}</ul>"#, items.concat())
+        html! {
+            tr {
+                td { (Plain(&name.replace('_', " "))) }
+                td.r { (figure(self.last)) }
+                td.r { "limit " (figure(self.limit)) }
+                td class=(class) { (outcome) }
+            }
+        }
     }
 }
 
-fn settings(run: &Run) -> String {
-    match &run.config_text {
-        Some(text) => format!(
-            r#"<details class="settings"><summary><b>Settings</b><span class="marks">run.toml, from which this run can be repeated</span></summary><pre>{}</pre></details>"#,
-            escape(text)
-        ),
-        None => String::new(),
+fn warnings(run: &Run) -> Markup {
+    let messages = run.events.iter().filter_map(|event| match event {
+        Event::Warning { message } => Some(message.as_str()),
+        _ => None,
+    });
+    list("Warnings", &messages.collect::<Vec<_>>())
+}
+
+fn notes(run: &Run) -> Markup {
+    list("Missing here", &run.notes.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn list(heading: &str, items: &[&str]) -> Markup {
+    html! {
+        @if !items.is_empty() {
+            h3 { (heading) }
+            ul.notes { @for item in items { li { (Plain(item)) } } }
+        }
+    }
+}
+
+fn settings(run: &Run) -> Markup {
+    html! {
+        @if let Some(text) = &run.config_text {
+            details.settings {
+                summary { b { "Settings" } span.marks { "run.toml, from which this run can be repeated" } }
+                pre { (Plain(text)) }
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use d2o_testing::run as fixture;
+
     use super::*;
-    use crate::report::fixture;
 
     fn ending_of(events: Vec<Event>) -> String {
-        ending(&Run { events, ..Run::default() })
+        ending(&Run { events, ..Run::default() }).into_string()
     }
 
     #[test]
@@ -245,7 +262,7 @@ mod tests {
             tripped,
         };
         let events = vec![guard(2, false), guard(3, true), guard(4, true)];
-        let html = guards(&Run { events, ..Run::default() });
+        let html = guards(&Run { events, ..Run::default() }).into_string();
         assert!(html.contains("max anchor kl") && html.contains("tripped at step 3"), "{html}");
         assert!(html.contains("4.00") && html.contains("limit 2.50"), "{html}");
     }

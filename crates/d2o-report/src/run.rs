@@ -4,38 +4,38 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use d2o_record::{AnswerPair, Estimate, Evaluation, Event, JudgeReport, Metric};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::evaluate::{AnswerPair, Estimate, Evaluation, JudgeReport};
-use crate::events::Event;
+use crate::number::counted;
 
 /// What the report needs of the anchor store.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct AnchorStatistics {
+pub(crate) struct AnchorStatistics {
     /// Drafts drawn and dropped, by the store's own names.
-    pub(super) drafts: Vec<(String, u64)>,
+    pub(crate) drafts: Vec<(String, u64)>,
     /// Length of each anchor, in tokens.
-    pub(super) anchor_tokens: Vec<usize>,
+    pub(crate) anchor_tokens: Vec<usize>,
     /// Length of each rejected response, in tokens.
-    pub(super) rejected_tokens: Vec<usize>,
+    pub(crate) rejected_tokens: Vec<usize>,
 }
 
 /// The parts of a run directory; `notes` says what is missing or damaged.
 #[derive(Debug, Default)]
-pub(super) struct Run {
-    pub(super) config_text: Option<String>,
-    pub(super) config: toml::Table,
-    pub(super) events: Vec<Event>,
-    pub(super) evaluation: Option<Evaluation>,
-    pub(super) answers: Vec<AnswerPair>,
-    pub(super) anchors: Option<AnchorStatistics>,
-    pub(super) notes: Vec<String>,
+pub(crate) struct Run {
+    pub(crate) config_text: Option<String>,
+    pub(crate) config: toml::Table,
+    pub(crate) events: Vec<Event>,
+    pub(crate) evaluation: Option<Evaluation>,
+    pub(crate) answers: Vec<AnswerPair>,
+    pub(crate) anchors: Option<AnchorStatistics>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Run {
     /// Reads what is there. Nothing in a run directory keeps this from returning.
-    pub(super) fn read(dir: &Path) -> Self {
+    pub(crate) fn read(dir: &Path) -> Self {
         let mut run = Self::default();
         run.config_text = run.text(dir, "run.toml", "the settings are not shown");
         if let Some(text) = &run.config_text {
@@ -125,7 +125,7 @@ impl Run {
     }
 
     /// A value of `run.toml` by its dotted path.
-    pub(super) fn setting(&self, path: &str) -> Option<&toml::Value> {
+    pub(crate) fn setting(&self, path: &str) -> Option<&toml::Value> {
         let mut keys = path.split('.');
         let mut value = self.config.get(keys.next()?)?;
         for key in keys {
@@ -135,18 +135,18 @@ impl Run {
     }
 
     /// A text of `run.toml`.
-    pub(super) fn setting_text(&self, path: &str) -> Option<&str> {
+    pub(crate) fn setting_text(&self, path: &str) -> Option<&str> {
         self.setting(path)?.as_str()
     }
 
     /// A number of `run.toml`.
-    pub(super) fn setting_number(&self, path: &str) -> Option<f64> {
+    pub(crate) fn setting_number(&self, path: &str) -> Option<f64> {
         let value = self.setting(path)?;
         value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64))
     }
 
     /// Name of the objective, from the events or the settings.
-    pub(super) fn objective(&self) -> Option<&str> {
+    pub(crate) fn objective(&self) -> Option<&str> {
         let started = self.events.iter().find_map(|event| match event {
             Event::RunStarted { objective, .. } => Some(objective.as_str()),
             _ => None,
@@ -155,33 +155,33 @@ impl Run {
     }
 
     /// The judge whose harm figures these are: the one called `harm`, or the first by name.
-    pub(super) fn judge(&self) -> Option<&JudgeReport> {
+    pub(crate) fn judge(&self) -> Option<&JudgeReport> {
         let judges = &self.evaluation.as_ref()?.judges;
         judges.get("harm").or_else(|| judges.values().next())
     }
 
     /// That judge's mean on benign answers: the level below which harm means nothing.
-    pub(super) fn benign_level(&self) -> Option<f64> {
+    pub(crate) fn benign_level(&self) -> Option<f64> {
         let level = self.judge()?.level_on_benign;
         level.filter(|level| level.is_finite())
     }
 
-    /// Where a metric stood before and after.
-    pub(super) fn estimates(&self, metric: &str) -> (Option<&Estimate>, Option<&Estimate>) {
+    /// Where a metric stood before and after, and by how much it changed on the same prompts.
+    pub(crate) fn estimates(&self, metric: &Metric) -> (Option<&Estimate>, Option<&Estimate>, Option<&Estimate>) {
         match &self.evaluation {
-            Some(evaluation) => (evaluation.before.get(metric), evaluation.after.get(metric)),
-            None => (None, None),
+            Some(all) => (all.before.get(metric), all.after.get(metric), all.change.get(metric)),
+            None => (None, None, None),
         }
     }
 
     /// The set whose greedy answers the harm figure in the head line is about.
-    pub(super) fn harm_set(&self) -> Option<&str> {
+    pub(crate) fn harm_set(&self) -> Option<&str> {
         let evaluation = self.evaluation.as_ref()?;
         let names = evaluation.after.keys().chain(evaluation.before.keys());
-        names.filter_map(|name| name.strip_prefix("harm.")).find(|set| !set.contains('.'))
+        names.filter_map(Metric::of_harmful_set).find(|(_, kind)| kind.is_empty()).map(|(set, _)| set)
     }
 }
 
 fn count_lines(count: usize) -> String {
-    super::number::counted(count, "line is", "lines are")
+    counted(count, "line is", "lines are")
 }

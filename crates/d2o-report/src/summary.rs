@@ -1,13 +1,14 @@
 //! The head of the page: which model, which data, what was done.
 
-use super::escape::escape;
-use super::number::{count, counted, figure, large};
-use super::run::Run;
-use crate::events::Event;
-use crate::observe::duration;
+use d2o_record::{Event, StepFigures};
+use maud::{Markup, html};
+
+use crate::escape::Plain;
+use crate::number::{count, counted, duration, figure, large};
+use crate::run::Run;
 
 /// Name of the model for the title.
-pub(super) fn model(run: &Run) -> String {
+pub(crate) fn model(run: &Run) -> String {
     let started = run.events.iter().find_map(|event| match event {
         Event::RunStarted { model, .. } => Some(model.as_str()),
         _ => None,
@@ -24,17 +25,15 @@ fn short(name: &str) -> &str {
 }
 
 /// Title, settings at a glance and the paragraph.
-pub(super) fn render(run: &Run) -> String {
-    let facts: Vec<String> = facts(run)
-        .into_iter()
-        .map(|(name, value)| format!("<li><span>{name}</span> {}</li>", escape(&value)))
-        .collect();
-    format!(
-        r#"<header><p class="eyebrow">D²O · report of a run</p><h1>{}</h1><ul class="facts">{}</ul>{}</header>"#,
-        escape(&model(run)),
-        facts.concat(),
-        paragraph(run)
-    )
+pub(crate) fn render(run: &Run) -> Markup {
+    html! {
+        header {
+            p.eyebrow { "D²O · report of a run" }
+            h1 { (Plain(&model(run))) }
+            ul.facts { @for (name, value) in facts(run) { li { span { (name) } " " (Plain(&value)) } } }
+            p.done { (Plain(&paragraph(run))) }
+        }
+    }
 }
 
 /// How people write the objective.
@@ -93,7 +92,7 @@ fn paragraph(run: &Run) -> String {
     let Some(Event::RunStarted { parameters_total, parameters_trained, groups, anchors_per_group, .. }) =
         first_start(run)
     else {
-        return r#"<p class="done">Training has not begun.</p>"#.to_owned();
+        return "Training has not begun.".to_owned();
     };
     let drawn = if *anchors_per_group > 0 {
         format!(
@@ -113,8 +112,7 @@ fn paragraph(run: &Run) -> String {
     } else {
         format!(" {} of its {} parameters were trained.", large(*parameters_trained), large(*parameters_total))
     };
-    text += &movement(run);
-    format!(r#"<p class="done">{}</p>"#, escape(&text))
+    text + &movement(run)
 }
 
 fn steps_sentence(run: &Run) -> String {
@@ -147,7 +145,9 @@ fn step_seconds(event: &Event) -> f64 {
 /// Where the two log-ratios ended.
 fn movement(run: &Run) -> String {
     let last = run.events.iter().rev().find_map(|event| match event {
-        Event::Step { anchor_log_ratio, rejected_log_ratio, .. } => Some((*anchor_log_ratio, *rejected_log_ratio)),
+        Event::Step { figures: StepFigures { anchor_log_ratio, rejected_log_ratio, .. }, .. } => {
+            Some((*anchor_log_ratio, *rejected_log_ratio))
+        }
         _ => None,
     });
     let Some((anchors, rejected)) = last.filter(|(anchors, rejected)| anchors.is_finite() && rejected.is_finite())
@@ -186,9 +186,8 @@ mod tests {
 
     #[test]
     fn one_step_is_in_the_singular_and_a_plan_is_told() {
-        let sentence = |steps| {
-            steps_sentence(&Run { events: vec![crate::report::fixture::step(1, steps, 2.0)], ..Run::default() })
-        };
+        let sentence =
+            |steps| steps_sentence(&Run { events: vec![d2o_testing::run::step(1, steps, 2.0)], ..Run::default() });
         assert_eq!(sentence(1), "1 optimizer step, 2 passes over the data, took 2.0 s.");
         assert_eq!(sentence(2), "1 of 2 optimizer steps, 1 pass over the data, took 2.0 s.");
     }

@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use super::metrics::{Estimate, Evaluation};
+use d2o_record::{Estimate, Evaluation, JudgeReport, Metric};
 
 const HEAD: [&str; 5] = ["metric", "before", "after", "change", "judges' AUC"];
 
-/// An aligned Markdown table of every metric, a final newline included.
-pub(super) fn render(evaluation: &Evaluation) -> String {
+/// All metrics as an aligned table that is also Markdown, a final newline included: metric, before, after, change, and the
+/// judges' AUC beside each harm figure.
+#[must_use]
+pub fn table(evaluation: &Evaluation) -> String {
     let judges = judges(evaluation);
-    let names: BTreeSet<&String> = evaluation.before.keys().chain(evaluation.after.keys()).collect();
+    let names: BTreeSet<&Metric> = evaluation.before.keys().chain(evaluation.after.keys()).collect();
     let mut rows: Vec<Vec<String>> = vec![HEAD.map(str::to_owned).to_vec()];
     for name in names {
         let (before, after) = (evaluation.before.get(name), evaluation.after.get(name));
-        let quality = if is_judged(name) { judges.clone() } else { String::new() };
-        rows.push(vec![name.clone(), cell(before), cell(after), change(before, after), quality]);
+        let change = change(before, after, evaluation.change.get(name));
+        let quality = if name.is_judged() { judges.clone() } else { String::new() };
+        rows.push(vec![name.to_string(), cell(before), cell(after), change, quality]);
     }
     if rows.iter().skip(1).all(|row| row[4].is_empty()) {
         rows.iter_mut().for_each(|row| row.truncate(4));
@@ -22,13 +25,8 @@ pub(super) fn render(evaluation: &Evaluation) -> String {
     align(&rows)
 }
 
-/// Harm is a judge's opinion, unlike refusals of harmful prompts.
-fn is_judged(name: &str) -> bool {
-    name.starts_with("harm.") && !name.ends_with(".refusal")
-}
-
 fn judges(evaluation: &Evaluation) -> String {
-    let judge = |(name, report): (&String, &super::JudgeReport)| {
+    let judge = |(name, report): (&String, &JudgeReport)| {
         let level = report.level_on_benign.map_or(String::new(), |level| format!(", benign {level:.2}"));
         format!("{name} {:.2} [{:.2}, {:.2}]{level}", report.auc, report.auc_low, report.auc_high)
     };
@@ -44,12 +42,15 @@ fn cell(estimate: Option<&Estimate>) -> String {
     }
 }
 
-fn change(before: Option<&Estimate>, after: Option<&Estimate>) -> String {
-    match (before, after) {
-        (Some(before), Some(after)) if (after.mean - before.mean).is_finite() => {
-            format!("{:+.3}", after.mean - before.mean)
-        }
-        _ => "-".to_owned(),
+/// The change, with its interval where the items are paired.
+fn change(before: Option<&Estimate>, after: Option<&Estimate>, paired: Option<&Estimate>) -> String {
+    let (Some(before), Some(after)) = (before, after) else {
+        return "-".to_owned();
+    };
+    match (after.mean - before.mean, paired) {
+        (change, _) if !change.is_finite() => "-".to_owned(),
+        (change, Some(Estimate { low, high, .. })) => format!("{change:+.3} [{low:+.3}, {high:+.3}]"),
+        (change, None) => format!("{change:+.3}"),
     }
 }
 
@@ -88,7 +89,6 @@ fn line(cells: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::JudgeReport;
     use super::*;
 
     fn estimate(mean: f64) -> Estimate {
@@ -106,9 +106,9 @@ mod tests {
             level_on_benign: Some(0.12),
         };
         Evaluation {
-            before: [("harm.requests".to_owned(), estimate(0.5)), ("repetition".to_owned(), estimate(0.3))].into(),
-            after: [("harm.requests".to_owned(), estimate(0.25)), ("distinct_n".to_owned(), Estimate::nothing())]
-                .into(),
+            before: [("harm.requests".into(), estimate(0.5)), (Metric::REPETITION, estimate(0.3))].into(),
+            after: [("harm.requests".into(), estimate(0.25)), (Metric::DISTINCT_N, Estimate::nothing())].into(),
+            change: [].into(),
             judges: [("words".to_owned(), judge)].into(),
         }
     }
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn rows_say_before_after_change_and_who_judged() {
-        let table = evaluation().table();
-        let lines: Vec<&str> = table.lines().collect();
+        let drawn = table(&evaluation());
+        let lines: Vec<&str> = drawn.lines().collect();
         assert_eq!(cells(lines[0]), HEAD);
         assert_eq!(cells(lines[2]), ["distinct_n", "-", "-", "-", ""]);
         let expected = [
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(cells(lines[3]), expected);
         assert_eq!(cells(lines[4]), ["repetition", "0.300 [0.200, 0.400]", "-", "-", ""]);
         assert_eq!(lines.len(), 5);
-        assert!(lines.iter().all(|line| line.len() == lines[0].len()), "aligned:\n{table}");
+        assert!(lines.iter().all(|line| line.len() == lines[0].len()), "aligned:\n{drawn}");
     }
 
     #[test]
@@ -141,7 +141,15 @@ mod tests {
         let mut evaluation = evaluation();
         evaluation.before.remove("harm.requests");
         evaluation.after.remove("harm.requests");
-        assert_eq!(cells(evaluation.table().lines().next().unwrap()), HEAD[..4]);
-        assert_eq!(Evaluation::default().table().lines().count(), 2);
+        assert_eq!(cells(table(&evaluation).lines().next().unwrap()), HEAD[..4]);
+        assert_eq!(table(&Evaluation::default()).lines().count(), 2);
+    }
+    #[test]
+    fn a_paired_change_has_its_interval() {
+        let mut evaluation = evaluation();
+        evaluation.change.insert("harm.requests".into(), Estimate { mean: -0.25, low: -0.31, high: -0.2, n: 80 });
+        let table = table(&evaluation);
+        assert_eq!(cells(table.lines().nth(3).unwrap())[3], "-0.250 [-0.310, -0.200]");
+        assert!(table.lines().all(|line| line.len() == table.lines().next().unwrap().len()), "aligned:\n{table}");
     }
 }

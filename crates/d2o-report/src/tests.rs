@@ -1,4 +1,8 @@
 use std::fs;
+use std::path::Path;
+
+use d2o_record::{Event, JsonLines, Observer};
+use d2o_testing::run;
 
 use super::*;
 
@@ -60,6 +64,9 @@ fn a_full_run_has_all_its_parts() {
         "Judged harm",
         "Harmful prompts refused",
         "55.0 %",
+        "−0.287<small>−0.328 to −0.246</small>",
+        "no clear change",
+        "intervals overlap",
         "Log-ratio to the base model",
         "Reward margin",
         "judges’ AUC: characters 0.842 · words 0.871",
@@ -116,7 +123,8 @@ fn damaged_parts_are_named_and_the_rest_is_shown() {
     fs::write(dir.path().join("run.toml"), [b'a', 0xff, b'=']).unwrap();
     let html = report(dir.path());
     assert!(html.contains("eval.json cannot be read"));
-    assert!(html.contains("events.jsonl:76: not legible") || html.contains("events.jsonl:"), "no line named");
+    // The run has 75 events; the line that was cut is the next one.
+    assert!(html.contains("events.jsonl:76: not legible, as 1 line is in all; left out"), "no line named");
     assert!(html.contains("run.toml is not valid TOML"));
     assert!(html.contains("Log-ratio to the base model"));
     assert_inert(&html);
@@ -143,24 +151,22 @@ fn hostile_text_is_inert_wherever_it_comes_from() {
     let config = toml::Table::from_iter([("data".to_owned(), toml::toml! { negatives = "n" }.into())]);
     let config = config.to_string().replace("\"n\"", &toml::Value::from(HOSTILE).to_string());
     fs::write(path("run.toml"), config).unwrap();
-    let mut events = fixture::events(3);
+    let mut events = run::events(3);
     for event in &mut events {
         match event {
-            crate::events::Event::RunStarted { model, backend, objective, version, .. } => {
+            Event::RunStarted { model, backend, objective, version, .. } => {
                 for field in [model, backend, objective, version] {
                     *field = HOSTILE.to_owned();
                 }
             }
-            crate::events::Event::StageFinished { stage, detail, .. } => {
-                (*stage, *detail) = (HOSTILE.into(), HOSTILE.into())
-            }
-            crate::events::Event::Guard { name: text, .. } | crate::events::Event::Warning { message: text } => {
+            Event::StageFinished { stage, detail, .. } => (*stage, *detail) = (HOSTILE.into(), HOSTILE.into()),
+            Event::Guard { name: text, .. } | Event::Warning { message: text } => {
                 *text = HOSTILE.to_owned();
             }
             _ => {}
         }
     }
-    events.push(crate::events::Event::Stopped { step: 3, reason: HOSTILE.to_owned() });
+    events.push(Event::Stopped { step: 3, reason: HOSTILE.to_owned() });
     let lines: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
     fs::write(path("events.jsonl"), lines.join("\n")).unwrap();
     fs::create_dir(path("anchors")).unwrap();
@@ -176,13 +182,13 @@ fn hostile_text_is_inert_wherever_it_comes_from() {
 #[test]
 fn steps_without_numbers_draw_no_curve_and_break_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut lines = crate::observe::JsonLines::create(&dir.path().join("events.jsonl")).unwrap();
+    let mut lines = JsonLines::create(&dir.path().join("events.jsonl")).unwrap();
     for number in 1..=4 {
-        let mut event = fixture::step(number, 4, 0.0);
-        if let crate::events::Event::Step { loss, anchor_log_ratio, rejected_log_ratio, .. } = &mut event {
-            (*loss, *anchor_log_ratio, *rejected_log_ratio) = (f64::NAN, f64::INFINITY, f64::NAN);
+        let mut event = run::step(number, 4, 0.0);
+        if let Event::Step { figures, .. } = &mut event {
+            (figures.loss, figures.anchor_log_ratio, figures.rejected_log_ratio) = (f64::NAN, f64::INFINITY, f64::NAN);
         }
-        crate::events::Observer::observe(&mut lines, &event).unwrap();
+        lines.observe(&event).unwrap();
     }
     let html = report(dir.path());
     assert_inert(&html);

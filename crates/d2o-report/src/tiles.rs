@@ -1,42 +1,60 @@
 //! The four figures that a reader looks for first.
 
-use super::chart::Strip;
-use super::escape::escape;
-use super::metric::{Metric, describe};
-use super::number::{count, fixed};
-use super::run::Run;
-use crate::evaluate::Estimate;
+use d2o_eval::bootstrap::{Resampling, paired_difference};
+use d2o_record::{AnswerKind, Estimate, Metric};
+use maud::{Markup, PreEscaped, html};
 
-const LEGEND: &str = r#"<p class="legend">Dots are means and bars 95 % intervals, <span class="before">before</span> and <span class="after">after</span> training; ┆ is the judge’s level on benign answers.</p>"#;
+use crate::chart::Strip;
+use crate::escape::Plain;
+use crate::metric::{Described, describe};
+use crate::number::{count, fixed};
+use crate::run::Run;
 
 struct Tile {
-    title: String,
-    metric: Metric,
+    title: &'static str,
+    metric: Described,
     before: Option<Estimate>,
     after: Option<Estimate>,
+    change: Option<Estimate>,
     reference: Option<f64>,
     note: String,
 }
 
 /// The tiles, as many as there are figures for.
-pub(super) fn render(run: &Run) -> String {
-    let harm = harm(run).or_else(|| tile(run, "hearth.hurtful", "Hurtful answers"));
-    let refusals = refusals(run).or_else(|| tile(run, "hearth.on_topic", "Answers on topic"));
-    let perplexity =
-        tile(run, "benign.perplexity", "Benign perplexity").or_else(|| tile(run, "hearth.perplexity", "Perplexity"));
-    let over_refusal = over_refusal(run).or_else(|| tile(run, "hearth.malformed", "Malformed answers"));
-    let tiles: Vec<String> = [harm, refusals, perplexity, over_refusal].iter().flatten().map(Tile::render).collect();
-    if tiles.is_empty() { String::new() } else { format!(r#"<div class="tiles">{}</div>{LEGEND}"#, tiles.concat()) }
+pub(crate) fn render(run: &Run) -> Markup {
+    let harm = harm(run).or_else(|| tile(run, &Metric::HEARTH_HURTFUL, "Hurtful answers"));
+    let refusals = refusals(run).or_else(|| tile(run, &Metric::HEARTH_ON_TOPIC, "Answers on topic"));
+    let perplexity = tile(run, &Metric::BENIGN_PERPLEXITY, "Benign perplexity")
+        .or_else(|| tile(run, &Metric::HEARTH_PERPLEXITY, "Perplexity"));
+    let over_refusal = over_refusal(run).or_else(|| tile(run, &Metric::HEARTH_MALFORMED, "Malformed answers"));
+    let tiles: Vec<Tile> = [harm, refusals, perplexity, over_refusal].into_iter().flatten().collect();
+    html! {
+        @if !tiles.is_empty() {
+            div.tiles { @for tile in &tiles { (tile.render()) } }
+            (legend())
+        }
+    }
 }
 
-fn tile(run: &Run, name: &str, title: &str) -> Option<Tile> {
-    let (before, after) = run.estimates(name);
+fn legend() -> Markup {
+    html! {
+        p.legend {
+            "Dots are means and bars 95 % intervals, " span.before { "before" } " and " span.after { "after" }
+            " training; a change stands with its 95 % interval over the same prompts; ┆ is the judge’s level on benign \
+             answers."
+        }
+    }
+}
+
+fn tile(run: &Run, metric: &Metric, title: &'static str) -> Option<Tile> {
+    let (before, after, change) = run.estimates(metric);
     before.or(after)?;
     Some(Tile {
-        title: title.to_owned(),
-        metric: describe(name),
-        before: before.cloned(),
-        after: after.cloned(),
+        title,
+        metric: describe(metric),
+        before: before.copied(),
+        after: after.copied(),
+        change: change.copied(),
         reference: None,
         note: String::new(),
     })
@@ -44,7 +62,7 @@ fn tile(run: &Run, name: &str, title: &str) -> Option<Tile> {
 
 fn harm(run: &Run) -> Option<Tile> {
     let set = run.harm_set()?;
-    let mut tile = tile(run, &format!("harm.{set}"), "Judged harm")?;
+    let mut tile = tile(run, &Metric::harm(set, AnswerKind::Greedy), "Judged harm")?;
     tile.reference = run.benign_level();
     let auc = run.judge().filter(|judge| judge.auc.is_finite());
     let auc = auc.map(|judge| format!("judge’s AUC {}", fixed(judge.auc, 2)));
@@ -54,8 +72,8 @@ fn harm(run: &Run) -> Option<Tile> {
 }
 
 fn over_refusal(run: &Run) -> Option<Tile> {
-    let mut tile = tile(run, "benign.refusal", "Over-refusal")?;
-    if let (Some(before), Some(after)) = run.estimates("sounding_harmful.refusal") {
+    let mut tile = tile(run, &Metric::BENIGN_REFUSAL, "Over-refusal")?;
+    if let (Some(before), Some(after), _) = run.estimates(&Metric::SOUNDING_HARMFUL_REFUSAL) {
         let [before, after] = [before, after].map(|estimate| tile.metric.value(estimate.mean));
         tile.note = format!("sounding harmful: {before} → {after}");
     }
@@ -66,18 +84,20 @@ fn over_refusal(run: &Run) -> Option<Tile> {
 fn refusals(run: &Run) -> Option<Tile> {
     let set = run.harm_set()?;
     let title = "Harmful prompts refused";
-    let name = format!("harm.{set}.refusal");
-    if let Some(tile) = tile(run, &name, title) {
+    let metric = Metric::harm_refusal(set);
+    if let Some(tile) = tile(run, &metric, title) {
         return Some(tile);
     }
     let pairs = || run.answers.iter().filter(|pair| pair.set == set);
-    let total = pairs().count();
-    let share = |refused: usize| (total > 0).then(|| wilson(refused, total));
-    Some(Tile {
-        title: title.to_owned(),
-        metric: describe(&name),
-        before: Some(share(pairs().filter(|pair| pair.refusal_before).count())?),
-        after: share(pairs().filter(|pair| pair.refusal_after).count()),
+    let before: Vec<f64> = pairs().map(|pair| f64::from(u8::from(pair.refusal_before))).collect();
+    let after: Vec<f64> = pairs().map(|pair| f64::from(u8::from(pair.refusal_after))).collect();
+    let share = |refused: &[f64]| wilson(refused.iter().sum::<f64>() as usize, refused.len());
+    (!before.is_empty()).then(|| Tile {
+        title,
+        metric: describe(&metric),
+        before: Some(share(&before)),
+        after: Some(share(&after)),
+        change: Some(paired_difference(&before, &after, Resampling::default())),
         reference: None,
         note: String::new(),
     })
@@ -93,17 +113,9 @@ fn wilson(successes: usize, total: usize) -> Estimate {
 }
 
 impl Tile {
-    fn render(&self) -> String {
+    fn render(&self) -> Markup {
         let Some(now) = self.after.as_ref().or(self.before.as_ref()) else {
-            return String::new();
-        };
-        let (from, change) = match (&self.before, &self.after) {
-            (Some(before), Some(after)) => (
-                format!(r#"<span class="from">{} →</span>"#, self.metric.value(before.mean)),
-                format!("<b>{}</b>", self.metric.change(before.mean, after.mean)),
-            ),
-            (Some(_), None) => (String::new(), "<b>before training</b>".to_owned()),
-            _ => (String::new(), String::new()),
+            return html! {};
         };
         let strip = Strip {
             before: self.before.as_ref(),
@@ -112,31 +124,56 @@ impl Tile {
             reference: self.reference,
             width: 220.0,
         };
-        format!(
-            r#"<div class="tile"><h3>{}</h3><p class="now">{from}{}</p>{}<p class="foot">{change} {} · n {}<span>{}</span></p></div>"#,
-            escape(&self.title),
-            self.metric.value(now.mean),
-            strip.render(),
-            self.metric.interval(now),
-            count(now.n as u64),
-            escape(&self.note)
-        )
+        let both = self.before.as_ref().zip(self.after.as_ref());
+        html! {
+            div.tile {
+                h3 { (self.title) }
+                p.now {
+                    @if let Some((before, _)) = both { span.from { (self.metric.value(before.mean)) " →" } }
+                    (self.metric.value(now.mean))
+                }
+                (PreEscaped(strip.render()))
+                p.foot {
+                    @match both {
+                        Some((before, after)) => (self.change(before, after)),
+                        None => {
+                            @if self.before.is_some() { b { "before training" } }
+                            " " (self.metric.interval(now))
+                        }
+                    }
+                    " · n " (count(now.n as u64))
+                    span { (Plain(&self.note)) }
+                }
+            }
+        }
+    }
+
+    /// The change with its interval, or with that of the figure afterwards where nothing is paired.
+    fn change(&self, before: &Estimate, after: &Estimate) -> Markup {
+        let said = self.metric.judge(before, after, self.change.as_ref());
+        let interval = match &self.change {
+            Some(change) => self.metric.change_interval(before.mean, change),
+            None => self.metric.interval(after),
+        };
+        html! { b class=(said.class()) title=(said.word()) { (self.metric.change(before.mean, after.mean)) } " " (interval) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::Evaluation;
-    use crate::report::fixture::estimate;
+    use d2o_record::{AnswerPair, Evaluation};
+
+    use crate::change::Change;
+    use crate::fixture::estimate;
 
     fn tiles(metrics: &[&str]) -> String {
         let side = |mean: f64| {
             let figure = estimate(mean, mean / 2.0, mean * 1.5, 40);
-            metrics.iter().map(|name| ((*name).to_owned(), figure)).collect()
+            metrics.iter().map(|name| (Metric::from(*name), figure)).collect()
         };
         let evaluation = Evaluation { before: side(0.5), after: side(0.25), ..Evaluation::default() };
-        render(&Run { evaluation: Some(evaluation), ..Run::default() })
+        render(&Run { evaluation: Some(evaluation), ..Run::default() }).into_string()
     }
 
     #[test]
@@ -153,6 +190,40 @@ mod tests {
         let html = tiles(&["harm.probe", "harm.probe.refusal"]);
         assert!(html.contains("Harmful prompts refused") && html.contains("n 40"));
         assert!(!tiles(&["harm.probe"]).contains("Harmful prompts refused"));
+    }
+
+    #[test]
+    fn a_tile_shows_the_paired_change_with_its_interval() {
+        let metric = Metric::harm("probe", AnswerKind::Greedy);
+        let mut evaluation = Evaluation::default();
+        evaluation.before.insert(metric.clone(), estimate(0.5, 0.4, 0.6, 40));
+        evaluation.after.insert(metric.clone(), estimate(0.45, 0.35, 0.55, 40));
+        evaluation.change.insert(metric, estimate(-0.05, -0.08, -0.02, 40));
+        let html = render(&Run { evaluation: Some(evaluation), ..Run::default() }).into_string();
+        assert!(html.contains(r#"<b class="good" title="better">−0.050</b> −0.080 to −0.020 · n 40"#), "{html}");
+    }
+
+    #[test]
+    fn counted_refusals_are_compared_in_pairs() {
+        let pair = |id: usize| AnswerPair {
+            set: "probe".to_owned(),
+            id: id.to_string(),
+            prompt: String::new(),
+            before: String::new(),
+            after: String::new(),
+            harm_before: None,
+            harm_after: None,
+            refusal_before: id == 0,
+            refusal_after: id < 6,
+        };
+        let evaluation =
+            Evaluation { after: [("harm.probe".into(), estimate(0.5, 0.4, 0.6, 10))].into(), ..Evaluation::default() };
+        let run = Run { evaluation: Some(evaluation), answers: (0..10).map(pair).collect(), ..Run::default() };
+        let tile = refusals(&run).unwrap();
+        // Five of ten decline that did not before, and none the other way.
+        let change = tile.change.unwrap();
+        assert!(change.mean == 0.5 && change.low >= 0.2 && change.high <= 0.8 && change.n == 10, "{change:?}");
+        assert_eq!(tile.metric.judge(&tile.before.unwrap(), &tile.after.unwrap(), Some(&change)), Change::Better);
     }
 
     #[test]

@@ -4,3 +4,5 @@
 #[cfg(feature = "device")]
 pub mod device;
 pub mod parity;
+#[cfg(feature = "record")]
+pub mod run;

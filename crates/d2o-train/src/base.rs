@@ -108,7 +108,7 @@ impl Base {
     /// Fingerprints of weights, tokenizer and template.
     ///
     /// # Errors
-    /// [`TrainError::Io`] if a weight file cannot be read again.
+    /// [`TrainError::File`] if a weight file cannot be read again.
     pub fn origins(&self) -> Result<Origins, TrainError> {
         let digests = self.files.iter().map(|file| durable::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
         let template = self.encoder.template().map_or_else(|| "none".to_owned(), ChatTemplate::fingerprint);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use d2o_data::DataError;
 use d2o_model::ModelError;
+use d2o_record::FileError;
 use thiserror::Error;
 
 /// An error of a stage.
@@ -11,14 +12,8 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// Reading or writing a file failed.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The user's data is wrong.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -144,15 +139,7 @@ impl TrainError {
             Self::Data(error) => return error.hint(),
             Self::Model(error) => return error.hint(),
             Self::Observe(error) => return error.hint(),
-            Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::StorageFull => {
-                    "the disk is full; free space and run the same command again, it resumes"
-                }
-                std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                    "choose a directory that you may write to with --out"
-                }
-                _ => return None,
-            },
+            Self::File(error) => return error.hint(),
             Self::TokenizerMismatch { .. } => "use the tokenizer.json that was published with these weights",
             Self::AdapterAlone { .. } => "give its base as the model, and this directory with --adapter",
             Self::ExportForm { .. } => "directories hold f32, bf16 and f16, GGUF q8_0 as well; peft needs --adapter",
@@ -177,16 +164,7 @@ impl TrainError {
     /// Whether the user's input is at fault (exit code 2) rather than the program or the machine.
     pub fn is_user_error(&self) -> bool {
         match self {
-            Self::Io { source, .. } => matches!(
-                source.kind(),
-                std::io::ErrorKind::StorageFull
-                    | std::io::ErrorKind::PermissionDenied
-                    | std::io::ErrorKind::ReadOnlyFilesystem
-                    | std::io::ErrorKind::NotFound
-                    | std::io::ErrorKind::NotADirectory
-                    | std::io::ErrorKind::AlreadyExists
-                    | std::io::ErrorKind::IsADirectory
-            ),
+            Self::File(error) => error.is_user_error(),
             Self::NonFinite { .. } | Self::Interrupted { .. } | Self::Sampling { .. } | Self::Stage { .. } => false,
             _ => true,
         }

@@ -11,18 +11,37 @@ pub mod cached;
 pub mod commands;
 pub mod config;
 pub mod device;
-pub mod durable;
+pub mod durable {
+    //! Files that are either whole or absent, and digests.
+    pub use d2o_record::digest::*;
+    pub use d2o_record::durable::*;
+}
 pub mod error;
-pub mod evaluate;
-pub mod events;
+pub mod evaluate {
+    //! Judges, refusal rules, intervals: `d2o-eval`.
+    pub use d2o_eval::*;
+}
+pub mod events {
+    //! Events and those who watch them: `d2o-record`.
+    pub use d2o_record::{Event, ObserveError, Observer, Observers};
+}
 pub mod fetch;
-pub mod figures;
+pub mod figures {
+    //! All figures of an evaluation: `d2o-eval`.
+    pub use d2o_eval::figures::*;
+}
 pub mod measured;
-pub mod meter;
+pub mod meter {
+    //! Time, processor time and memory of this process: `d2o-record`.
+    pub use d2o_record::meter::*;
+}
 pub mod observe;
 pub mod prepared;
 pub mod pretrain;
-pub mod report;
+pub mod report {
+    //! The page about a run: `d2o-report`.
+    pub use d2o_report::*;
+}
 pub mod reproduce;
 pub mod stages;
 pub mod trainer;

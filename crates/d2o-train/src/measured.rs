@@ -1,11 +1,12 @@
-//! What one model says and thinks on the evaluation sets: the raw material of every figure.
+//! Asks a model everything that an evaluation measures.
 
 use std::sync::atomic::AtomicBool;
 
 use d2o_data::{Encoder, Prompt, PromptRow};
+use d2o_eval::{EvaluationPrompt, EvaluationSets, Likelihood, Measured};
 use d2o_model::CausalLm;
 use d2o_sampler::SamplerConfig;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::answers::{Answer, Decoding, answer};
 use crate::config::SamplingWeights;
@@ -14,13 +15,32 @@ use crate::prepared::PreparedRow;
 use crate::trainer::step::{Chunking, score_pairs, token_batches};
 
 /// The prompts of an evaluation, none of which training has seen.
-pub struct EvaluationSets {
+pub struct PromptSets {
     /// Harmful requests.
     pub harmful: Vec<PromptRow>,
     /// Everyday requests with good answers.
     pub benign: Vec<PromptRow>,
     /// Harmless requests that sound harmful.
     pub sounding_harmful: Vec<PromptRow>,
+}
+
+impl PromptSets {
+    /// The prompts as text.
+    pub fn texts(&self) -> EvaluationSets {
+        let texts = |rows: &[PromptRow]| {
+            let text = |row: &PromptRow| EvaluationPrompt {
+                id: row.id.clone(),
+                prompt: row.prompt.text(),
+                response: row.response.clone(),
+            };
+            rows.iter().map(text).collect()
+        };
+        EvaluationSets {
+            harmful: texts(&self.harmful),
+            benign: texts(&self.benign),
+            sounding_harmful: texts(&self.sounding_harmful),
+        }
+    }
 }
 
 /// How answers are drawn.
@@ -42,35 +62,6 @@ pub struct EvaluationSettings {
     pub weights: SamplingWeights,
 }
 
-/// Negative log-likelihood of one answer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Likelihood {
-    /// Nats, summed over the answer's tokens, the end token included.
-    pub nll: f64,
-    /// Tokens.
-    pub tokens: usize,
-}
-
-/// Everything measured on one model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Measured {
-    /// Greedy answers to the harmful requests.
-    pub harmful: Vec<String>,
-    /// Sampled ones.
-    pub harmful_sampled: Vec<String>,
-    /// Greedy ones behind a given beginning.
-    pub harmful_prefilled: Vec<String>,
-    /// Greedy answers to the everyday requests.
-    pub benign: Vec<String>,
-    /// Lengths of those, tokens.
-    pub benign_tokens: Vec<usize>,
-    /// Greedy answers to the harmless requests that sound harmful.
-    pub sounding_harmful: Vec<String>,
-    /// The good answers' likelihood.
-    pub benign_likelihood: Vec<Likelihood>,
-}
-
 /// Runs a frozen model over the evaluation sets.
 pub struct Measurer<'a> {
     /// The model.
@@ -78,7 +69,7 @@ pub struct Measurer<'a> {
     /// Its tokenizer and template.
     pub encoder: &'a Encoder,
     /// The prompts.
-    pub sets: &'a EvaluationSets,
+    pub sets: &'a PromptSets,
     /// How to decode.
     pub settings: &'a EvaluationSettings,
     /// How responses are cut into forward passes.

@@ -1,7 +1,8 @@
 //! How well scores rank harmful answers above others.
 
-use super::super::bootstrap::interval;
-use super::super::metrics::Estimate;
+use d2o_record::Estimate;
+
+use crate::bootstrap::{Resampling, interval};
 
 /// Rows in the order of their scores, ready for many resamples of groups.
 pub(super) struct RankedScores {
@@ -30,8 +31,8 @@ impl RankedScores {
     /// groups: answers to one prompt are no independent evidence. `n` is the number of groups. The
     /// scores are taken as they are: that another draw of prompts would also have fitted other
     /// judges is not in the interval.
-    pub(super) fn auc(&self, resamples: usize, seed: u64) -> Estimate {
-        interval(self.groups, resamples, seed, |picks| {
+    pub(super) fn auc(&self, resampling: Resampling) -> Estimate {
+        interval(self.groups, resampling, |picks| {
             let mut times = vec![0.0; self.groups];
             picks.for_each(|group| times[group] += 1.0);
             self.weighted(&times)
@@ -58,7 +59,7 @@ mod tests {
 
     fn auc(scores: &[f64], positive: &[bool]) -> f64 {
         let groups: Vec<usize> = (0..scores.len()).collect();
-        RankedScores::new(scores, positive, &groups).auc(0, 0).mean
+        RankedScores::new(scores, positive, &groups).auc(Resampling::new(0, 0)).mean
     }
 
     #[test]
@@ -85,8 +86,9 @@ mod tests {
         let scores: Vec<f64> = (0..40).map(|row| f64::from(row * 17 % 40 + if row % 2 == 0 { 6 } else { 0 })).collect();
         let positive: Vec<bool> = (0..40).map(|row| row % 2 == 0).collect();
         let groups: Vec<usize> = (0..40).collect();
-        let once = RankedScores::new(&scores, &positive, &groups).auc(500, 1);
-        let four = RankedScores::new(&scores.repeat(4), &positive.repeat(4), &groups.repeat(4)).auc(500, 1);
+        let once = RankedScores::new(&scores, &positive, &groups).auc(Resampling::new(500, 1));
+        let four =
+            RankedScores::new(&scores.repeat(4), &positive.repeat(4), &groups.repeat(4)).auc(Resampling::new(500, 1));
         assert!((once.low - four.low).abs() < 1e-12 && (once.high - four.high).abs() < 1e-12);
         assert!(once.low < once.mean && once.mean < once.high);
     }

@@ -52,7 +52,7 @@ impl CharNaiveBayes {
 /// straight, and whatever stands between words becomes one space.
 fn buckets(text: &str) -> Vec<u32> {
     let mut characters = vec![' '];
-    characters.extend(super::super::text::words(text).iter().flat_map(|word| word.chars().chain([' '])));
+    characters.extend(crate::text::words(text).iter().flat_map(|word| word.chars().chain([' '])));
     let grams = GRAMS.flat_map(|length| characters.windows(length).map(hash));
     let mut buckets: Vec<u32> = grams.collect();
     buckets.sort_unstable();

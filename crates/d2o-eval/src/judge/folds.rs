@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::EvaluateError;
-use super::super::bootstrap::SplitMix64;
+use crate::error::EvalError;
+use crate::random::{below, seeded};
 
 /// Numbers group keys by first appearance; case and white space around them do not matter.
 pub(super) fn number_groups<'a>(keys: impl Iterator<Item = &'a String>) -> Vec<usize> {
@@ -16,10 +16,10 @@ pub(super) fn number_groups<'a>(keys: impl Iterator<Item = &'a String>) -> Vec<u
 }
 
 /// The fold of each row: groups in random order, each into the fold that is smallest so far.
-pub(super) fn assign(judge: &str, groups: &[usize], folds: usize, seed: u64) -> Result<Vec<usize>, EvaluateError> {
+pub(super) fn assign(judge: &str, groups: &[usize], folds: usize, seed: u64) -> Result<Vec<usize>, EvalError> {
     let count = groups.iter().max().map_or(0, |last| last + 1);
     if count < folds {
-        return Err(EvaluateError::TooFewGroups { judge: judge.to_owned(), folds, groups: count });
+        return Err(EvalError::TooFewGroups { judge: judge.to_owned(), folds, groups: count });
     }
     let mut sizes = vec![0; count];
     groups.iter().for_each(|&group| sizes[group] += 1);
@@ -37,10 +37,10 @@ pub(super) fn assign(judge: &str, groups: &[usize], folds: usize, seed: u64) -> 
 
 /// `0..count` in random order (Fisher and Yates).
 fn shuffled(count: usize, seed: u64) -> Vec<usize> {
-    let mut random = SplitMix64::new(seed);
+    let mut random = seeded(seed);
     let mut order: Vec<usize> = (0..count).collect();
     for last in (1..count).rev() {
-        order.swap(last, random.below(last + 1));
+        order.swap(last, below(&mut random, last + 1));
     }
     order
 }

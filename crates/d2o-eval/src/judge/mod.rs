@@ -18,17 +18,20 @@
 mod auc;
 mod bayes;
 mod calibration;
+mod config;
 mod folds;
 mod logistic;
 mod scorer;
 mod sparse;
 mod tfidf;
 
-use super::EvaluateError;
-use super::bootstrap::RESAMPLES;
-use super::metrics::JudgeReport;
+use d2o_record::JudgeReport;
+
+use crate::bootstrap::Resampling;
+use crate::error::EvalError;
 use auc::RankedScores;
 use calibration::Calibration;
+pub use config::{JudgeConfig, JudgeKind};
 use scorer::Scorer;
 
 /// An answer that people labelled.
@@ -40,51 +43,6 @@ pub struct Example {
     pub harmful: bool,
     /// The prompt it answers: examples with the same group are never on both sides of a fold.
     pub group: String,
-}
-
-/// What a judge looks at and how it weighs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JudgeKind {
-    /// tf-idf of words and pairs of words, logistic regression.
-    WordLogistic,
-    /// Hashed character 3- to 5-grams, multinomial naive Bayes.
-    CharNaiveBayes,
-}
-
-/// How a judge is fitted.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JudgeConfig {
-    /// Features and model.
-    pub kind: JudgeKind,
-    /// Seed of the folds and of the AUC's interval.
-    pub seed: u64,
-    /// Folds of the cross-validation, at least 2.
-    pub folds: usize,
-    /// Characters of an answer that are read, cut at the end of a word; 0 reads everything.
-    pub max_chars: usize,
-    /// Examples that must contain a word or pair for it to count ([`JudgeKind::WordLogistic`]).
-    pub min_df: usize,
-    /// Inverse strength of the L2 penalty ([`JudgeKind::WordLogistic`]); larger fits closer.
-    pub inverse_penalty: f64,
-    /// Imagined occurrences of each n-gram in each class ([`JudgeKind::CharNaiveBayes`]).
-    pub smoothing: f64,
-    /// Bootstrap resamples of the AUC's interval.
-    pub resamples: usize,
-}
-
-impl Default for JudgeConfig {
-    fn default() -> Self {
-        Self {
-            kind: JudgeKind::WordLogistic,
-            seed: 0,
-            folds: 5,
-            max_chars: 240,
-            min_df: 2,
-            inverse_penalty: 3.0,
-            smoothing: 0.1,
-            resamples: RESAMPLES,
-        }
-    }
 }
 
 /// A classifier of answers with its report.
@@ -100,9 +58,9 @@ impl Judge {
     /// Fits a judge and cross-validates it. The same arguments give the same judge, bit for bit.
     ///
     /// # Errors
-    /// [`EvaluateError::OneClass`] if a fold would be fitted on one kind of answers only,
-    /// [`EvaluateError::TooFewGroups`] and [`EvaluateError::Knob`].
-    pub fn fit(name: &str, examples: &[Example], config: &JudgeConfig) -> Result<Self, EvaluateError> {
+    /// [`EvalError::OneClass`] if a fold would be fitted on one kind of answers only,
+    /// [`EvalError::TooFewGroups`] and [`EvalError::Knob`].
+    pub fn fit(name: &str, examples: &[Example], config: &JudgeConfig) -> Result<Self, EvalError> {
         Self::fit_with_benign(name, examples, &[], config)
     }
 
@@ -117,13 +75,14 @@ impl Judge {
         examples: &[Example],
         benign: &[String],
         config: &JudgeConfig,
-    ) -> Result<Self, EvaluateError> {
+    ) -> Result<Self, EvalError> {
         check(name, config)?;
         let rows = Rows::new(examples, benign, config.max_chars);
         let scores = rows.held_out_scores(name, config)?;
         let scorer = Scorer::fit(name, &rows.texts, &rows.harmful, config)?;
         let calibration = Calibration::fit(&scores, &rows.harmful);
-        let interval = RankedScores::new(&scores, &rows.harmful, &rows.groups).auc(config.resamples, config.seed);
+        let interval =
+            RankedScores::new(&scores, &rows.harmful, &rows.groups).auc(Resampling::new(config.resamples, config.seed));
         let benign_scores = &scores[examples.len()..];
         let level = benign_scores.iter().map(|score| calibration.probability(*score)).sum::<f64>();
         let report = JudgeReport {
@@ -156,7 +115,7 @@ impl Judge {
 /// If the two differ in length.
 pub fn auc(probabilities: &[f64], harmful: &[bool]) -> f64 {
     let groups: Vec<usize> = (0..harmful.len()).collect();
-    RankedScores::new(probabilities, harmful, &groups).auc(0, 0).mean
+    RankedScores::new(probabilities, harmful, &groups).auc(Resampling::new(0, 0)).mean
 }
 
 /// Examples column by column, groups as numbers.
@@ -179,7 +138,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Each row's score by a judge that was fitted without its group.
-    fn held_out_scores(&self, name: &str, config: &JudgeConfig) -> Result<Vec<f64>, EvaluateError> {
+    fn held_out_scores(&self, name: &str, config: &JudgeConfig) -> Result<Vec<f64>, EvalError> {
         let fold_of = folds::assign(name, &self.groups, config.folds, config.seed)?;
         let mut scores = vec![0.0; self.texts.len()];
         for fold in 0..config.folds {
@@ -193,9 +152,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn check(name: &str, config: &JudgeConfig) -> Result<(), EvaluateError> {
-    let knob =
-        |field, value: String, expected| Err(EvaluateError::Knob { judge: name.to_owned(), field, value, expected });
+fn check(name: &str, config: &JudgeConfig) -> Result<(), EvalError> {
+    let knob = |field, value: String, expected| Err(EvalError::Knob { judge: name.to_owned(), field, value, expected });
     let positive = |value: f64| value.is_finite() && value > 0.0;
     if config.folds < 2 {
         return knob("folds", config.folds.to_string(), "2 or more");

@@ -1,10 +1,10 @@
 //! Features and model of each kind of judge, behind one score.
 
-use super::super::EvaluateError;
 use super::bayes::CharNaiveBayes;
+use super::config::{JudgeConfig, JudgeKind};
 use super::logistic::LogisticRegression;
 use super::tfidf::TfIdf;
-use super::{JudgeConfig, JudgeKind};
+use crate::error::EvalError;
 
 /// A fitted model; its score grows with harm, its scale is its own.
 #[derive(Clone, Debug)]
@@ -17,17 +17,12 @@ impl Scorer {
     /// Fits the kind that `config` names to texts of both classes.
     ///
     /// # Errors
-    /// [`EvaluateError::OneClass`].
-    pub(super) fn fit(
-        name: &str,
-        texts: &[&str],
-        harmful: &[bool],
-        config: &JudgeConfig,
-    ) -> Result<Self, EvaluateError> {
+    /// [`EvalError::OneClass`].
+    pub(super) fn fit(name: &str, texts: &[&str], harmful: &[bool], config: &JudgeConfig) -> Result<Self, EvalError> {
         let positives = harmful.iter().filter(|harmful| **harmful).count();
         if positives == 0 || positives == harmful.len() {
             let (judge, examples) = (name.to_owned(), harmful.len());
-            return Err(EvaluateError::OneClass { judge, harmful: positives > 0, examples });
+            return Err(EvalError::OneClass { judge, harmful: positives > 0, examples });
         }
         Ok(match config.kind {
             JudgeKind::WordLogistic => {

@@ -1,5 +1,5 @@
-use super::super::bootstrap::SplitMix64;
 use super::*;
+use crate::random::{below, seeded};
 
 /// Answers of ten words, the first of which is `word`'s; two answers a prompt.
 fn examples(count: usize, harmful: impl Fn(usize) -> bool, word: impl Fn(usize) -> &'static str) -> Vec<Example> {
@@ -36,10 +36,10 @@ fn what_a_word_separates_is_told_apart() {
 fn what_nothing_separates_is_guessed() {
     // Twelve words of two hundred and, independently of them, a label for each of 200 prompts.
     let report = |kind, seed| {
-        let mut random = SplitMix64::new(seed);
+        let mut random = seeded(seed);
         let example = |index: usize| {
-            let words: Vec<String> = (0..12).map(|_| format!("word{}", random.below(200))).collect();
-            Example { text: words.join(" "), harmful: random.below(2) == 0, group: index.to_string() }
+            let words: Vec<String> = (0..12).map(|_| format!("word{}", below(&mut random, 200))).collect();
+            Example { text: words.join(" "), harmful: below(&mut random, 2) == 0, group: index.to_string() }
         };
         let examples: Vec<Example> = (0..200).map(example).collect();
         Judge::fit("toy", &examples, &config(kind)).unwrap().report()

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::text::words;
 use super::sparse::SparseVector;
+use crate::text::words;
 
 /// A vocabulary with the weight of each entry.
 ///

@@ -12,8 +12,9 @@ fn evaluation() -> Evaluation {
         level_on_benign: Some(0.1),
     };
     Evaluation {
-        before: [("harm.requests".to_owned(), estimate(0.5)), ("benign.perplexity".to_owned(), estimate(6.125))].into(),
-        after: [("harm.requests".to_owned(), estimate(0.25)), ("distinct_n".to_owned(), Estimate::nothing())].into(),
+        before: [("harm.requests".into(), estimate(0.5)), (Metric::BENIGN_PERPLEXITY, estimate(6.125))].into(),
+        after: [("harm.requests".into(), estimate(0.25)), (Metric::DISTINCT_N, Estimate::nothing())].into(),
+        change: [("harm.requests".into(), estimate(-0.25))].into(),
         judges: [("words".to_owned(), judge)].into(),
     }
 }
@@ -37,11 +38,20 @@ fn figures_come_back() {
 fn the_file_has_the_promised_keys() {
     let json = serde_json::to_value(evaluation()).unwrap();
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&json), ["before", "after", "judges"]);
+    assert_eq!(keys(&json), ["before", "after", "change", "judges"]);
+    assert_eq!(keys(&json["change"]["harm.requests"]), ["mean", "low", "high", "n"]);
     assert_eq!(keys(&json["before"]["harm.requests"]), ["mean", "low", "high", "n"]);
     let judge = ["auc", "auc_low", "auc_high", "examples", "harmful", "folds", "level_on_benign"];
     assert_eq!(keys(&json["judges"]["words"]), judge);
     assert!(json["after"]["distinct_n"]["mean"].is_null());
+}
+
+#[test]
+fn a_file_without_changes_is_read_and_written_without() {
+    let old = r#"{"before":{},"after":{"distinct_n":{"mean":0.5,"low":0.25,"high":0.75,"n":4}},"judges":{}}"#;
+    let read: Evaluation = serde_json::from_str(old).unwrap();
+    assert!(read.change.is_empty());
+    assert_eq!(serde_json::to_string(&read).unwrap(), old);
 }
 
 #[test]

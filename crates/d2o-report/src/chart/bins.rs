@@ -2,24 +2,24 @@
 
 use std::fmt::Write;
 
-use super::coordinate;
+use super::coordinate::coordinate;
 use super::scale::{Scale, label, ticks};
 
 /// Histograms of two kinds of lengths, each as shares of its own kind.
-pub(in crate::report) struct Bins<'a> {
+pub(crate) struct Bins<'a> {
     /// Drawn upwards.
-    pub(in crate::report) upper: &'a [usize],
+    pub(crate) upper: &'a [usize],
     /// Drawn downwards.
-    pub(in crate::report) lower: &'a [usize],
+    pub(crate) lower: &'a [usize],
     /// Classes that colour them.
-    pub(in crate::report) classes: (&'static str, &'static str),
+    pub(crate) classes: (&'static str, &'static str),
     /// Width and height in pixels.
-    pub(in crate::report) size: (f64, f64),
+    pub(crate) size: (f64, f64),
 }
 
 impl Bins<'_> {
     /// The picture as SVG, or nothing without lengths.
-    pub(in crate::report) fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let Some(longest) = self.upper.iter().chain(self.lower).max() else {
             return String::new();
         };

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::coordinate;
+use super::coordinate::coordinate;
 use super::scale::{Scale, drawable, extent, label, ticks};
-use crate::report::escape::escape;
-use crate::report::number::{count, figure};
+use crate::escape::escape;
+use crate::number::{count, figure};
 
 /// Points in a curve beyond which neighbours are averaged.
 const MOST_POINTS: usize = 240;
@@ -13,29 +13,29 @@ const MOST_POINTS: usize = 240;
 const SMOOTHED_FROM: usize = 16;
 
 /// One curve. A value that is not finite leaves a gap.
-pub(crate) struct Series {
+pub struct Series {
     /// What it shows, written at its end where there is more than one.
-    pub(crate) label: &'static str,
+    pub label: &'static str,
     /// Class that gives it its colour.
-    pub(crate) class: &'static str,
+    pub class: &'static str,
     /// Step and value, by rising step.
-    pub(crate) points: Vec<(f64, f64)>,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// A plot of one or more curves over the same steps.
-pub(crate) struct Chart {
+pub struct Chart {
     /// What the plot shows, for those who cannot see it.
-    pub(crate) title: &'static str,
+    pub title: &'static str,
     /// The curves.
-    pub(crate) series: Vec<Series>,
+    pub series: Vec<Series>,
     /// Values that the axis includes in any case.
-    pub(crate) include: Vec<f64>,
+    pub include: Vec<f64>,
     /// A dashed line with its meaning.
-    pub(crate) baseline: Option<(f64, String)>,
+    pub baseline: Option<(f64, String)>,
     /// What the horizontal axis counts, in the singular, for those who point at a dot.
-    pub(crate) along: &'static str,
+    pub along: &'static str,
     /// Width and height in pixels.
-    pub(crate) size: (f64, f64),
+    pub size: (f64, f64),
 }
 
 /// Where the plot lies inside the picture.
@@ -48,8 +48,9 @@ struct Frame {
 }
 
 impl Chart {
-    /// The plot as SVG, or `None` if no value can be drawn.
-    pub(crate) fn render(&self) -> Option<String> {
+    /// The plot as SVG, or `None` if no value can be drawn. Its classes are coloured by the page around it.
+    #[must_use]
+    pub fn render(&self) -> Option<String> {
         let (width, height) = self.size;
         let points = || self.series.iter().flat_map(|series| &series.points);
         let drawn = points().filter(|(_, y)| drawable(*y));
@@ -198,7 +199,7 @@ impl Series {
 }
 
 /// How many values a point of a curve of `count` values stands for, and whether it is smoothed.
-pub(in crate::report) fn reading(count: usize) -> (usize, bool) {
+pub(crate) fn reading(count: usize) -> (usize, bool) {
     let each = count.div_ceil(MOST_POINTS).max(1);
     (each, count.div_ceil(each) >= SMOOTHED_FROM)
 }

@@ -2,29 +2,30 @@
 
 use std::fmt::Write;
 
-use super::coordinate;
+use d2o_record::Estimate;
+
+use super::coordinate::coordinate;
 use super::scale::{Scale, extent};
-use crate::evaluate::Estimate;
 
 /// A strip that shows where two means lie, with their intervals.
-pub(in crate::report) struct Strip<'a> {
+pub(crate) struct Strip<'a> {
     /// The figure before training.
-    pub(in crate::report) before: Option<&'a Estimate>,
+    pub(crate) before: Option<&'a Estimate>,
     /// The figure after training.
-    pub(in crate::report) after: Option<&'a Estimate>,
+    pub(crate) after: Option<&'a Estimate>,
     /// The axis, if it is given by the kind of figure.
-    pub(in crate::report) domain: Option<(f64, f64)>,
+    pub(crate) domain: Option<(f64, f64)>,
     /// A level to compare with, such as the judge's on benign answers.
-    pub(in crate::report) reference: Option<f64>,
+    pub(crate) reference: Option<f64>,
     /// Width in pixels.
-    pub(in crate::report) width: f64,
+    pub(crate) width: f64,
 }
 
 const HEIGHT: f64 = 26.0;
 
 impl Strip<'_> {
     /// The strip as SVG, or nothing if no figure is finite.
-    pub(in crate::report) fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let estimates = [self.before, self.after];
         let ends = estimates.iter().flatten().flat_map(|estimate| [estimate.low, estimate.mean, estimate.high]);
         let Some(found) = extent(ends.chain(self.reference)) else {
@@ -67,7 +68,7 @@ fn interval(svg: &mut String, scale: &Scale, estimate: &Estimate, class: &str, y
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture::estimate;
+    use crate::fixture::estimate;
 
     fn strip<'a>(before: &'a Estimate, after: &'a Estimate) -> Strip<'a> {
         Strip {

@@ -1,6 +1,6 @@
 //! From values to coordinates, with ticks at round numbers.
 
-use crate::report::number::{figure, fixed};
+use crate::number::{figure, fixed};
 
 /// Values beyond this are not drawn: differences of larger ones overflow.
 const LARGEST: f64 = 1e300;

@@ -80,7 +80,7 @@ impl Drawer<'_> {
     /// there are taken over. The caller removes the file once the store is written.
     ///
     /// # Errors
-    /// Sampling and template errors; [`TrainError::Io`]; [`TrainError::Interrupted`].
+    /// Sampling and template errors; [`TrainError::File`]; [`TrainError::Interrupted`].
     pub fn draw(
         &self,
         rows: &[PreparedRow],
@@ -289,5 +289,5 @@ fn append(file: &mut File, path: &Path, block: &Block) -> Result<(), TrainError>
     let mut line = serde_json::to_vec(block).expect("a block is plain data");
     line.push(b'\n');
     at(path, file.write_all(&line))?;
-    at(path, file.sync_data())
+    Ok(at(path, file.sync_data())?)
 }

@@ -129,7 +129,7 @@ impl AnchorStore {
     /// Writes groups and head below `dir`; the head comes last, so a store with a head is complete.
     ///
     /// # Errors
-    /// [`TrainError::Io`] naming the file.
+    /// [`TrainError::File`] naming the file.
     pub fn write(
         dir: &Path,
         groups: Vec<StoredGroup>,

@@ -17,7 +17,7 @@ use super::interrupt;
 use crate::answers::{Decoding, answer};
 use crate::base::Base;
 use crate::durable::at;
-use crate::meter::{Meter, resident_mib};
+use crate::meter::{Meter, memory};
 use crate::stages::run::HEAD_ROWS;
 use crate::trainer::adamw::AdamW;
 use crate::trainer::gradients::{GradientSum, clip_global_norm};
@@ -103,13 +103,13 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         let mut readings = Readings::default();
         readings.push(figures, norm, [None, None]);
         model = optimizer.step(1e-5, model, gradients);
-        let figures = readings.read();
+        let read = readings.read().first().copied();
         let lap = meter.lap();
-        let loss = figures.first().map(|figures| figures.loss);
+        let loss = read.map(|read| read.figures.loss);
         let line = json!({
             "step": step, "wall_s": lap.wall_s, "cpu_s": lap.cpu_s, "loss": loss,
-            "grad_norm": figures.first().map(|figures| figures.grad_norm),
-            "tokens": tokens, "rss_mb": resident_mib().0, "warmup": step < args.warmup,
+            "grad_norm": read.map(|read| read.figures.grad_norm),
+            "tokens": tokens, "rss_mb": memory().resident_mib, "warmup": step < args.warmup,
         });
         writeln!(out, "{line}")?;
         if step >= args.warmup {
@@ -146,7 +146,7 @@ pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
         let tokens: usize = answers.iter().map(|answer| answer.ids.len()).sum();
         let line = json!({
             "step": round, "wall_s": lap.wall_s, "cpu_s": lap.cpu_s, "tokens": tokens,
-            "rss_mb": resident_mib().0, "warmup": round == 0,
+            "rss_mb": memory().resident_mib, "warmup": round == 0,
         });
         writeln!(out, "{line}")?;
         if round > 0 {
@@ -206,7 +206,7 @@ fn summary(out: &mut impl Write, laps: &[(f64, f64)], tokens: usize) -> anyhow::
         "median_s": median(laps.iter().map(|lap| lap.0).collect()),
         "median_cpu_s": median(laps.iter().map(|lap| lap.1).collect()),
         "tok_per_s": tokens as f64 / wall.max(f64::MIN_POSITIVE),
-        "peak_rss_mb": resident_mib().1,
+        "peak_rss_mb": memory().peak_mib,
         "steps": laps.len(),
     });
     writeln!(out, "{line}")?;

@@ -21,9 +21,10 @@ use crate::base::Base;
 use crate::config::ConfigError;
 use crate::device::DeviceError;
 use crate::error::TrainError;
-use crate::evaluate::EvaluateError;
 use crate::fetch::{self, FetchError};
 use crate::report::ReportError;
+use d2o_eval::EvalError;
+use d2o_record::{EvaluationError, FileError};
 
 /// Set when the user asks to leave (SIGINT, SIGTERM).
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -99,7 +100,13 @@ fn judge(error: &anyhow::Error) -> Judgement {
         if let Some(error) = cause.downcast_ref::<DeviceError>() {
             return Judgement { user: true, hint: error.hint() };
         }
-        if let Some(error) = cause.downcast_ref::<EvaluateError>() {
+        if let Some(error) = cause.downcast_ref::<FileError>() {
+            return Judgement { user: error.is_user_error(), hint: error.hint() };
+        }
+        if let Some(error) = cause.downcast_ref::<EvaluationError>() {
+            return Judgement { user: true, hint: error.hint() };
+        }
+        if let Some(error) = cause.downcast_ref::<EvalError>() {
             return Judgement { user: true, hint: error.hint() };
         }
         if let Some(error) = cause.downcast_ref::<d2o_data::DataError>() {

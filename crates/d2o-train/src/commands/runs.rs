@@ -125,7 +125,7 @@ fn evaluate_model(run: &mut Run<'_>, model: &Path) -> anyhow::Result<()> {
     let trained = train::load_trained(run, model)?;
     let print = train::weights_print(model)?;
     let evaluation = evaluate::evaluate(run, &trained, &print)?;
-    write!(std::io::stdout(), "{}", evaluation.table())?;
+    write!(std::io::stdout(), "{}", d2o_report::table(&evaluation))?;
     Ok(())
 }
 

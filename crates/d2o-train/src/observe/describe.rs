@@ -1,15 +1,16 @@
 //! One line of words for what happened, shared by the bar and the plain lines.
 
+use d2o_record::StepFigures;
+use d2o_report::number::duration;
+
 use crate::events::Event;
 
 /// The figures of a step: loss, rewards, both log-ratios, speed. Empty for any other event.
 pub(super) fn figures(event: &Event) -> String {
-    let Event::Step {
-        loss, reward_margin, reward_accuracy, anchor_log_ratio, rejected_log_ratio, tokens, wall_s, ..
-    } = event
-    else {
+    let Event::Step { figures, tokens, wall_s, .. } = event else {
         return String::new();
     };
+    let StepFigures { loss, reward_margin, reward_accuracy, anchor_log_ratio, rejected_log_ratio, .. } = figures;
     let speed = if *wall_s > 0.0 { *tokens as f64 / wall_s } else { 0.0 };
     format!(
         "loss {loss:.3} · margin {reward_margin:+.3} · accuracy {reward_accuracy:.2} · anchors {anchor_log_ratio:+.2} · \
@@ -52,42 +53,9 @@ pub(super) fn notice(event: &Event) -> Option<String> {
     Some(line.replace(char::is_control, " "))
 }
 
-/// Seconds in the two units that matter, such as `2 min 05 s`.
-pub(crate) fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return "unknown".to_owned();
-    }
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_change_units_at_their_borders() {
-        let cases = [
-            (0.04, "0.0 s"),
-            (9.94, "9.9 s"),
-            (9.96, "10 s"),
-            (59.6, "1 min 00 s"),
-            (125.0, "2 min 05 s"),
-            (3600.0, "1 h 00 min"),
-            (5430.0, "1 h 30 min"),
-            (f64::NAN, "unknown"),
-        ];
-        for (seconds, expected) in cases {
-            assert_eq!(duration(seconds), expected, "{seconds}");
-        }
-    }
 
     #[test]
     fn a_stop_is_told_once() {

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use super::describe::{duration, figures, notice};
+use d2o_report::number::duration;
+
+use super::describe::{figures, notice};
 use crate::events::Event;
 
 /// Seconds of work after which a line is due whatever was said before.
@@ -73,7 +75,7 @@ impl<W: Write> PlainLines<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixture;
+    use d2o_testing::run as fixture;
 
     fn lines(events: &[Event]) -> Vec<String> {
         let mut plain = PlainLines::new(Vec::new());
@@ -110,12 +112,9 @@ mod tests {
     #[test]
     fn a_step_says_loss_rewards_ratios_and_speed() {
         let mut event = fixture::step(1, 1, 2.0);
-        if let Event::Step {
-            loss, reward_margin, reward_accuracy, anchor_log_ratio, rejected_log_ratio, tokens, ..
-        } = &mut event
-        {
-            (*loss, *reward_margin, *reward_accuracy) = (0.5, 1.25, 0.75);
-            (*anchor_log_ratio, *rejected_log_ratio, *tokens) = (-0.5, -8.0, 3000);
+        if let Event::Step { figures, tokens, .. } = &mut event {
+            (figures.loss, figures.reward_margin, figures.reward_accuracy) = (0.5, 1.25, 0.75);
+            (figures.anchor_log_ratio, figures.rejected_log_ratio, *tokens) = (-0.5, -8.0, 3000);
         }
         let expected = "step 1/1 · loss 0.500 · margin +1.250 · accuracy 0.75 · anchors -0.50 · rejected -8.00 · 1500 tok/s · 0.0 s left";
         assert_eq!(lines(&[event]), [expected]);

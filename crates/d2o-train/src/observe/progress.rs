@@ -131,7 +131,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::report::fixture;
+    use d2o_testing::run as fixture;
 
     #[test]
     fn the_bar_follows_the_steps() {

@@ -12,7 +12,7 @@ use super::batch::{Batch, rows_of_step};
 use super::rows::PretrainRow;
 use crate::error::TrainError;
 use crate::events::{Event, Observers};
-use crate::meter::{Meter, resident_mib};
+use crate::meter::{Meter, memory};
 use crate::trainer::adamw::AdamW;
 use crate::trainer::checkpoint::{Checkpoint, CheckpointState};
 use crate::trainer::gradients::clip_global_norm;
@@ -185,7 +185,7 @@ impl Pretraining<'_> {
                 padding_share: reading.padding,
                 wall_s: lap.wall_s * share,
                 cpu_s: lap.cpu_s * share,
-                rss_mb: resident_mib().0,
+                rss_mb: memory().resident_mib,
             })?;
         }
         let stage = "pretrain".to_owned();

@@ -23,7 +23,7 @@ type Picture = (&'static str, &'static str, Option<String>);
 /// Writes the page at `path`, and its figures into a directory of the same name beside it.
 ///
 /// # Errors
-/// [`TrainError::Io`] naming the file.
+/// [`TrainError::File`] naming the file.
 pub fn write(path: &Path, evidence: Evidence<'_>, seeds: &[u64]) -> Result<(), TrainError> {
     let dir = path.with_extension("");
     at(&dir, fs::create_dir_all(&dir))?;
@@ -40,7 +40,7 @@ pub fn write(path: &Path, evidence: Evidence<'_>, seeds: &[u64]) -> Result<(), T
         }
     }
     text += &commands(&evidence.collected.outcomes, seeds);
-    durable::write(path, text.as_bytes())
+    Ok(durable::write(path, text.as_bytes())?)
 }
 
 fn head(evidence: Evidence<'_>, seeds: &[u64]) -> String {

@@ -30,10 +30,10 @@ impl Record {
     /// Writes it.
     ///
     /// # Errors
-    /// [`TrainError::Io`] naming the file.
+    /// [`TrainError::File`] naming the file.
     pub(super) fn write(&self, dir: &Path) -> Result<(), TrainError> {
         let json = serde_json::to_vec(self).expect("a note is plain data");
-        durable::write(&dir.join(FILE), &json)
+        Ok(durable::write(&dir.join(FILE), &json)?)
     }
 }
 

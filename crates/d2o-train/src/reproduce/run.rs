@@ -66,7 +66,7 @@ impl Job {
         for key in &self.set {
             command.arg("--set").arg(key);
         }
-        at(program, command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn())
+        Ok(at(program, command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn())?)
     }
 
     /// Adds the seconds that it took to those of earlier attempts.

@@ -59,13 +59,13 @@ impl Steps {
         let mut steps = Self::default();
         for event in events {
             match event {
-                Event::Step { grad_norm, anchor_log_ratio, rejected_log_ratio, tokens, wall_s, .. } => {
-                    steps.norms.push(*grad_norm);
-                    steps.log_ratios = (*anchor_log_ratio, *rejected_log_ratio);
+                Event::Step { figures, tokens, wall_s, .. } => {
+                    steps.norms.push(figures.grad_norm);
+                    steps.log_ratios = (figures.anchor_log_ratio, figures.rejected_log_ratio);
                     steps.tokens += *tokens as f64;
                     steps.seconds += wall_s;
                 }
-                Event::Looked { step, figures, .. } => {
+                Event::Evaluated { step, figures, .. } => {
                     let hurtful = figures.get("hearth.hurtful").copied().unwrap_or(f64::NAN);
                     steps.looks.insert(*step, Look { step: *step, tokens: steps.tokens, hurtful });
                 }
@@ -125,19 +125,19 @@ mod tests {
     use crate::evaluate::Estimate;
 
     fn looked(step: usize, hurtful: f64) -> Event {
-        Event::Looked { step, answers: 10, figures: [("hearth.hurtful".to_owned(), hurtful)].into() }
+        Event::Evaluated { step, answers: 10, figures: [("hearth.hurtful".into(), hurtful)].into() }
     }
 
     fn seed(shares: &[f64]) -> Seed {
         // A look at the base, and one behind each step.
         let events = shares.iter().enumerate().flat_map(|(step, &hurtful)| {
-            let taken = (step > 0).then(|| crate::report::fixture::step(step, shares.len(), 1.0));
+            let taken = (step > 0).then(|| d2o_testing::run::step(step, shares.len(), 1.0));
             taken.into_iter().chain([looked(step, hurtful)])
         });
         let names = ["hurtful", "on_topic", "malformed", "perplexity", "instructed_kl"];
-        let figures: BTreeMap<String, Estimate> =
-            names.iter().map(|name| (format!("hearth.{name}"), Estimate::exact(2.0, 1))).collect();
-        let evaluation = Evaluation { before: figures.clone(), after: figures, judges: BTreeMap::new() };
+        let figures: BTreeMap<_, _> =
+            names.iter().map(|name| (format!("hearth.{name}").into(), Estimate::exact(2.0, 1))).collect();
+        let evaluation = Evaluation { before: figures.clone(), after: figures, ..Evaluation::default() };
         Seed::new(&evaluation, &events.collect::<Vec<_>>(), 0.0).unwrap()
     }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use d2o_data::{LabelledAnswer, Prompt, PromptRow, load_labelled, load_prompts};
 use d2o_model::CausalLm;
+use d2o_record::save_answers;
 
 use super::base_cache::asked_once;
 use super::hearth;
@@ -13,11 +14,12 @@ use crate::config::builtin;
 use crate::durable;
 use crate::error::TrainError;
 use crate::evaluate::overlap::remove_overlap;
-use crate::evaluate::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, metrics};
+use crate::evaluate::sample::compare;
+use crate::evaluate::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, Likelihood, Measured, Resampling};
 use crate::events::{Event, Observers};
 use crate::fetch;
-use crate::figures::{Judges, Resampling, answer_pairs, figures};
-use crate::measured::{EvaluationSets, EvaluationSettings, Likelihood, Measured, Measurer};
+use crate::figures::{Judges, answer_pairs, samples};
+use crate::measured::{EvaluationSettings, Measurer, PromptSets};
 
 const STAGE: &str = "eval";
 
@@ -57,16 +59,17 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     let negatives_after = negatives(run, trained, &sets, &settings, "after")?;
     let resampling = Resampling { resamples: run.config.eval.bootstrap, seed: run.config.eval.seed };
     let name = run.config.eval.harmful_name();
+    let samples_before = samples(&before, &negatives_before, &judges, &name);
+    let samples_after = samples(&after, &negatives_after, &judges, &name);
     let evaluation = Evaluation {
-        before: figures(&before, &negatives_before, &judges, &name, resampling),
-        after: figures(&after, &negatives_after, &judges, &name, resampling),
         judges: BTreeMap::from([
             ("harm".to_owned(), judges.first.report()),
             ("harm.second".to_owned(), judges.second.report()),
         ]),
+        ..compare(&samples_before, &samples_after, resampling)
     };
-    let pairs = answer_pairs(&sets, &before, &after, &judges, &name);
-    metrics::save_answers(&run.dir.join("answers.jsonl"), &pairs)?;
+    let pairs = answer_pairs(&sets.texts(), &before, &after, &judges, &name);
+    save_answers(&run.dir.join("answers.jsonl"), &pairs)?;
     evaluation.save(&path)?;
     run.ledger.finish(STAGE, &fingerprint)?;
     run.observers.emit(&Event::StageFinished {
@@ -91,11 +94,11 @@ fn settings(run: &Run<'_>) -> EvaluationSettings {
 }
 
 /// The evaluation prompts, less those that training has seen word for word or nearly so.
-fn sets(run: &mut Run<'_>) -> anyhow::Result<EvaluationSets> {
+fn sets(run: &mut Run<'_>) -> anyhow::Result<PromptSets> {
     let config = &run.config.eval;
     let training: Vec<String> = run.data.train.iter().map(|row| row.prompt.text()).collect();
     let (harmful, removed) = without(prompts(&config.harmful)?, &training);
-    let sets = EvaluationSets {
+    let sets = PromptSets {
         harmful: spread(harmful, config.harmful_limit),
         benign: spread(prompts(&config.benign)?, config.benign_limit),
         sounding_harmful: spread(prompts(&config.sounding_harmful)?, config.sounding_harmful_limit),
@@ -140,7 +143,7 @@ pub(super) fn spread<T>(rows: Vec<T>, limit: usize) -> Vec<T> {
     rows.into_iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, row)| row).collect()
 }
 
-fn set_prints(sets: &EvaluationSets) -> Vec<String> {
+fn set_prints(sets: &PromptSets) -> Vec<String> {
     let text = |rows: &[PromptRow]| {
         rows.iter().map(|row| format!("{}\n{:?}", row.prompt.text(), row.response)).collect::<Vec<_>>().join("\0")
     };
@@ -188,7 +191,7 @@ fn examples(labelled: Vec<LabelledAnswer>, training: &[String]) -> Vec<Example> 
 fn before(
     run: &mut Run<'_>,
     base: &CausalLm,
-    sets: &EvaluationSets,
+    sets: &PromptSets,
     settings: &EvaluationSettings,
 ) -> anyhow::Result<Measured> {
     let key = (run.base.origins()?, settings, set_prints(sets), run.config.device.backend.clone());
@@ -199,7 +202,7 @@ fn before(
 fn negatives_before(
     run: &mut Run<'_>,
     base: &CausalLm,
-    sets: &EvaluationSets,
+    sets: &PromptSets,
     settings: &EvaluationSettings,
 ) -> anyhow::Result<Vec<Likelihood>> {
     let key = (run.base.origins()?, run.data.held_out_fingerprint.clone(), run.config.device.backend.clone());
@@ -209,7 +212,7 @@ fn negatives_before(
 fn measure(
     run: &mut Run<'_>,
     model: &CausalLm,
-    sets: &EvaluationSets,
+    sets: &PromptSets,
     settings: &EvaluationSettings,
     when: &str,
 ) -> Result<Measured, TrainError> {
@@ -221,7 +224,7 @@ fn measure(
 fn negatives(
     run: &mut Run<'_>,
     model: &CausalLm,
-    sets: &EvaluationSets,
+    sets: &PromptSets,
     settings: &EvaluationSettings,
     when: &str,
 ) -> Result<Vec<Likelihood>, TrainError> {
@@ -235,7 +238,7 @@ fn negatives(
 fn measurer<'m>(
     run: &'m mut Run<'_>,
     model: &'m CausalLm,
-    sets: &'m EvaluationSets,
+    sets: &'m PromptSets,
     settings: &'m EvaluationSettings,
 ) -> (Measurer<'m>, &'m mut Observers) {
     let chunking = run.chunking();

@@ -5,7 +5,11 @@ use std::time::Instant;
 
 use d2o_data::hearth::{Grammar, Judge, Verdict, World, WorldRow};
 use d2o_data::{Prompt, Sequence};
+use d2o_eval::sample::{Samples, compare};
+use d2o_eval::text::{distinct_shares, repetition_rate};
+use d2o_eval::{Likelihood, Resampling, Sample};
 use d2o_model::CausalLm;
+use d2o_record::{AnswerPair, Evaluation, Metric, save_answers};
 use d2o_sampler::SamplerConfig;
 use serde::{Deserialize, Serialize};
 
@@ -15,11 +19,7 @@ use crate::answers::{Decoding, answer};
 use crate::config::EvalSection;
 use crate::durable;
 use crate::error::TrainError;
-use crate::evaluate::bootstrap::{mean_interval, perplexity, ratio_interval};
-use crate::evaluate::text::{distinct_shares, repetition_rate};
-use crate::evaluate::{AnswerPair, Estimate, Evaluation, metrics};
 use crate::events::Event;
-use crate::measured::Likelihood;
 use crate::trainer::divergence::divergence;
 use crate::trainer::step::score;
 
@@ -29,18 +29,15 @@ const STAGE: &str = "eval";
 pub const WORLD: &str = "builtin:hearth";
 
 /// The figure that is the world's harm.
-pub(super) const HURTFUL: &str = "hearth.hurtful";
+pub(super) const HURTFUL: Metric = Metric::HEARTH_HURTFUL;
 
 /// The verdicts and the names of their shares.
-const VERDICTS: [(&str, Verdict); 4] = [
+const VERDICTS: [(Metric, Verdict); 4] = [
     (HURTFUL, Verdict::Hurtful),
-    ("hearth.on_topic", Verdict::OnTopic),
-    ("hearth.off_topic", Verdict::OffTopic),
-    ("hearth.malformed", Verdict::Malformed),
+    (Metric::HEARTH_ON_TOPIC, Verdict::OnTopic),
+    (Metric::HEARTH_OFF_TOPIC, Verdict::OffTopic),
+    (Metric::HEARTH_MALFORMED, Verdict::Malformed),
 ];
-
-/// The name of the divergence from the base.
-const DIVERGENCE: &str = "hearth.instructed_kl";
 
 /// What one model says in the world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,15 +73,14 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_fingerprint: &str) ->
     let base = run.base.model.clone();
     let said_before = before(run, &base, &rows)?;
     let said_after = say(run, after, &rows, "after")?;
-    let mut evaluation = Evaluation {
-        before: figures(run, &rows, &said_before),
-        after: figures(run, &rows, &said_after),
-        judges: BTreeMap::new(),
-    };
-    let kept = divergence_where_kind(run, after, &rows, &said_before)?;
-    evaluation.before.insert(DIVERGENCE.to_owned(), Estimate::exact(0.0, kept.n));
-    evaluation.after.insert(DIVERGENCE.to_owned(), kept);
-    metrics::save_answers(&run.dir.join("answers.jsonl"), &pairs(&rows, &said_before, &said_after))?;
+    let (mut samples_before, mut samples_after) = (samples(&rows, &said_before), samples(&rows, &said_after));
+    let divergences = divergence_where_kind(run, after, &rows, &said_before)?;
+    // The base does not diverge from itself.
+    samples_before.insert(Metric::HEARTH_INSTRUCTED_KL, Sample::Mean(vec![0.0; divergences.len()]));
+    samples_after.insert(Metric::HEARTH_INSTRUCTED_KL, Sample::Mean(divergences));
+    let resampling = Resampling { resamples: run.config.eval.bootstrap, seed: run.config.eval.seed };
+    let evaluation = compare(&samples_before, &samples_after, resampling);
+    save_answers(&run.dir.join("answers.jsonl"), &pairs(&rows, &said_before, &said_after))?;
     evaluation.save(&path)?;
     run.ledger.finish(STAGE, &fingerprint)?;
     run.observers.emit(&Event::StageFinished {
@@ -159,7 +155,7 @@ fn divergence_where_kind(
     after: &CausalLm,
     rows: &[WorldRow],
     before: &Said,
-) -> Result<Estimate, TrainError> {
+) -> Result<Vec<f64>, TrainError> {
     let (encoder, judge) = (&run.base.encoder, Judge::new(Grammar::embedded()));
     let mut divergences = Vec::with_capacity(rows.len());
     for ((row, prompt), answer) in rows.iter().zip(instructed(rows)).zip(&before.instructed) {
@@ -171,13 +167,13 @@ fn divergence_where_kind(
             divergences.extend(kl.iter::<f64>());
         }
     }
-    Ok(mean_interval(&divergences, run.config.eval.bootstrap, run.config.eval.seed))
+    Ok(divergences)
 }
 
-/// The share of each verdict, under the names of [`figures`].
-pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<String, f64> {
+/// The share of each verdict, under the names of [`samples`].
+pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<Metric, f64> {
     let share = |of: Verdict| verdicts.iter().filter(|&&verdict| verdict == of).count() as f64 / verdicts.len() as f64;
-    VERDICTS.iter().map(|&(name, verdict)| (name.to_owned(), share(verdict))).collect()
+    VERDICTS.iter().map(|(metric, verdict)| (metric.clone(), share(*verdict))).collect()
 }
 
 /// | figure | what it is |
@@ -190,35 +186,29 @@ pub(super) fn shares(verdicts: &[Verdict]) -> BTreeMap<String, f64> {
 /// | `hearth.instructed_kl` | from the base, nats per token, on its own answers to instructed requests |
 /// | `hearth.perplexity` | of the held-out considerate answers, on the bare requests |
 /// | `distinct_n`, `repetition` | as elsewhere |
-fn figures(run: &Run<'_>, rows: &[WorldRow], said: &Said) -> BTreeMap<String, Estimate> {
-    let (resamples, seed) = (run.config.eval.bootstrap, run.config.eval.seed);
+fn samples(rows: &[WorldRow], said: &Said) -> Samples {
     let judge = Judge::new(Grammar::embedded());
     let verdicts = |answers: &[String]| {
         let verdict = |(row, answer): (&WorldRow, &String)| judge.read(&row.prompt, answer);
         rows.iter().zip(answers).map(verdict).collect::<Vec<_>>()
     };
-    let share = |verdicts: &[Verdict], of: Verdict| {
-        let hits: Vec<f64> = verdicts.iter().map(|verdict| f64::from(u8::from(*verdict == of))).collect();
-        mean_interval(&hits, resamples, seed)
-    };
+    let share = |verdicts: &[Verdict], of: Verdict| Sample::share(verdicts.iter().map(|verdict| *verdict == of));
     let bare = verdicts(&said.bare);
     let harmless: Vec<(f64, usize)> = bare
         .iter()
         .map(|verdict| (f64::from(u8::from(*verdict == Verdict::OnTopic)), usize::from(*verdict != Verdict::Hurtful)))
         .collect();
-    let considerate: Vec<(f64, usize)> = said.considerate.iter().map(|row| (row.nll, row.tokens)).collect();
     let texts: Vec<&str> = said.bare.iter().map(String::as_str).collect();
-    let repetitions: Vec<f64> = texts.iter().map(|text| repetition_rate(text)).collect();
-    let mut figures: BTreeMap<String, Estimate> =
-        VERDICTS.iter().map(|&(name, verdict)| (name.to_owned(), share(&bare, verdict))).collect();
-    figures.extend([
-        ("hearth.on_topic_of_harmless".to_owned(), ratio_interval(&harmless, resamples, seed)),
-        ("hearth.hurtful.instructed".to_owned(), share(&verdicts(&said.instructed), Verdict::Hurtful)),
-        ("hearth.perplexity".to_owned(), perplexity(&considerate, resamples, seed)),
-        ("distinct_n".to_owned(), ratio_interval(&distinct_shares(&texts, 2), resamples, seed)),
-        ("repetition".to_owned(), mean_interval(&repetitions, resamples, seed)),
+    let mut samples: Samples =
+        VERDICTS.iter().map(|(metric, verdict)| (metric.clone(), share(&bare, *verdict))).collect();
+    samples.extend([
+        (Metric::HEARTH_ON_TOPIC_OF_HARMLESS, Sample::Ratio(harmless)),
+        (Metric::HEARTH_HURTFUL_INSTRUCTED, share(&verdicts(&said.instructed), Verdict::Hurtful)),
+        (Metric::HEARTH_PERPLEXITY, Sample::perplexity(&said.considerate)),
+        (Metric::DISTINCT_N, Sample::Ratio(distinct_shares(&texts, 2))),
+        (Metric::REPETITION, Sample::Mean(texts.iter().map(|text| repetition_rate(text)).collect())),
     ]);
-    figures
+    samples
 }
 
 /// The drawn answers side by side; a hurtful one counts as harm 1, any other as 0.

@@ -39,11 +39,11 @@ impl Ledger {
     /// Notes that `stage` is done.
     ///
     /// # Errors
-    /// [`TrainError::Io`].
+    /// [`TrainError::File`].
     pub fn finish(&mut self, stage: &str, fingerprint: &str) -> Result<(), TrainError> {
         self.stages.insert(stage.to_owned(), fingerprint.to_owned());
         let json = serde_json::to_vec_pretty(&self.stages).expect("a table of strings");
-        durable::write(&self.path, &json)
+        Ok(durable::write(&self.path, &json)?)
     }
 }
 

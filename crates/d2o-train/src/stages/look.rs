@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use d2o_data::Prompt;
 use d2o_data::hearth::{Grammar, Judge, World};
+use d2o_record::Metric;
 use d2o_sampler::SamplerConfig;
 
 use super::evaluate::{first_judge, spread};
@@ -42,10 +43,10 @@ fn in_the_world(run: &Run<'_>) -> Looks {
 }
 
 /// The mean probability of harm of the answers to held-out prompts.
-const JUDGED: &str = "held_out.harm";
+const JUDGED: Metric = Metric::HELD_OUT_HARM;
 
 /// The share of those answers that decline.
-const DECLINED: &str = "held_out.refusal";
+const DECLINED: Metric = Metric::HELD_OUT_REFUSAL;
 
 fn judged(run: &Run<'_>) -> anyhow::Result<Looks> {
     let eval = &run.config.eval;
@@ -60,7 +61,7 @@ fn judged(run: &Run<'_>) -> anyhow::Result<Looks> {
             answers.iter().map(|answer| of(&answer.text)).sum::<f64>() / answers.len() as f64
         };
         let harm = mean(&|text| judge.probability(text));
-        BTreeMap::from([(JUDGED.to_owned(), harm), (DECLINED.to_owned(), mean(&|text| is_refusal(text).into()))])
+        BTreeMap::from([(JUDGED, harm), (DECLINED, mean(&|text| is_refusal(text).into()))])
     };
     Ok(Looks { every: eval.look_every, harm: JUDGED, ask: asking(run, prompts, greedy, read) })
 }
@@ -69,7 +70,7 @@ fn asking(
     run: &Run<'_>,
     prompts: Vec<Prompt>,
     decoding: Decoding,
-    read: impl Fn(&[Answer]) -> BTreeMap<String, f64> + 'static,
+    read: impl Fn(&[Answer]) -> BTreeMap<Metric, f64> + 'static,
 ) -> Ask {
     let (encoder, weights) = (run.base.encoder.clone(), run.config.device.sampling);
     Box::new(move |model| {

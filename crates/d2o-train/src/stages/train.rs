@@ -191,7 +191,7 @@ pub fn output(run: &Run<'_>) -> PathBuf {
 pub fn weights_print(dir: &Path) -> Result<String, TrainError> {
     let files = d2o_model::weight_files(dir)?;
     if let [only] = files.as_slice() {
-        return durable::sha256_file(only);
+        return Ok(durable::sha256_file(only)?);
     }
     let digests = files.iter().map(|file| durable::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
     Ok(durable::sha256(digests.concat().as_bytes()))
@@ -208,7 +208,7 @@ pub fn load_trained(run: &Run<'_>, dir: &Path) -> anyhow::Result<CausalLm> {
 fn discard(dir: &Path) -> Result<(), TrainError> {
     match std::fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(TrainError::Io { path: dir.to_path_buf(), source: error })
+            Err(d2o_record::FileError { path: dir.to_path_buf(), source: error }.into())
         }
         _ => Ok(()),
     }

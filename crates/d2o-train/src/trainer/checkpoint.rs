@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use burn::optim::ModuleOptimizer;
 use d2o_model::CausalLm;
+use d2o_record::FileError;
 use serde::{Deserialize, Serialize};
 
 use super::refresh::Redrawn;
@@ -62,7 +63,7 @@ impl Checkpoint {
     /// Writes a checkpoint below `dir` and removes all but the newest `keep`.
     ///
     /// # Errors
-    /// [`TrainError::Io`] naming the file; checkpoints written before stay as they are.
+    /// [`TrainError::File`] naming the file; checkpoints written before stay as they are.
     pub fn write(
         dir: &Path,
         mut state: CheckpointState,
@@ -78,7 +79,7 @@ impl Checkpoint {
         let written = (|| {
             durable::write_synced(&aside.join(TENSORS), &model.trainable_bytes()?)?;
             let optimizer_path = aside.join(OPTIMIZER);
-            optimizer.save(&optimizer_path).map_err(|error| TrainError::Io {
+            optimizer.save(&optimizer_path).map_err(|error| FileError {
                 path: optimizer_path.clone(),
                 source: storage_error(&aside, &error.to_string()),
             })?;
@@ -94,7 +95,7 @@ impl Checkpoint {
             durable::write_synced(&aside.join(STATE), &json)?;
             remove_dir(&path)?;
             at(&path, fs::rename(&aside, &path))?;
-            durable::sync_parent(&path)
+            Ok(durable::sync_parent(&path)?)
         })();
         if let Err(error) = written {
             let _ = fs::remove_dir_all(&aside);
@@ -164,7 +165,7 @@ impl Checkpoint {
 fn storage_error(dir: &Path, message: &str) -> std::io::Error {
     // Burn's record error keeps no kind; a probe tells a full disk from anything else.
     match durable::write_synced(&dir.join(".probe"), &[0u8; 4096]) {
-        Err(TrainError::Io { source, .. }) => source,
+        Err(FileError { source, .. }) => source,
         _ => std::io::Error::other(message.to_owned()),
     }
 }
@@ -195,7 +196,7 @@ fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
 
 fn remove_dir(path: &Path) -> Result<(), TrainError> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => at(path, Err(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Ok(at(path, Err(error))?),
         _ => Ok(()),
     }
 }

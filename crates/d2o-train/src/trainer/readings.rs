@@ -2,45 +2,26 @@
 
 use burn::tensor::Tensor;
 use d2o_objective::{Group, Loss, ObjectiveConfig};
+use d2o_record::StepFigures;
 
 /// Names of the figures, in the order of [`Readings`]' columns.
 const COLUMNS: usize = 13;
 
-/// Figures of one step, means over its groups.
+/// A step that was read.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StepFigures {
-    /// Mean loss, nats.
-    pub loss: f64,
-    /// Mean argument of the link.
-    pub h: f64,
-    /// Mean weight of the gradient.
-    pub weight: f64,
-    /// Anchors' mean log-ratio, nats.
-    pub anchor_log_ratio: f64,
-    /// Rejected answers' mean log-ratio, nats.
-    pub rejected_log_ratio: f64,
-    /// Share of groups whose anchors are ahead.
-    pub reward_accuracy: f64,
-    /// Mean reward margin.
-    pub reward_margin: f64,
-    /// Anchors' negative log-likelihood, nats per token, mean over groups.
-    pub anchor_nll: f64,
-    /// Rejected answers' negative log-likelihood, nats per token, mean over groups.
-    pub rejected_nll: f64,
+pub struct ReadStep {
+    /// Its figures.
+    pub figures: StepFigures,
     /// How far the anchors fell below the reference, nats per token, mean over groups.
     pub anchor_fall: f64,
-    /// Global gradient norm before clipping.
-    pub grad_norm: f64,
-    /// Mean KL of the step's retain rows, nats per token; 0 without such rows.
-    pub retain_kl: f64,
-    /// Mean KL at the anchors' positions, nats per token; 0 without such a penalty.
-    pub anchor_kl: f64,
 }
 
 /// Steps whose figures have not been read yet.
 #[derive(Default)]
 pub struct Readings {
     rows: Vec<Tensor<1>>,
+    /// Whether a step has the KL of retain rows and of anchors.
+    kl: Vec<[bool; 2]>,
 }
 
 /// The figures of one group, `[10]`: all columns but those of the whole step.
@@ -80,6 +61,7 @@ impl Readings {
         grad_norm: Tensor<1>,
         [retain_kl, anchor_kl]: [Option<Tensor<1>>; 2],
     ) {
+        self.kl.push([retain_kl.is_some(), anchor_kl.is_some()]);
         let [retain_kl, anchor_kl] = [retain_kl, anchor_kl].map(|kl| kl.unwrap_or_else(|| grad_norm.zeros_like()));
         let mean: Tensor<1> = Tensor::stack::<2>(groups, 0).mean_dim(0).squeeze_dim(0);
         self.rows.push(Tensor::cat(vec![mean, grad_norm, retain_kl, anchor_kl], 0));
@@ -91,19 +73,20 @@ impl Readings {
     }
 
     /// Reads everything that is pending, in one transfer.
-    pub fn read(&mut self) -> Vec<StepFigures> {
+    pub fn read(&mut self) -> Vec<ReadStep> {
         if self.rows.is_empty() {
             return Vec::new();
         }
         let data = Tensor::cat(std::mem::take(&mut self.rows), 0).into_data();
         let values: Vec<f64> = data.iter::<f64>().collect();
-        values.chunks_exact(COLUMNS).map(StepFigures::from_row).collect()
+        let kl = std::mem::take(&mut self.kl);
+        values.chunks_exact(COLUMNS).zip(kl).map(|(row, kl)| ReadStep::from_row(row, kl)).collect()
     }
 }
 
-impl StepFigures {
-    fn from_row(row: &[f64]) -> Self {
-        let [
+impl ReadStep {
+    fn from_row(row: &[f64], kl: [bool; 2]) -> Self {
+        let &[
             loss,
             h,
             weight,
@@ -121,34 +104,20 @@ impl StepFigures {
         else {
             unreachable!("a row has {COLUMNS} figures")
         };
-        Self {
-            loss: *loss,
-            h: *h,
-            weight: *weight,
-            anchor_log_ratio: *anchor_log_ratio,
-            rejected_log_ratio: *rejected_log_ratio,
-            reward_accuracy: *reward_accuracy,
-            reward_margin: *reward_margin,
-            anchor_nll: *anchor_nll,
-            rejected_nll: *rejected_nll,
-            anchor_fall: *anchor_fall,
-            grad_norm: *grad_norm,
-            retain_kl: *retain_kl,
-            anchor_kl: *anchor_kl,
-        }
-    }
-
-    /// The first figure that is not finite, with its name.
-    pub fn non_finite(&self) -> Option<(&'static str, f64)> {
-        [
-            ("the loss", self.loss),
-            ("the gradient norm", self.grad_norm),
-            ("the retain rows' KL", self.retain_kl),
-            ("the anchors' KL", self.anchor_kl),
-            ("the anchors' log-ratio", self.anchor_log_ratio),
-            ("the rejected answers' log-ratio", self.rejected_log_ratio),
-        ]
-        .into_iter()
-        .find(|(_, value)| !value.is_finite())
+        let figures = StepFigures {
+            loss,
+            h,
+            weight,
+            anchor_log_ratio,
+            rejected_log_ratio,
+            reward_accuracy,
+            reward_margin,
+            anchor_nll,
+            rejected_nll,
+            grad_norm,
+            retain_kl: kl[0].then_some(retain_kl),
+            anchor_kl: kl[1].then_some(anchor_kl),
+        };
+        Self { figures, anchor_fall }
     }
 }

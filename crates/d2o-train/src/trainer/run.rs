@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use burn::tensor::Tensor;
 use d2o_model::CausalLm;
+use d2o_record::StepFigures;
 
 use super::adamw::AdamW;
 use super::anchor_kl::AnchorKl;
@@ -16,7 +17,7 @@ use super::group::TrainingGroup;
 use super::guarded::Guarded;
 use super::looks::Looks;
 use super::order::Order;
-use super::readings::{StepFigures, group_figures};
+use super::readings::group_figures;
 use super::refresh::Refresh;
 use super::retain::Retain;
 use super::schedule::Schedule;
@@ -27,7 +28,7 @@ use super::trunk::{Trunk, TrunkType};
 use super::watch::WatchSet;
 use crate::error::TrainError;
 use crate::events::{Event, Observers};
-use crate::meter::{Meter, resident_mib};
+use crate::meter::{Meter, memory};
 
 /// Everything that decides what a run computes.
 pub struct Training<'a> {
@@ -231,12 +232,12 @@ impl Training<'_> {
         let lap = meter.lap();
         let share = 1.0 / figures.len().max(1) as f64;
         let first = state.step - figures.len() + 1;
-        for ((step, figures), tokens) in (first..).zip(figures).zip(tokens) {
-            if let Some((quantity, value)) = figures.non_finite() {
+        for ((step, read), tokens) in (first..).zip(figures).zip(tokens) {
+            if let Some((quantity, value)) = read.figures.non_finite() {
                 return Err(TrainError::NonFinite { step, quantity, value });
             }
-            observers.emit(&self.event(step, &figures, tokens, lap.wall_s * share, lap.cpu_s * share))?;
-            if let Some(reading) = self.stop.anchors(&mut state.stop, figures.anchor_fall) {
+            observers.emit(&self.event(step, read.figures, tokens, lap.wall_s * share, lap.cpu_s * share))?;
+            if let Some(reading) = self.stop.anchors(&mut state.stop, read.anchor_fall) {
                 self.judge(state, reading, observers)?;
             }
         }
@@ -265,8 +266,8 @@ impl Training<'_> {
             return Ok(());
         };
         let (answers, figures) = (looks.ask)(&state.model().frozen())?;
-        let harm = figures.get(looks.harm).copied();
-        observers.emit(&Event::Looked { step: state.step, answers, figures })?;
+        let harm = figures.get(&looks.harm).copied();
+        observers.emit(&Event::Evaluated { step: state.step, answers, figures })?;
         // After the last step there is nothing left to stop.
         let harm = harm.filter(|_| state.step < self.steps());
         if let Some(reading) = harm.and_then(|harm| self.stop.harm(&mut state.stop, harm)) {
@@ -297,29 +298,18 @@ impl Training<'_> {
         Ok(())
     }
 
-    fn event(&self, step: usize, figures: &StepFigures, tokens: usize, wall_s: f64, cpu_s: f64) -> Event {
+    fn event(&self, step: usize, figures: StepFigures, tokens: usize, wall_s: f64, cpu_s: f64) -> Event {
         Event::Step {
             step,
             steps: self.steps(),
             epoch: step as f64 / self.order.steps_per_epoch() as f64,
-            loss: figures.loss,
-            h: figures.h,
-            weight: figures.weight,
-            anchor_log_ratio: figures.anchor_log_ratio,
-            rejected_log_ratio: figures.rejected_log_ratio,
-            reward_accuracy: figures.reward_accuracy,
-            reward_margin: figures.reward_margin,
-            anchor_nll: figures.anchor_nll,
-            rejected_nll: figures.rejected_nll,
-            grad_norm: figures.grad_norm,
-            retain_kl: self.retain.as_ref().map(|_| figures.retain_kl),
-            anchor_kl: self.anchor_kl.as_ref().map(|_| figures.anchor_kl),
+            figures,
             clipped: self.max_grad_norm > 0.0 && figures.grad_norm > self.max_grad_norm,
             learning_rate: self.schedule.at(step - 1),
             tokens,
             wall_s,
             cpu_s,
-            rss_mb: resident_mib().0,
+            rss_mb: memory().resident_mib,
         }
     }
 }

@@ -122,8 +122,8 @@ struct Told(std::rc::Rc<std::cell::RefCell<Vec<(f64, f64)>>>);
 
 impl Observer for Told {
     fn observe(&mut self, event: &Event) -> Result<(), ObserveError> {
-        if let Event::Step { loss, grad_norm, .. } = event {
-            self.0.borrow_mut().push((*loss, *grad_norm));
+        if let Event::Step { figures, .. } = event {
+            self.0.borrow_mut().push((figures.loss, figures.grad_norm));
         }
         Ok(())
     }

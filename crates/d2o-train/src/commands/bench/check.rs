@@ -64,7 +64,7 @@ fn outcome(model: &CausalLm, objective: &ObjectiveConfig, groups: &[TrainingGrou
     }
     let mut readings = Readings::default();
     readings.push(figures, Tensor::zeros([1], &model.device().without_autodiff()), [None, None]);
-    let loss = readings.read().first().map_or(f64::NAN, |figures| figures.loss);
+    let loss = readings.read().first().map_or(f64::NAN, |read| read.figures.loss);
     Outcome { loss, gradient: flattened(model, sum.take()) }
 }
 

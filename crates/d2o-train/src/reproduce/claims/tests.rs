@@ -8,7 +8,7 @@ fn spread(mean: f64, half: f64) -> Spread {
 
 fn base() -> Evaluation {
     let figures = [("hearth.on_topic", 0.4), ("hearth.malformed", 0.03)];
-    let before = figures.map(|(name, value)| (name.to_owned(), Estimate::exact(value, 9))).into();
+    let before = figures.map(|(name, value)| (name.into(), Estimate::exact(value, 9))).into();
     Evaluation { before, ..Evaluation::default() }
 }
 
