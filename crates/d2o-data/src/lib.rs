@@ -65,7 +65,6 @@ mod tokenizer_training;
 pub use encode::{Encoder, Limits, Sequence};
 pub use error::{Cause, DataError};
 pub use format::{Format, LoadOptions};
-pub use gguf_vocabulary::GgufVocabulary;
 pub use lint::lint;
 pub use lint_report::{Finding, LintKind, LintReport};
 pub use load::{load_negatives, read_negatives, read_rows};

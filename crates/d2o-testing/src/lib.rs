@@ -3,4 +3,5 @@
 
 #[cfg(feature = "device")]
 pub mod device;
+pub mod gguf;
 pub mod parity;

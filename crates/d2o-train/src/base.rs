@@ -10,7 +10,6 @@ use d2o_model::{CausalLm, LoadedAdapter, LoadedModel, ModelConfig};
 use crate::anchors::store::Origins;
 use crate::durable;
 use crate::error::TrainError;
-use crate::vocabulary;
 
 /// A frozen model with everything that frames text for it.
 pub struct Base {
@@ -54,7 +53,10 @@ impl Base {
         }
         let LoadedModel { model, config, gguf, files } = d2o_model::load(path, device)?;
         let (tokenizer, template) = match gguf {
-            Some(vocabulary) => vocabulary::from_gguf(path, vocabulary)?,
+            Some(vocabulary) => {
+                let template = ChatTemplate::from_gguf(&vocabulary)?;
+                (TextTokenizer::from_gguf(path, &vocabulary)?, template)
+            }
             None => (TextTokenizer::from_dir(path)?, ChatTemplate::from_dir(path)?),
         };
         let (tokens, embedding) = (tokenizer.vocab_size(), config.vocab_size);
@@ -102,7 +104,7 @@ impl Base {
     /// # Errors
     /// A tokenizer that has no form there.
     pub fn vocabulary(&self) -> Result<Vocabulary, TrainError> {
-        vocabulary::to_gguf(&self.encoder)
+        Ok(self.encoder.to_gguf()?)
     }
 
     /// Fingerprints of weights, tokenizer and template.

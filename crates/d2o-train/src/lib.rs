@@ -26,4 +26,3 @@ pub mod report;
 pub mod reproduce;
 pub mod stages;
 pub mod trainer;
-pub(crate) mod vocabulary;
