@@ -26,7 +26,6 @@ pub use encode::{Encoder, Limits, Sequence};
 pub use encoded_row::EncodedRow;
 pub use error::{Cause, DataError};
 pub use formats::{Format, LabelledAnswer, LoadOptions, load_labelled};
-pub use gguf_vocabulary::GgufVocabulary;
 pub use lint::{Finding, LintKind, LintReport, lint};
 pub use load::{load_negatives, read_negatives, read_rows};
 pub use prompts::{PromptRow, load_prompts, parse_prompts};

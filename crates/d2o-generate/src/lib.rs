@@ -6,7 +6,6 @@ mod cached;
 mod error;
 mod model;
 mod origins;
-mod vocabulary;
 mod weights;
 
 pub use answers::{Answer, Decoding, answer, continuations, row_seed};

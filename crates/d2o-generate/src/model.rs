@@ -11,7 +11,6 @@ use d2o_record::digest;
 
 use crate::error::GenerateError;
 use crate::origins::Origins;
-use crate::vocabulary;
 
 /// A frozen model with everything that frames text for it: tokenizer, chat template, end token.
 pub struct LanguageModel {
@@ -55,7 +54,10 @@ impl LanguageModel {
         }
         let LoadedModel { model, config, gguf, files } = d2o_model::load(path, device)?;
         let (tokenizer, template) = match gguf {
-            Some(vocabulary) => vocabulary::from_gguf(path, vocabulary)?,
+            Some(vocabulary) => {
+                let template = ChatTemplate::from_gguf(&vocabulary)?;
+                (TextTokenizer::from_gguf(path, &vocabulary)?, template)
+            }
             None => (TextTokenizer::from_dir(path)?, ChatTemplate::from_dir(path)?),
         };
         let (tokens, embedding) = (tokenizer.vocab_size(), config.vocab_size);
@@ -103,7 +105,7 @@ impl LanguageModel {
     /// # Errors
     /// A tokenizer that has no form there.
     pub fn vocabulary(&self) -> Result<Vocabulary, GenerateError> {
-        vocabulary::to_gguf(&self.encoder)
+        Ok(self.encoder.to_gguf()?)
     }
 
     /// Fingerprints of weights, tokenizer and template.
