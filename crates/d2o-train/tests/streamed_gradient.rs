@@ -115,7 +115,7 @@ fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
         ObjectiveConfig::Sft {},
         ObjectiveConfig::Npo { beta: 0.2 },
     ];
-    let autodiff = device().autodiff();
+    let autodiff = d2o_testing::device::device().autodiff();
     for trainable in [Trainable::All {}, Trainable::LastLayers { layers: 1 }] {
         let model = model().train_on(&trainable, 0, &autodiff).unwrap();
         for objective in objectives {
@@ -150,8 +150,8 @@ fn guarded_it_is_the_gradient_of_the_guarded_loss() {
         let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
         let mut sum = GradientSum::default();
         let chunking = Chunking { tokens: 9, head_rows: 3 };
-        let (policy, loss, group) = (&model, &Guarded { objective, guards }, &group());
-        let pass = GroupPass { policy, loss, group, index: 0, scale: 1.0, chunking };
+        let (policy, loss, group) = (&model, &GuardedObjective { objective, guards }, &group());
+        let pass = GroupPass { policy, loss, group, scale: 1.0, chunking };
         pass.accumulate(ActivationCache::default().group(0), &mut sum);
         let found = values(&model, &sum.take().unwrap());
         assert!(largest > 1e-4 && found.len() == expected.len());
@@ -169,7 +169,7 @@ fn the_scale_multiplies_and_sums_add_up() {
     let mut sum = GradientSum::default();
     let (policy, loss, group) = (&model, &GuardedObjective::from(objective), &group());
     let pass =
-        GroupPass { policy, loss, group, index: 0, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
+        GroupPass { policy, loss, group, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
     for _ in 0..2 {
         pass.accumulate(ActivationCache::default().group(0), &mut sum);
     }
