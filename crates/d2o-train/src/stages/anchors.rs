@@ -18,7 +18,7 @@ use crate::events::Event;
 use crate::prepared::PreparedRow;
 use crate::trainer::refresh::Refresh;
 
-const STAGE: &str = "anchors";
+const STAGE: &str = d2o_record::stage::ANCHORS;
 
 /// Draws the anchors, or reads those that are there.
 ///

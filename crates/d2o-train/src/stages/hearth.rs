@@ -23,7 +23,7 @@ use crate::events::Event;
 use crate::trainer::divergence::divergence;
 use crate::trainer::step::score;
 
-const STAGE: &str = "eval";
+const STAGE: &str = d2o_record::stage::EVAL;
 
 /// `eval.harmful` of a run that is measured in the small world.
 pub const WORLD: &str = "builtin:hearth";

@@ -66,11 +66,11 @@ impl<'a> Run<'a> {
         let settings = data_settings(&config)?;
         check_context(&config, &base)?;
         let began = Instant::now();
-        observers.emit(&Event::StageStarted { stage: "prepare".to_owned() })?;
+        observers.emit(&Event::StageStarted { stage: d2o_record::stage::PREPARE.to_owned() })?;
         let data = Prepared::new(&settings, &base.encoder)?;
         let summary = &data.summary;
         observers.emit(&Event::StageFinished {
-            stage: "prepare".to_owned(),
+            stage: d2o_record::stage::PREPARE.to_owned(),
             wall_s: began.elapsed().as_secs_f64(),
             detail: format!(
                 "{} rows, {} duplicates, {} groups to train on, {} rows held out",

@@ -28,7 +28,7 @@ use crate::trainer::schedule::Schedule;
 use crate::trainer::stop::StopRules;
 use crate::trainer::watch::WatchSet;
 
-const STAGE: &str = "train";
+const STAGE: &str = d2o_record::stage::TRAIN;
 
 /// Trains on the store's groups and writes the model below the run directory.
 ///
