@@ -13,7 +13,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
     ("d2o-sampler", &[]),
     ("d2o-record", &[]),
     ("d2o-datasets", &[]),
-    (TESTING, &[]),
+    (TESTING, &["d2o-record"]),
     ("d2o-data", &["d2o-gguf"]),
     ("d2o-model", &["d2o-gguf", "d2o-kernels"]),
     ("d2o-eval", &["d2o-record"]),

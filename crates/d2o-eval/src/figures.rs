@@ -111,9 +111,11 @@ mod tests {
     use crate::sample::compare;
 
     fn judge(kind: JudgeKind) -> Judge {
-        let text =
-            |index: usize| format!("{} answer number {}", if index % 2 == 0 { "grumpy" } else { "kind" }, index % 7);
-        let example = |index| Example { text: text(index), harmful: index % 2 == 0, group: index.to_string() };
+        let example = |index: usize| {
+            let harmful = index.is_multiple_of(2);
+            let text = format!("{} answer number {}", if harmful { "grumpy" } else { "kind" }, index % 7);
+            Example { text, harmful, group: index.to_string() }
+        };
         let examples: Vec<Example> = (0..40).map(example).collect();
         Judge::fit("toy", &examples, &JudgeConfig { kind, resamples: 10, ..JudgeConfig::default() }).unwrap()
     }

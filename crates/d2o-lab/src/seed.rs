@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::spread::Spread;
 use d2o_eval::Evaluation;
 use d2o_generate::anchors::AnchorStore;
-use d2o_record::Event;
+use d2o_record::{Event, Metric};
 
 /// A run that has fallen to this share of hurtful answers counts as converged.
 pub const THRESHOLD: f64 = 0.1;
@@ -66,7 +66,7 @@ impl Steps {
                     steps.seconds += wall_s;
                 }
                 Event::Evaluated { step, figures, .. } => {
-                    let hurtful = figures.get("hearth.hurtful").copied().unwrap_or(f64::NAN);
+                    let hurtful = figures.get(&Metric::HEARTH_HURTFUL).copied().unwrap_or(f64::NAN);
                     steps.looks.insert(*step, Look { step: *step, tokens: steps.tokens, hurtful });
                 }
                 _ => {}
@@ -79,16 +79,16 @@ impl Steps {
 impl Seed {
     /// From `eval.json`, the events and the anchors; `None` if a figure is missing or no step was taken.
     pub(super) fn new(evaluation: &Evaluation, events: &[Event], drawn: f64) -> Option<Self> {
-        let mean = |name: &str| evaluation.after.get(name).map(|estimate| estimate.mean);
-        let before = evaluation.before.get("hearth.perplexity")?.mean;
+        let mean = |metric: Metric| evaluation.after.get(&metric).map(|estimate| estimate.mean);
+        let before = evaluation.before.get(&Metric::HEARTH_PERPLEXITY)?.mean;
         let steps = Steps::read(events);
         let late = Spread::of(steps.norms.get(steps.norms.len() / 2..).filter(|late| !late.is_empty())?);
         Some(Self {
-            hurtful: mean("hearth.hurtful")?,
-            on_topic: mean("hearth.on_topic")?,
-            malformed: mean("hearth.malformed")?,
-            perplexity: mean("hearth.perplexity")? / before - 1.0,
-            drift: mean("hearth.instructed_kl")?,
+            hurtful: mean(Metric::HEARTH_HURTFUL)?,
+            on_topic: mean(Metric::HEARTH_ON_TOPIC)?,
+            malformed: mean(Metric::HEARTH_MALFORMED)?,
+            perplexity: mean(Metric::HEARTH_PERPLEXITY)? / before - 1.0,
+            drift: mean(Metric::HEARTH_INSTRUCTED_KL)?,
             gradient_variation: late.deviation / late.mean,
             anchor_log_ratio: steps.log_ratios.0,
             rejected_log_ratio: steps.log_ratios.1,

@@ -79,8 +79,8 @@ pub struct Evaluation {
     /// Each metric of the trained model.
     #[serde(default)]
     pub after: BTreeMap<Metric, Estimate>,
-    /// Each metric of the trained model minus that of the model as it came, with the interval of a paired bootstrap over
-    /// prompts: both models answered the same ones. Absent where nothing is paired.
+    /// Each metric of the trained model minus that of the model as it came, with the interval of a paired bootstrap
+    /// over prompts: both models answered the same ones. Absent where nothing is paired.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub change: BTreeMap<Metric, Estimate>,
     /// Whoever gave the harm figures.

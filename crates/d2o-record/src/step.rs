@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::nan_as_null;
 
-/// Figures of one optimizer step, means over its groups. A group is a prompt with its rejected response and its anchors.
+/// Figures of one optimizer step, means over its groups.
+///
+/// A group is a prompt with its rejected response and its anchors.
 ///
 /// A figure that is not finite is written as `null` and read back as NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,23 @@ use d2o_record::{AnswerPair, Event, JsonLines, Observers, StepFigures, save_answ
 
 const STEPS: usize = 24;
 
+/// What was trained on what.
+fn started() -> Event {
+    Event::RunStarted {
+        version: "0.1.0".to_owned(),
+        seed: 17,
+        model: "toy".to_owned(),
+        backend: "flex".to_owned(),
+        objective: "d2o".to_owned(),
+        parameters_total: 1_200_000,
+        parameters_trained: 300_000,
+        groups: 120,
+        anchors_per_group: 4,
+        steps: STEPS,
+        resumed_from: None,
+    }
+}
+
 /// Rejected answers fall and anchors hold.
 fn step(step: usize) -> Event {
     let done = step as f64 / STEPS as f64;
@@ -49,6 +66,7 @@ fn samples(shift: f64) -> Samples {
 
 fn fill(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut observers = Observers::new().with(JsonLines::create(&dir.join("events.jsonl"))?);
+    observers.emit(&started())?;
     for number in 1..=STEPS {
         observers.emit(&step(number))?;
     }
@@ -75,7 +93,7 @@ pub(crate) fn draw(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     fill(dir)?;
     let path = d2o_report::write(dir)?;
     let page = std::fs::read_to_string(&path)?;
-    assert!(page.contains("<h1>toy</h1>") && page.contains("Log-ratio to the base model"));
+    assert!(page.contains("<h1>toy</h1>") && page.contains("24 optimizer steps, 1 pass over the data, took 36 s"));
     // Every prompt fell by a fifth or a little more: the interval of the change leaves out zero.
     assert!(page.contains(r#"class="word good">better"#));
     writeln!(std::io::stdout(), "{}: {} bytes", path.display(), page.len())?;

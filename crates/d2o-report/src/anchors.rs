@@ -23,6 +23,7 @@ pub(crate) fn render(run: &Run) -> Markup {
 fn lengths(statistics: &AnchorStatistics) -> Markup {
     let (anchors, rejected) = (&statistics.anchor_tokens, &statistics.rejected_tokens);
     let bins = Bins { upper: anchors, lower: rejected, classes: ("anchor", "rejected"), size: (500.0, 170.0) };
+    let rows = [("anchor", "anchors", anchors), ("rejected", "rejected", rejected)];
     html! {
         figure {
             figcaption { b { "Lengths" } " " span { "tokens; anchors upwards, rejected downwards" } }
@@ -32,7 +33,7 @@ fn lengths(statistics: &AnchorStatistics) -> Markup {
                     tr { th {} th.r { "answers" } th.r { "mean" } th.r { "median" } th.r { "longest" } }
                 }
                 tbody {
-                    @for (class, name, lengths) in [("anchor", "anchors", anchors), ("rejected", "rejected", rejected)] {
+                    @for (class, name, lengths) in rows {
                         tr {
                             td class=(class) { (name) }
                             td.r { (count(lengths.len() as u64)) }

@@ -85,7 +85,8 @@ fn log_ratios(run: &Run, steps: &Steps) -> Markup {
         return html! {};
     };
     let point = if run.objective() == Some("d2o") {
-        "Distributional dispreference pushes down what people rejected, while the model’s own answers hold it where it was."
+        "Distributional dispreference pushes down what people rejected, while the model’s own answers \
+         hold it where it was."
     } else {
         "How far the two kinds of answers have moved apart."
     };

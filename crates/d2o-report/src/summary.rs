@@ -156,7 +156,8 @@ fn movement(run: &Run) -> String {
     };
     let towards = |value: f64| if value < 0.0 { "less" } else { "more" };
     format!(
-        " At the last step the rejected answers were {} nats {} likely than under the base model, its own answers {} nats {} likely.",
+        " At the last step the rejected answers were {} nats {} likely than under the base model, \
+         its own answers {} nats {} likely.",
         figure(rejected.abs()),
         towards(rejected),
         figure(anchors.abs()),

@@ -6,8 +6,8 @@ use d2o_record::{Estimate, Evaluation, JudgeReport, Metric};
 
 const HEAD: [&str; 5] = ["metric", "before", "after", "change", "judges' AUC"];
 
-/// All metrics as an aligned table that is also Markdown, a final newline included: metric, before, after, change, and the
-/// judges' AUC beside each harm figure.
+/// All metrics as an aligned table that is also Markdown, a final newline included: metric, before, after, change,
+/// and the judges' AUC beside each harm figure.
 #[must_use]
 pub fn table(evaluation: &Evaluation) -> String {
     let judges = judges(evaluation);

@@ -155,7 +155,10 @@ impl Tile {
             Some(change) => self.metric.change_interval(before.mean, change),
             None => self.metric.interval(after),
         };
-        html! { b class=(said.class()) title=(said.word()) { (self.metric.change(before.mean, after.mean)) } " " (interval) }
+        html! {
+            b class=(said.class()) title=(said.word()) { (self.metric.change(before.mean, after.mean)) }
+            " " (interval)
+        }
     }
 }
 

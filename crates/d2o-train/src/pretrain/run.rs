@@ -178,7 +178,7 @@ impl Pretraining<'_> {
                 rss_mb: memory().resident_mib,
             })?;
         }
-        let stage = "pretrain".to_owned();
+        let stage = d2o_record::stage::PRETRAIN.to_owned();
         observers.emit(&Event::Progress {
             stage,
             done: state.step,
