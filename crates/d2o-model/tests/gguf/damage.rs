@@ -1,6 +1,10 @@
 //! Damaged files: neither the configuration nor the tensors panic.
 
-use d2o_model::gguf::{config_json, hf_tensors};
+use std::error::Error;
+
+use burn::tensor::Device;
+use d2o_model::gguf::{GgufError, config_json, hf_tensors};
+use d2o_model::{ModelError, load};
 use d2o_testing::gguf::{Writer, ggml};
 use proptest::prelude::*;
 
@@ -33,6 +37,28 @@ fn used(bytes: &[u8]) -> Option<usize> {
         values.len()
     };
     Some(file.tensor_names().map(values).sum())
+}
+
+#[test]
+fn loading_passes_on_what_is_wrong_with_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.gguf");
+    let error_of = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        load(&path, &Device::flex()).expect_err("the file is damaged")
+    };
+    let truncated = error_of(b"GGUF");
+    assert!(matches!(&truncated, ModelError::Gguf(GgufError::Format { offset: 4, .. })));
+    let expected = "at byte 4: expected version of 4 bytes, but the file ends after 0";
+    assert_eq!(truncated.to_string(), format!("{}: {expected}", path.display()));
+    assert_eq!(truncated.hint().unwrap(), "the file is truncated or damaged; fetch or copy it again");
+    // The message stands once in a chain of causes.
+    assert!(truncated.source().is_none());
+
+    let absent = error_of(&Writer::new().bytes());
+    let expected = "metadata `general.architecture`: expected text, and the file does not have it";
+    assert_eq!(absent.to_string(), format!("{}: {expected}", path.display()));
+    assert_eq!(absent.hint().unwrap(), "convert the model to GGUF again with a current converter");
 }
 
 proptest! {
