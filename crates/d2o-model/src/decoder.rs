@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use d2o_kernels::{HalfMatrix, Spans, is_here};
+use d2o_kernels::{Bf16Matrix, Spans, is_on_cpu};
 
 use crate::attention::Sight;
 use crate::config::{LayerSpec, ModelConfig};
@@ -28,7 +28,7 @@ pub struct CausalLm {
     pub(crate) head: Option<Linear>,
     /// The tied head rounded to bf16, of a model that only samples.
     #[module(skip)]
-    pub(crate) half_head: Option<Arc<HalfMatrix>>,
+    pub(crate) half_head: Option<Arc<Bf16Matrix>>,
     #[module(skip)]
     pub(crate) config: ModelConfig,
 }
@@ -103,7 +103,7 @@ impl CausalLm {
 
     /// What the layers share in one pass.
     pub(crate) fn surroundings(&self, at: &Placement, device: &Device) -> Surroundings {
-        let kernels = is_here(&self.embedding.val()) && self.config.attention.score_cap.is_none();
+        let kernels = is_on_cpu(&self.embedding.val()) && self.config.attention.score_cap.is_none();
         let mut seeing: Vec<(Option<usize>, Seeing)> = Vec::new();
         for spec in &self.config.layers {
             if seeing.iter().any(|(window, _)| *window == spec.window) {
