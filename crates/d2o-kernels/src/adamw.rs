@@ -1,30 +1,10 @@
 //! One AdamW update as one pass over a parameter.
 
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 
+use crate::cpu::adamw::{AdamWStep, Factors, update};
+use crate::cpu::level::Level;
 use crate::host;
-use crate::level::{Level, madd, multiversion};
-
-/// Values of one task.
-const CHUNK: usize = 16_384;
-
-/// The numbers of one update (arXiv 1711.05101).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamWStep {
-    /// Learning rate.
-    pub learning_rate: f64,
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub epsilon: f64,
-    /// Decoupled weight decay; 0 is none.
-    pub weight_decay: f64,
-    /// Number of this update, counted from 1.
-    pub time: usize,
-}
 
 /// `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`,
 /// `θ ← (1 − ηλ) θ − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)`; returns `θ` and `[m, v]`.
@@ -40,7 +20,7 @@ pub fn adamw<const D: usize>(
     step: AdamWStep,
 ) -> (Tensor<D>, [Tensor<D>; 2]) {
     let [first, second] = moments.unwrap_or_else(|| [gradient.zeros_like(), gradient.zeros_like()]);
-    if [&parameter, &gradient, &first, &second].into_iter().all(host::is_plain) {
+    if [&parameter, &gradient, &first, &second].into_iter().all(host::is_untracked_on_cpu) {
         let shape = parameter.dims();
         let [parameter, gradient, first, second] = [parameter, gradient, first, second].map(host::values);
         let updated = update(Level::best(), [&parameter, &gradient, &first, &second], step);
@@ -57,82 +37,12 @@ pub fn adamw_composed<const D: usize>(
     [first, second]: [Tensor<D>; 2],
     step: AdamWStep,
 ) -> (Tensor<D>, [Tensor<D>; 2]) {
-    let numbers = Numbers::of(step);
+    let factors = Factors::of(step);
     let first = first.mul_scalar(step.beta1) + gradient.clone().mul_scalar(1.0 - step.beta1);
     let second = second.mul_scalar(step.beta2) + (gradient.clone() * gradient).mul_scalar(1.0 - step.beta2);
-    let root = second.clone().mul_scalar(numbers.second_scale).sqrt().add_scalar(step.epsilon);
-    let parameter = parameter.mul_scalar(numbers.keep) - first.clone().mul_scalar(numbers.first_scale) / root;
+    let root = second.clone().mul_scalar(factors.second_scale).sqrt().add_scalar(step.epsilon);
+    let parameter = parameter.mul_scalar(factors.keep) - first.clone().mul_scalar(factors.first_scale) / root;
     (parameter, [first, second])
-}
-
-/// What an update multiplies by, in f32.
-#[derive(Clone, Copy)]
-pub(crate) struct Numbers {
-    beta1: f32,
-    beta2: f32,
-    epsilon: f32,
-    /// `1 − ηλ`.
-    keep: f32,
-    /// `η / (1 − β₁ᵗ)`.
-    first_scale: f32,
-    /// `1 / (1 − β₂ᵗ)`.
-    second_scale: f32,
-}
-
-impl Numbers {
-    fn of(step: AdamWStep) -> Self {
-        let correction = |beta: f64| 1.0 - beta.powf(step.time as f64);
-        Self {
-            beta1: step.beta1 as f32,
-            beta2: step.beta2 as f32,
-            epsilon: step.epsilon as f32,
-            keep: (1.0 - step.learning_rate * step.weight_decay) as f32,
-            first_scale: (step.learning_rate / correction(step.beta1)) as f32,
-            second_scale: (1.0 / correction(step.beta2)) as f32,
-        }
-    }
-}
-
-/// Parameter and both moments after the update of `[parameter, gradient, first, second]`.
-fn update(level: Level, inputs: [&[f32]; 4], step: AdamWStep) -> [Vec<f32>; 3] {
-    let numbers = Numbers::of(step);
-    let mut outputs = [(); 3].map(|()| vec![0f32; inputs[0].len()]);
-    let [parameter, first, second] = &mut outputs;
-    let written = parameter.par_chunks_mut(CHUNK).zip(first.par_chunks_mut(CHUNK)).zip(second.par_chunks_mut(CHUNK));
-    written.enumerate().for_each(|(chunk, ((parameter, first), second))| {
-        let start = chunk * CHUNK;
-        let inputs = inputs.map(|values| &values[start..start + parameter.len()]);
-        update_chunk(level, inputs, numbers, parameter, first, second);
-    });
-    outputs
-}
-
-multiversion! {
-    fn update_chunk(
-        inputs: [&[f32]; 4],
-        numbers: Numbers,
-        parameter: &mut [f32],
-        first: &mut [f32],
-        second: &mut [f32],
-    ) = update_body
-}
-
-#[inline(always)]
-fn update_body<const FMA: bool>(
-    [old, gradient, old_first, old_second]: [&[f32]; 4],
-    numbers: Numbers,
-    parameter: &mut [f32],
-    first: &mut [f32],
-    second: &mut [f32],
-) {
-    let Numbers { beta1, beta2, epsilon, keep, first_scale, second_scale } = numbers;
-    let read = old.iter().zip(gradient).zip(old_first.iter().zip(old_second));
-    let written = parameter.iter_mut().zip(first.iter_mut().zip(second));
-    for (((&old, &gradient), (&m, &v)), (parameter, (first, second))) in read.zip(written) {
-        *first = madd::<FMA>(beta1, m, (1.0 - beta1) * gradient);
-        *second = madd::<FMA>(beta2, v, (1.0 - beta2) * gradient * gradient);
-        *parameter = old * keep - first_scale * *first / ((*second * second_scale).sqrt() + epsilon);
-    }
 }
 
 #[cfg(all(test, feature = "flex"))]

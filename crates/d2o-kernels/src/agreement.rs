@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::attention::{Inputs, Results};
-use crate::head::{Head, Wanted};
+use crate::cpu::attention::{self, Inputs, Results};
+use crate::cpu::head::{Head, Wanted};
+use crate::cpu::{gated, norm, rotary};
 use crate::testing::{assert_close, noise, on_threads};
 use crate::*;
 
@@ -21,7 +22,7 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 /// `f` of the leaves, and the gradients by each of a weighted sum of its values.
-fn value_and_slopes<const D: usize, const O: usize, const N: usize>(
+fn value_and_gradients<const D: usize, const O: usize, const N: usize>(
     leaves: &[Tensor<D>; N],
     f: impl Fn([Tensor<D>; N]) -> Tensor<O>,
 ) -> Vec<Vec<f32>> {
@@ -39,14 +40,14 @@ fn assert_agree<const D: usize, const O: usize, const N: usize>(
     fused: impl Fn([Tensor<D>; N]) -> Tensor<O>,
     composed: impl Fn([Tensor<D>; N]) -> Tensor<O>,
 ) {
-    let expected = value_and_slopes(leaves, &composed);
-    for (found, expected) in value_and_slopes(leaves, &fused).iter().zip(&expected) {
+    let expected = value_and_gradients(leaves, &composed);
+    for (found, expected) in value_and_gradients(leaves, &fused).iter().zip(&expected) {
         assert_close(found, expected, 2e-5, "fused");
     }
     // A product that is transposed twice is no leaf and does not own its values alone.
     let strided = |x: [Tensor<D>; N]| x.map(|x| (x * 1.5).transpose().mul_scalar(1.0).transpose());
-    let expected = value_and_slopes(leaves, |x| composed(strided(x)));
-    for (found, expected) in value_and_slopes(leaves, |x| fused(strided(x))).iter().zip(&expected) {
+    let expected = value_and_gradients(leaves, |x| composed(strided(x)));
+    for (found, expected) in value_and_gradients(leaves, |x| fused(strided(x))).iter().zip(&expected) {
         assert_close(found, expected, 2e-5, "fused, strided");
     }
 }
@@ -63,8 +64,8 @@ fn norms_agree() {
         );
         // By the weight, too.
         let x = leaf([rows, width], 1);
-        let fused = value_and_slopes(std::array::from_ref(&weight), |[w]| found(x.clone(), w));
-        let composed = value_and_slopes(&[weight], |[w]| rms_norm_composed(x.clone(), w, 1e-5));
+        let fused = value_and_gradients(std::array::from_ref(&weight), |[w]| found(x.clone(), w));
+        let composed = value_and_gradients(&[weight], |[w]| rms_norm_composed(x.clone(), w, 1e-5));
         assert_close(&fused[1], &composed[1], 2e-5, "by the weight");
     }
 }
@@ -77,7 +78,7 @@ fn gates_agree() {
     }
 }
 
-fn angles(tokens: usize, dim: usize) -> Angles {
+fn rotary_tables(tokens: usize, dim: usize) -> RotaryTables {
     let half = dim / 2;
     let angle = |token: usize, i: usize| (token * 3 + 1) as f32 * 0.7f32.powi(i as i32);
     let row = |token: usize, f: fn(f32) -> f32, sign: f32| {
@@ -85,25 +86,29 @@ fn angles(tokens: usize, dim: usize) -> Angles {
         low.chain((0..half).map(move |i| f(angle(token, i)))).collect::<Vec<f32>>()
     };
     let table = |f: fn(f32) -> f32, sign| Arc::new((0..tokens).flat_map(|token| row(token, f, sign)).collect());
-    Angles::new(dim, table(f32::cos, 1.0), table(f32::sin, -1.0))
+    RotaryTables::new(dim, table(f32::cos, 1.0), table(f32::sin, -1.0))
 }
 
 #[test]
-fn turns_agree_in_part_and_in_whole() {
+fn rotary_embeddings_agree_in_part_and_in_whole() {
     for (tokens, heads, head_dim, dim) in [(1, 1, 2, 2), (5, 3, 6, 6), (40, 2, 34, 20)] {
-        let angles = angles(tokens, dim);
+        let tables = rotary_tables(tokens, dim);
         let leaves = [leaf([tokens, heads * head_dim], 1)];
-        assert_agree(&leaves, |[x]| rotate(x, head_dim, &angles), |[x]| rotate_composed(x, head_dim, &angles));
+        assert_agree(
+            &leaves,
+            |[x]| rotary_embedding(x, head_dim, &tables),
+            |[x]| rotary_embedding_composed(x, head_dim, &tables),
+        );
     }
 }
 
 #[test]
-fn a_turn_leaves_its_input_to_others() {
+fn a_rotary_embedding_leaves_its_input_to_others() {
     let x = Tensor::<2>::from_data(TensorData::new(noise(4 * 6, 1), [4, 6]), &Device::flex());
     let before = floats(x.clone());
-    let turned = rotate(x.clone(), 6, &angles(4, 6));
+    let rotated = rotary_embedding(x.clone(), 6, &rotary_tables(4, 6));
     assert_eq!(floats(x), before);
-    assert_ne!(floats(turned), before);
+    assert_ne!(floats(rotated), before);
 }
 
 /// A prompt of 70 tokens with two responses, and a row of its own.
@@ -180,15 +185,15 @@ fn heads_agree_in_both_layouts_and_any_chunk() {
 #[test]
 fn a_head_that_keeps_nothing_gives_the_same_weights_gradient() {
     let (rows, width, vocab) = (13, 5, 37);
-    let (hidden, weights, slope) = (noise(rows * width, 1), noise(width * vocab, 2), noise(rows, 3));
+    let (hidden, weights, gradient) = (noise(rows * width, 1), noise(width * vocab, 2), noise(rows, 3));
     let targets: Vec<usize> = (0..rows).map(|row| row * 2).collect();
     let level = Level::best();
     let head =
         Head { level, hidden: &hidden, weights: &weights, layout: HeadLayout::Straight, targets: &targets, chunk: 4 };
     let scored = head.forward(Wanted { hidden: false, weights: true });
     let kept = scored.residual.expect("small enough to be kept");
-    let from_kept = head.weight_slopes(&scored.sums, Some(&kept), &slope);
-    assert_close(&head.weight_slopes(&scored.sums, None, &slope), &from_kept, 1e-6, "recomputed");
+    let from_kept = head.weight_gradient(&scored.sums, Some(&kept), &gradient);
+    assert_close(&head.weight_gradient(&scored.sums, None, &gradient), &from_kept, 1e-6, "recomputed");
 }
 
 #[test]
@@ -201,13 +206,13 @@ fn every_instruction_set_gives_the_same_to_rounding() {
         [y, dx, dw].concat()
     };
     let gate_at = |level| {
-        let mut slope = dy.clone();
-        let up = gated::backward(level, &x, &dy, &mut slope);
-        [gated::forward(level, &x, &dy), slope, up].concat()
+        let mut gradient = dy.clone();
+        let up = gated::backward(level, &x, &dy, &mut gradient);
+        [gated::forward(level, &x, &dy), gradient, up].concat()
     };
-    let turn_at = |level| {
+    let rotary_at = |level| {
         let mut x = x.clone();
-        turn::turn(level, &mut x, 11, &angles(70, 6), false);
+        rotary::rotate(level, &mut x, 11, &rotary_tables(70, 6), false);
         x
     };
     let attention_at = |level| attention_slices(level).concat();
@@ -222,13 +227,18 @@ fn every_instruction_set_gives_the_same_to_rounding() {
             chunk: 9,
         };
         let scored = head.forward(Wanted { hidden: true, weights: true });
-        let slopes = scored.slopes.expect("wanted").to_vec();
-        let weights = head.weight_slopes(&scored.sums, None, &dy[..70]);
-        [scored.log_probs, slopes, weights].concat()
+        let gradients = scored.gradients.expect("wanted").to_vec();
+        let weights = head.weight_gradient(&scored.sums, None, &dy[..70]);
+        [scored.log_probs, gradients, weights].concat()
     };
     type Kernel<'a> = (&'a str, &'a dyn Fn(Level) -> Vec<f32>);
-    let kernels: [Kernel<'_>; 5] =
-        [("norm", &norm_at), ("gate", &gate_at), ("turn", &turn_at), ("attention", &attention_at), ("head", &head_at)];
+    let kernels: [Kernel<'_>; 5] = [
+        ("norm", &norm_at),
+        ("gate", &gate_at),
+        ("rotary", &rotary_at),
+        ("attention", &attention_at),
+        ("head", &head_at),
+    ];
     for (name, kernel) in kernels {
         let portable = kernel(Level::all()[0]);
         for level in Level::all() {
@@ -247,10 +257,10 @@ fn attention_slices(level: Level) -> [Vec<f32>; 5] {
     let spans = spans();
     let tokens = spans.tokens();
     let (q, kv) = (tokens * HEADS.queries * HEADS.dim, tokens * HEADS.kv * HEADS.dim);
-    let (queries, keys, values, slope) = (noise(q, 1), noise(kv, 2), noise(kv, 3), noise(q, 4));
+    let (queries, keys, values, gradient) = (noise(q, 1), noise(kv, 2), noise(kv, 3), noise(q, 4));
     let inputs = Inputs { queries: &queries, keys: &keys, values: &values };
     let (output, sums) = attention::forward(level, inputs, HEADS, &spans);
-    let results = Results { output: &output, sums: &sums, slope: &slope };
+    let results = Results { output: &output, sums: &sums, gradient: &gradient };
     let [dq, dk, dv] = attention::backward(level, inputs, results, HEADS, &spans);
     [output, sums, dq, dk, dv]
 }
@@ -266,13 +276,13 @@ fn kernel_on(name: &str, level: Level) -> Vec<f32> {
             [dx, dw].concat()
         }
         "gate" => {
-            let mut slope = x.clone();
-            let up = gated::backward(level, &x, &x, &mut slope);
-            [slope, up].concat()
+            let mut gradient = x.clone();
+            let up = gated::backward(level, &x, &x, &mut gradient);
+            [gradient, up].concat()
         }
-        "turn" => {
+        "rotary" => {
             let mut x = x;
-            turn::turn(level, &mut x, 24, &angles(1000, 24), true);
+            rotary::rotate(level, &mut x, 24, &rotary_tables(1000, 24), true);
             x
         }
         "attention" => attention_slices(level).concat(),
@@ -288,7 +298,7 @@ fn kernel_on(name: &str, level: Level) -> Vec<f32> {
                 chunk: 128,
             };
             let scored = head.forward(Wanted { hidden: true, weights: false });
-            [scored.log_probs, head.weight_slopes(&scored.sums, None, &x[..1000])].concat()
+            [scored.log_probs, head.weight_gradient(&scored.sums, None, &x[..1000])].concat()
         }
     }
 }

@@ -1,27 +1,9 @@
 //! The head: log-probabilities of chosen tokens without ever holding all logits.
 
-use std::sync::Arc;
-
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
-use rayon::prelude::*;
 
-use crate::level::{Level, multiversion};
-use crate::math;
-use crate::matrix::{Into, View, multiply};
-
-/// A head's tracked forward keeps its probabilities for the backward up to this many values (128 MiB);
-/// beyond, the backward computes them again.
-const KEPT: usize = 32 << 20;
-
-/// Where the head's weights lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeadLayout {
-    /// `[width, vocab]`.
-    Straight,
-    /// `[vocab, width]`: the embedding of a model that ties them.
-    Transposed,
-}
+use crate::cpu::head::HeadLayout;
 
 /// `log softmax(h W)[target]` of each row, nats.
 ///
@@ -42,8 +24,8 @@ pub fn token_log_probs(
     assert!(chunk > 0, "a chunk holds at least one row");
     assert_eq!(hidden.dims()[0], targets.dims()[0], "one target for each row");
     #[cfg(feature = "flex")]
-    if crate::host::is_here(&hidden) && crate::host::is_here(&weights) {
-        return crate::ops::head::token_log_probs(hidden, weights, layout, targets, chunk);
+    if crate::host::is_on_cpu(&hidden) && crate::host::is_on_cpu(&weights) {
+        return crate::flex::head::token_log_probs(hidden, weights, layout, targets, chunk);
     }
     token_log_probs_composed(hidden, weights, layout, targets, chunk)
 }
@@ -66,167 +48,4 @@ pub fn token_log_probs_composed(
         log_probs.gather(1, targets.unsqueeze_dim(1)).squeeze_dim(1)
     });
     Tensor::cat(parts.collect(), 0)
-}
-
-/// What a head is computed from.
-#[derive(Clone, Copy)]
-pub(crate) struct Head<'a> {
-    pub(crate) level: Level,
-    /// `[rows, width]`.
-    pub(crate) hidden: &'a [f32],
-    pub(crate) weights: &'a [f32],
-    pub(crate) layout: HeadLayout,
-    pub(crate) targets: &'a [usize],
-    pub(crate) chunk: usize,
-}
-
-/// Which gradients will be asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) hidden: bool,
-    pub(crate) weights: bool,
-}
-
-/// The log-probabilities and what their gradient needs.
-pub(crate) struct Scored {
-    pub(crate) log_probs: Vec<f32>,
-    /// `log Σ exp(logit)` of each row.
-    pub(crate) sums: Arc<Vec<f32>>,
-    /// `∂ log_prob / ∂ hidden`, `[rows, width]`, if wanted.
-    pub(crate) slopes: Option<Arc<Vec<f32>>>,
-    /// `onehot(target) − softmax(logits)`, `[rows, vocab]`, if the weights' gradient is wanted and it is small.
-    pub(crate) residual: Option<Arc<Vec<f32>>>,
-}
-
-impl<'a> Head<'a> {
-    fn width(&self) -> usize {
-        self.hidden.len() / self.targets.len().max(1)
-    }
-
-    fn vocab(&self) -> usize {
-        self.weights.len() / self.width().max(1)
-    }
-
-    /// `[width, vocab]`.
-    fn matrix(&self) -> View<'a> {
-        let (width, vocab) = (self.width(), self.vocab());
-        match self.layout {
-            HeadLayout::Straight => View::new(self.weights, width, vocab, vocab),
-            HeadLayout::Transposed => View::new(self.weights, vocab, width, width).t(),
-        }
-    }
-
-    fn rows(&self, first: usize, count: usize) -> View<'a> {
-        let width = self.width();
-        View::new(&self.hidden[first * width..], count, width, width)
-    }
-
-    /// Log-probabilities of the targets.
-    ///
-    /// The gradient by `hidden` needs no other row and no coefficient: `∂ log p_t / ∂h = W_t − Σ_v p_v W_v`. So it
-    /// is computed here, while the probabilities are at hand.
-    pub(crate) fn forward(&self, wanted: Wanted) -> Scored {
-        let (rows, width, vocab) = (self.targets.len(), self.width(), self.vocab());
-        assert!(self.targets.iter().all(|&target| target < vocab), "targets below {vocab}");
-        let (mut log_probs, mut sums) = (vec![0f32; rows], vec![0f32; rows]);
-        let mut slopes = vec![0f32; if wanted.hidden { rows * width } else { 0 }];
-        let keep = wanted.weights && rows * vocab <= KEPT;
-        let mut residual = vec![0f32; if keep { rows * vocab } else { 0 }];
-        let mut scratch = vec![0f32; if keep { 0 } else { rows.min(self.chunk) * vocab }];
-        for first in (0..rows).step_by(self.chunk) {
-            let count = self.chunk.min(rows - first);
-            let part = first..first + count;
-            let logits =
-                if keep { &mut residual[first * vocab..][..count * vocab] } else { &mut scratch[..count * vocab] };
-            multiply(logits, vocab, self.rows(first, count), self.matrix(), 1.0, Into::Replace, true);
-            let targets = &self.targets[part.clone()];
-            logits
-                .par_chunks_exact_mut(vocab)
-                .zip(targets)
-                .zip(log_probs[part.clone()].par_iter_mut().zip(&mut sums[part]))
-                .for_each(|((logits, &target), (log_prob, sum))| {
-                    *sum = log_sum(self.level, logits);
-                    *log_prob = logits[target] - *sum;
-                    if wanted.hidden || keep {
-                        residual_row(self.level, logits, *sum, target);
-                    }
-                });
-            if wanted.hidden {
-                let residual = View::new(logits, count, vocab, vocab);
-                let slopes = &mut slopes[first * width..][..count * width];
-                multiply(slopes, width, residual, self.matrix().t(), 1.0, Into::Replace, true);
-            }
-        }
-        Scored {
-            log_probs,
-            sums: Arc::new(sums),
-            slopes: wanted.hidden.then(|| Arc::new(slopes)),
-            residual: keep.then(|| Arc::new(residual)),
-        }
-    }
-
-    /// The weights' gradient, laid out as they are: `Σ_rows slope · h ⊗ (onehot − p)`.
-    pub(crate) fn weight_slopes(&self, sums: &[f32], residual: Option<&[f32]>, slope: &[f32]) -> Vec<f32> {
-        let (rows, width, vocab) = (self.targets.len(), self.width(), self.vocab());
-        let scaled: Vec<f32> = self
-            .hidden
-            .chunks_exact(width)
-            .zip(slope)
-            .flat_map(|(row, &slope)| row.iter().map(move |h| h * slope))
-            .collect();
-        let mut result = vec![0f32; self.weights.len()];
-        let mut scratch = vec![0f32; if residual.is_some() { 0 } else { rows.min(self.chunk) * vocab }];
-        for first in (0..rows).step_by(self.chunk) {
-            let count = self.chunk.min(rows - first);
-            let part: &[f32] = match residual {
-                Some(residual) => &residual[first * vocab..][..count * vocab],
-                None => {
-                    let logits = &mut scratch[..count * vocab];
-                    multiply(logits, vocab, self.rows(first, count), self.matrix(), 1.0, Into::Replace, true);
-                    let known = self.targets[first..].par_iter().zip(&sums[first..]);
-                    logits
-                        .par_chunks_exact_mut(vocab)
-                        .zip(known)
-                        .for_each(|(logits, (&target, &sum))| residual_row(self.level, logits, sum, target));
-                    logits
-                }
-            };
-            let residual = View::new(part, count, vocab, vocab);
-            let hidden = View::new(&scaled[first * width..], count, width, width);
-            match self.layout {
-                HeadLayout::Straight => multiply(&mut result, vocab, hidden.t(), residual, 1.0, Into::Add, true),
-                HeadLayout::Transposed => multiply(&mut result, width, residual.t(), hidden, 1.0, Into::Add, true),
-            }
-        }
-        result
-    }
-}
-
-multiversion! {
-    /// `log Σ exp(logit)`.
-    fn log_sum(logits: &[f32]) -> f32 = log_sum_body
-}
-
-#[inline(always)]
-fn log_sum_body<const FMA: bool>(logits: &[f32]) -> f32 {
-    let largest = math::max(logits);
-    let total = math::fold2(logits, logits, |sum, logit, _| sum + math::exp::<FMA>(logit - largest));
-    largest + total.ln()
-}
-
-/// Turns logits into `onehot(target) − softmax`.
-fn residual_row(level: Level, logits: &mut [f32], sum: f32, target: usize) {
-    negative_softmax(level, logits, sum);
-    logits[target] += 1.0;
-}
-
-multiversion! {
-    fn negative_softmax(logits: &mut [f32], sum: f32) -> () = negative_softmax_body
-}
-
-#[inline(always)]
-fn negative_softmax_body<const FMA: bool>(logits: &mut [f32], sum: f32) {
-    for logit in logits {
-        *logit = -math::exp::<FMA>(*logit - sum);
-    }
 }

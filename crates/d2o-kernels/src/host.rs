@@ -1,11 +1,11 @@
 //! Between Burn's tensors and slices: possible on the processor's backend, feature `flex`.
 
 #[cfg(feature = "flex")]
-pub use flex::{is_here, is_plain};
+pub use flex::{is_on_cpu, is_untracked_on_cpu};
 #[cfg(feature = "flex")]
 pub(crate) use flex::{tensor, values};
 #[cfg(not(feature = "flex"))]
-pub use nowhere::{is_here, is_plain};
+pub use nowhere::{is_on_cpu, is_untracked_on_cpu};
 #[cfg(not(feature = "flex"))]
 pub(crate) use nowhere::{tensor, values};
 
@@ -29,12 +29,12 @@ mod flex {
     }
 
     /// Whether the values of this tensor can be had as a slice: it is on the processor, untracked, f32.
-    pub fn is_plain<const D: usize>(tensor: &Tensor<D>) -> bool {
+    pub fn is_untracked_on_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {
         tensor.dtype() == DType::F32 && matches!(tensor.clone().into_dispatch().kind, DispatchTensorKind::Flex(_))
     }
 
     /// Whether this tensor is on the processor and of f32, tracked or not: what the kernels take.
-    pub fn is_here<const D: usize>(tensor: &Tensor<D>) -> bool {
+    pub fn is_on_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {
         tensor.dtype() == DType::F32
             && match tensor.clone().into_dispatch().kind {
                 DispatchTensorKind::Flex(_) => true,
@@ -64,12 +64,12 @@ mod nowhere {
     use burn::tensor::Tensor;
 
     /// Whether the values of this tensor can be had as a slice: without the feature `flex`, never.
-    pub fn is_plain<const D: usize>(_: &Tensor<D>) -> bool {
+    pub fn is_untracked_on_cpu<const D: usize>(_: &Tensor<D>) -> bool {
         false
     }
 
     /// Whether the kernels take this tensor: without the feature `flex`, none.
-    pub fn is_here<const D: usize>(_: &Tensor<D>) -> bool {
+    pub fn is_on_cpu<const D: usize>(_: &Tensor<D>) -> bool {
         false
     }
 

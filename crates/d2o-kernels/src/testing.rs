@@ -1,6 +1,6 @@
 //! What the crate's tests share.
 
-/// Numbers between −1 and 1 that depend on the seed alone.
+/// Factors between −1 and 1 that depend on the seed alone.
 pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {

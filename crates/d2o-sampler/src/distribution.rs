@@ -15,7 +15,7 @@ pub struct Distribution {
 
 /// A token drawn from a [`Distribution`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Drawn {
+pub struct DrawnToken {
     /// The token.
     pub id: u32,
     /// Its log-probability under the filtered distribution, in nats.
@@ -68,7 +68,7 @@ impl Distribution {
 
     /// Inverts the cumulative distribution, tokens in the order of their ids: the first token at
     /// which the cumulative probability exceeds `uniform`, a number in `[0, 1)`.
-    pub fn draw(&self, uniform: f64) -> Drawn {
+    pub fn draw(&self, uniform: f64) -> DrawnToken {
         let target = uniform * self.total;
         let mut cumulative = 0.0;
         let mut chosen = self.kept[0];
@@ -79,7 +79,7 @@ impl Distribution {
                 break;
             }
         }
-        Drawn { id: chosen.id, log_prob: (chosen.weight / self.total).ln() }
+        DrawnToken { id: chosen.id, log_prob: (chosen.weight / self.total).ln() }
     }
 }
 

@@ -3,7 +3,7 @@
 use burn::tensor::TensorReadError;
 use std::convert::Infallible;
 
-/// Everything that sampling complains about. `E` is the model's own error.
+/// Everything that sampling refuses or fails at. `E` is the model's own error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SamplerError<E = Infallible> {

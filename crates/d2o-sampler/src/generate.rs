@@ -1,7 +1,7 @@
 //! Drawing whole sequences.
 
 use crate::config::ensure;
-use crate::{Distribution, Drawn, NextLogits, Row, SamplerConfig, SamplerError, Uniforms};
+use crate::{Distribution, DrawnToken, NextLogits, Row, SamplerConfig, SamplerError, Uniforms};
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,7 @@ pub fn generate<M: NextLogits + ?Sized>(
     let mut drafts: Vec<Option<Draft>> = requests.iter().map(|_| None).collect();
     let mut done = 0;
     let mut waiting = order.into_iter();
-    let mut live: Vec<Live> = Vec::with_capacity(batch.min(requests.len()));
+    let mut live: Vec<LiveRow> = Vec::with_capacity(batch.min(requests.len()));
     loop {
         if live.is_empty() || model.joins() {
             admit(&mut live, &mut waiting, requests, batch);
@@ -100,19 +100,19 @@ pub fn generate<M: NextLogits + ?Sized>(
 }
 
 /// Fills the free places with waiting requests; the rows stay in the order of their slots.
-fn admit(live: &mut Vec<Live>, waiting: &mut impl Iterator<Item = usize>, requests: &[Request], batch: usize) {
+fn admit(live: &mut Vec<LiveRow>, waiting: &mut impl Iterator<Item = usize>, requests: &[Request], batch: usize) {
     let mut slot = 0;
     while live.len() < batch {
         while live.get(slot).is_some_and(|row| row.slot == slot) {
             slot += 1;
         }
         let Some(index) = waiting.next() else { break };
-        live.insert(slot, Live::new(slot, index, &requests[index]));
+        live.insert(slot, LiveRow::new(slot, index, &requests[index]));
     }
 }
 
 /// A row that has not finished.
-struct Live {
+struct LiveRow {
     slot: usize,
     request: usize,
     prompt_len: usize,
@@ -122,7 +122,7 @@ struct Live {
     log_prob: f64,
 }
 
-impl Live {
+impl LiveRow {
     fn new(slot: usize, index: usize, request: &Request) -> Self {
         Self {
             slot,
@@ -139,19 +139,19 @@ impl Live {
         self.ids.len() - self.prompt_len
     }
 
-    fn draw(&self, logits: &[f32], config: &SamplerConfig) -> Result<Drawn, Fault> {
+    fn draw(&self, logits: &[f32], config: &SamplerConfig) -> Result<DrawnToken, RowFault> {
         if let Some(token) = logits.iter().position(|logit| !logit.is_finite()) {
-            return Err(Fault::NonFinite { token, value: logits[token] });
+            return Err(RowFault::NonFinite { token, value: logits[token] });
         }
         let outside = |&&id: &&u32| id as usize >= logits.len();
         if let Some(&token) = self.ids.iter().rev().take(self.fresh).find(outside) {
-            return Err(Fault::OutOfRange { token });
+            return Err(RowFault::OutOfRange { token });
         }
         let uniform = self.uniforms.at(self.drawn() as u64);
         Ok(Distribution::new(logits, &self.ids, config).draw(uniform))
     }
 
-    fn push(&mut self, drawn: Drawn) {
+    fn push(&mut self, drawn: DrawnToken) {
         self.ids.push(drawn.id);
         self.fresh = 1;
         self.log_prob += drawn.log_prob;
@@ -173,7 +173,7 @@ impl Live {
 }
 
 /// What can be wrong with one row's logits.
-enum Fault {
+enum RowFault {
     NonFinite { token: usize, value: f32 },
     OutOfRange { token: u32 },
 }
@@ -181,16 +181,16 @@ enum Fault {
 /// Asks the model once and gives every live row its next token.
 fn advance<M: NextLogits + ?Sized>(
     model: &mut M,
-    live: &mut [Live],
+    live: &mut [LiveRow],
     config: &SamplerConfig,
 ) -> Result<(), SamplerError<M::Error>> {
     let rows: Vec<Row<'_>> = live.iter().map(|row| Row { slot: row.slot, ids: &row.ids, fresh: row.fresh }).collect();
     let logits = model.next_logits(&rows).map_err(|source| SamplerError::Model { source })?;
     let (logits, vocab) = read(logits, rows.len())?;
-    let drawn: Vec<Result<Drawn, Fault>> =
+    let drawn: Vec<Result<DrawnToken, RowFault>> =
         live.par_iter().zip(logits.par_chunks_exact(vocab)).map(|(row, logits)| row.draw(logits, config)).collect();
     for (row, drawn) in live.iter_mut().zip(drawn) {
-        row.push(drawn.map_err(|fault| complain(fault, row, vocab))?);
+        row.push(drawn.map_err(|fault| row_error(fault, row, vocab))?);
     }
     Ok(())
 }
@@ -204,10 +204,10 @@ fn read<E>(logits: Tensor<2>, rows: usize) -> Result<(Vec<f32>, usize), SamplerE
     Ok((logits, vocab))
 }
 
-fn complain<E>(fault: Fault, row: &Live, vocab: usize) -> SamplerError<E> {
+fn row_error<E>(fault: RowFault, row: &LiveRow, vocab: usize) -> SamplerError<E> {
     let request = row.request;
     match fault {
-        Fault::NonFinite { token, value } => SamplerError::NonFinite { request, token, value, drawn: row.drawn() },
-        Fault::OutOfRange { token } => SamplerError::TokenOutOfRange { request, token, vocab },
+        RowFault::NonFinite { token, value } => SamplerError::NonFinite { request, token, value, drawn: row.drawn() },
+        RowFault::OutOfRange { token } => SamplerError::TokenOutOfRange { request, token, vocab },
     }
 }

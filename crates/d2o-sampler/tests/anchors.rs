@@ -4,7 +4,7 @@ mod markov;
 
 use burn::tensor::{Tensor, TensorData};
 use d2o_sampler::{
-    AnchorConfig, AnchorDraws, Draft, DraftCheck, DropCounts, Fallback, Row, SamplerConfig, Slot, anchor_seed,
+    AnchorConfig, AnchorDraws, AnchorSlot, Draft, DraftCheck, DropCounts, Fallback, Row, SamplerConfig, anchor_seed,
     draw_anchors,
 };
 use markov::Markov;
@@ -21,8 +21,8 @@ fn chatter(stop: f32) -> Markov {
     Markov::new(&table)
 }
 
-fn slots(groups: usize, k: usize) -> Vec<Slot> {
-    let slot = |i| Slot { prompt_ids: vec![0], group: i / k, slot: i % k };
+fn slots(groups: usize, k: usize) -> Vec<AnchorSlot> {
+    let slot = |i| AnchorSlot { prompt_ids: vec![0], group: i / k, slot: i % k };
     (0..groups * k).map(slot).collect()
 }
 
@@ -35,7 +35,7 @@ fn config(max_new_tokens: usize, redraws: usize, truncated: Fallback) -> AnchorC
     }
 }
 
-fn draw(model: &mut Markov, slots: &[Slot], config: &AnchorConfig, batch: usize) -> AnchorDraws {
+fn draw(model: &mut Markov, slots: &[AnchorSlot], config: &AnchorConfig, batch: usize) -> AnchorDraws {
     draw_anchors(model, slots, config, 7, batch, |_, _| true, |_, _| {}).unwrap()
 }
 
@@ -178,7 +178,7 @@ fn errors_name_the_slot_in_every_round() {
         let data = TensorData::new(logits, [rows.len(), 10]);
         Ok(Tensor::from_data(data, &device))
     };
-    let slots = [(0, 1), (1, 2), (2, 1)].map(|(slot, token)| Slot { prompt_ids: vec![token], group: 0, slot });
+    let slots = [(0, 1), (1, 2), (2, 1)].map(|(slot, token)| AnchorSlot { prompt_ids: vec![token], group: 0, slot });
     let config = config(2, 1, Fallback::Reject);
     let error = draw_anchors(&mut model, &slots, &config, 7, 8, |_, _| true, |_, _| {}).unwrap_err();
     let expected = "request 2: logit of token 1 is inf after 0 drawn tokens";
@@ -188,7 +188,7 @@ fn errors_name_the_slot_in_every_round() {
 #[test]
 fn drafts_that_do_not_suit_are_drawn_again_and_kept_only_as_a_last_resort() {
     // One of eight words and a stop; only words from 5 on suit.
-    let suits = |_: &Slot, draft: &Draft| draft.ids[0] >= 5;
+    let suits = |_: &AnchorSlot, draft: &Draft| draft.ids[0] >= 5;
     let run = |unsuited, redraws| {
         let base = config(2, redraws, Fallback::Reject);
         let config = AnchorConfig { check: DraftCheck { unsuited, ..base.check }, ..base };

@@ -1,6 +1,6 @@
 //! The verdict on single drafts.
 
-use d2o_sampler::{Draft, DraftCheck, Fallback, Finish, Verdict};
+use d2o_sampler::{Draft, DraftCheck, DraftVerdict, Fallback, Finish};
 
 const STOP: u32 = 9;
 
@@ -15,10 +15,10 @@ fn cut(ids: impl IntoIterator<Item = u32>) -> Draft {
 #[test]
 fn short_drafts_are_empty() {
     let check = DraftCheck { min_tokens: 3, ..Default::default() };
-    assert_eq!(check.verdict(&stopped([1, 2]), []), Verdict::Empty);
-    assert_eq!(check.verdict(&stopped([1, 2, 3]), []), Verdict::Keep);
+    assert_eq!(check.verdict(&stopped([1, 2]), []), DraftVerdict::Empty);
+    assert_eq!(check.verdict(&stopped([1, 2, 3]), []), DraftVerdict::Keep);
     let none = DraftCheck { min_tokens: 0, ..Default::default() };
-    assert_eq!(none.verdict(&stopped([]), []), Verdict::Keep);
+    assert_eq!(none.verdict(&stopped([]), []), DraftVerdict::Keep);
 }
 
 #[test]
@@ -51,11 +51,11 @@ fn few_distinct_four_grams_are_a_loop() {
 fn the_first_fault_counts() {
     let check = DraftCheck::default();
     let kept: [&[u32]; 2] = [&[1, 2], &[5; 6]];
-    assert_eq!(check.verdict(&cut([]), kept), Verdict::Empty);
-    assert_eq!(check.verdict(&cut([5; 6]), kept), Verdict::Looping);
-    assert_eq!(check.verdict(&cut([1, 2]), kept), Verdict::Duplicate);
-    assert_eq!(check.verdict(&cut([2, 1]), kept), Verdict::Truncated);
-    assert_eq!(check.verdict(&stopped([2, 1]), kept), Verdict::Keep);
+    assert_eq!(check.verdict(&cut([]), kept), DraftVerdict::Empty);
+    assert_eq!(check.verdict(&cut([5; 6]), kept), DraftVerdict::Looping);
+    assert_eq!(check.verdict(&cut([1, 2]), kept), DraftVerdict::Duplicate);
+    assert_eq!(check.verdict(&cut([2, 1]), kept), DraftVerdict::Truncated);
+    assert_eq!(check.verdict(&stopped([2, 1]), kept), DraftVerdict::Keep);
     let keep = DraftCheck { truncated: Fallback::Keep, ..check };
-    assert_eq!(keep.verdict(&cut([2, 1]), kept), Verdict::Keep);
+    assert_eq!(keep.verdict(&cut([2, 1]), kept), DraftVerdict::Keep);
 }

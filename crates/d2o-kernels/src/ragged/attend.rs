@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
+use super::shape::{CacheShape, Scoring};
 use super::slot::{Part, Slot, padded};
-use super::{CacheShape, Scoring};
-use crate::buffer::SharedOutput;
-use crate::level::{Kind, Level};
-use crate::math::{self, LANES};
+use crate::cpu::buffer::SharedOutput;
+use crate::cpu::level::{Kind, Level};
+use crate::cpu::math::{self, LANES};
 #[cfg(target_arch = "x86_64")]
-use crate::vectors::{Avx2, Avx512};
-use crate::vectors::{Portable, Vectors};
+use crate::cpu::vectors::{Avx2, Avx512};
+use crate::cpu::vectors::{Portable, Vectors};
 
 /// Queries of a tile: they read the same keys and values one after the other.
 const TILE: usize = 16;
@@ -153,7 +153,7 @@ fn attend_tile_body<const FMA: bool, V: Vectors>(v: V, tile: &mut Tile<'_>) {
         }
     }
     for (query, visible) in tile.visible.iter().enumerate() {
-        soften::<FMA>(&mut tile.scores[query * tile.stride..][..tile.stride], visible, tile.scale, tile.cap);
+        softmax::<FMA>(&mut tile.scores[query * tile.stride..][..tile.stride], visible, tile.scale, tile.cap);
     }
     tile.mixed.fill(0.0);
     for span in spans {
@@ -240,7 +240,7 @@ fn score_blocks<const Q: usize, const B: usize, V: Vectors>(
 
 /// Turns a query's scores into weights that sum to one; what it does not see weighs nothing.
 #[inline(always)]
-fn soften<const FMA: bool>(scores: &mut [f32], visible: &Range<usize>, scale: f32, cap: Option<f32>) {
+fn softmax<const FMA: bool>(scores: &mut [f32], visible: &Range<usize>, scale: f32, cap: Option<f32>) {
     scores[..visible.start].fill(0.0);
     scores[visible.end..].fill(0.0);
     let scores = &mut scores[visible.clone()];

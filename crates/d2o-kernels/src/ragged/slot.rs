@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::CacheShape;
-use crate::math::LANES;
+use super::shape::CacheShape;
+use crate::cpu::math::LANES;
 
 /// A beginning of fewer tokens is copied: many small pieces would cost more than they save.
 const WORTH_SHARING: usize = 32;

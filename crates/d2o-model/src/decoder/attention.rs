@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
-use d2o_kernels::{Scoring, Spans, is_here, span_attention};
+use d2o_kernels::{Scoring, Spans, is_on_cpu, span_attention};
 
 use super::activation::soft_cap;
 use super::cache::KvAccess;
@@ -152,7 +152,7 @@ impl Attention {
     fn rotated_heads(&self, [q, k, v]: [Tensor<3>; 3], context: LayerContext<'_>) -> [Tensor<4>; 3] {
         let Heads { queries, kv, dim, .. } = self.heads;
         let [batch, len, _] = q.dims();
-        if is_here(&q) {
+        if is_on_cpu(&q) {
             let split = |x: Tensor<2>, heads: usize| x.reshape([batch, len, heads, dim]).swap_dims(1, 2);
             let [q, k, v] = self.rotated_rows([q, k, v], context);
             return [split(q, queries), split(k, kv), split(v, kv)];

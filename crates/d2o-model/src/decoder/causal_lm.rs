@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use d2o_kernels::{HalfMatrix, is_here};
+use d2o_kernels::{Bf16Matrix, is_on_cpu};
 
 use super::context::PassContext;
 use super::layer::Layer;
@@ -27,7 +27,7 @@ pub struct CausalLm {
     pub(crate) head: Option<Linear>,
     /// The tied head rounded to bf16, of a model that only samples.
     #[module(skip)]
-    pub(crate) half_head: Option<Arc<HalfMatrix>>,
+    pub(crate) half_head: Option<Arc<Bf16Matrix>>,
     #[module(skip)]
     pub(crate) config: ModelConfig,
 }
@@ -102,7 +102,7 @@ impl CausalLm {
 
     /// What the layers share in one pass.
     pub(crate) fn context(&self, at: &Placement, device: &Device) -> PassContext {
-        let kernels = is_here(&self.embedding.val()) && self.config.attention.score_cap.is_none();
+        let kernels = is_on_cpu(&self.embedding.val()) && self.config.attention.score_cap.is_none();
         PassContext::new(&self.config, at, kernels, device)
     }
 }

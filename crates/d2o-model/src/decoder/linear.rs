@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use d2o_kernels::HalfMatrix;
+use d2o_kernels::Bf16Matrix;
 
 /// `y = x W + b`, plus `(x A) B · scale` where an adapter is attached.
 #[derive(Module, Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Linear {
     pub(crate) adapter: Option<Adapter>,
     /// The weight rounded to bf16, of a model that only samples; it has no adapters.
     #[module(skip)]
-    pub(crate) half: Option<Arc<HalfMatrix>>,
+    pub(crate) half: Option<Arc<Bf16Matrix>>,
 }
 
 /// A low-rank adapter (LoRA, arXiv 2106.09685).

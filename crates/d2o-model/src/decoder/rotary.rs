@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use d2o_kernels::Angles;
+use d2o_kernels::RotaryTables;
 
 use crate::config::Rope;
 
@@ -17,7 +17,7 @@ pub(crate) struct Rotary {
     /// How many of a head's dimensions are rotated.
     dim: usize,
     /// The same, token after token, for the kernels.
-    angles: Angles,
+    tables: RotaryTables,
 }
 
 impl Rotary {
@@ -45,13 +45,13 @@ impl Rotary {
             cos: Tensor::from_data(TensorData::new(cos.clone(), shape), device),
             sin: Tensor::from_data(TensorData::new(sin.clone(), shape), device),
             dim: rope.dim,
-            angles: Angles::new(rope.dim, Arc::new(cos), Arc::new(sin)),
+            tables: RotaryTables::new(rope.dim, Arc::new(cos), Arc::new(sin)),
         }
     }
 
     /// The same on rows of tokens, `[tokens, heads · head_dim]`, as linear maps leave them.
     pub(crate) fn apply_rows(&self, x: Tensor<2>, head_dim: usize) -> Tensor<2> {
-        d2o_kernels::rotate(x, head_dim, &self.angles)
+        d2o_kernels::rotary_embedding(x, head_dim, &self.tables)
     }
 
     /// `x · cos + rotate_half(x) · sin` on the dimensions that are rotated, `x: [batch, heads, len, head_dim]`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, TensorData};
-use d2o_kernels::{CacheShape, Fresh, HalfMatrix, RaggedCache, is_plain};
+use d2o_kernels::{Bf16Matrix, CacheShape, Fresh, RaggedCache, is_untracked_on_cpu};
 
 use super::cache::KvAccess;
 use super::causal_lm::CausalLm;
@@ -19,11 +19,11 @@ impl CausalLm {
     /// itself.
     pub fn for_sampling(&self) -> Self {
         let mut model = self.merge_adapters();
-        let round = |linear: &mut Linear| linear.half = HalfMatrix::of(&linear.weight.val(), false).map(Arc::new);
+        let round = |linear: &mut Linear| linear.half = Bf16Matrix::of(&linear.weight.val(), false).map(Arc::new);
         model.linears_mut().for_each(|(_, _, linear)| round(linear));
         model.head.iter_mut().for_each(round);
         if model.head.is_none() {
-            model.half_head = HalfMatrix::of(&model.embedding.val(), true).map(Arc::new);
+            model.half_head = Bf16Matrix::of(&model.embedding.val(), true).map(Arc::new);
         }
         model
     }
@@ -33,7 +33,7 @@ impl CausalLm {
     pub fn new_ragged_cache(&self) -> Option<RaggedCache> {
         let (kv_heads, dim) = (self.config.kv_heads, self.config.head_dim);
         let shape = CacheShape { layers: self.layers.len(), kv_heads, dim };
-        (self.tracked_device().is_none() && is_plain(&self.embedding.val())).then(|| RaggedCache::new(shape))
+        (self.tracked_device().is_none() && is_untracked_on_cpu(&self.embedding.val())).then(|| RaggedCache::new(shape))
     }
 
     /// Runs each row's new tokens against what its slot has seen; final hidden states after the last token

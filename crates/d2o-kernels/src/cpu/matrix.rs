@@ -38,11 +38,11 @@ fn fits(len: usize, rows: usize, columns: usize, row_stride: usize) -> bool {
 
 /// What becomes of the values that the result already holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Into {
+pub(crate) enum Output {
     /// They are overwritten.
-    Replace,
+    Overwrite,
     /// The product is added to them.
-    Add,
+    Accumulate,
 }
 
 /// `result ← scale · a b`, or the same added; the result's rows lie `row_stride` apart.
@@ -58,7 +58,7 @@ pub(crate) fn multiply(
     a: View<'_>,
     b: View<'_>,
     scale: f32,
-    into: Into,
+    output: Output,
     parallel: bool,
 ) {
     assert_eq!(a.columns, b.rows, "inner sizes");
@@ -76,7 +76,7 @@ pub(crate) fn multiply(
             result.as_mut_ptr(),
             1,
             step(row_stride),
-            into == Into::Add,
+            output == Output::Accumulate,
             a.values.as_ptr(),
             step(a.column_stride),
             step(a.row_stride),
@@ -110,9 +110,9 @@ mod tests {
         // 7 rows of 5 out of rows of 13, times the transpose of 9 rows of 5 out of rows of 17.
         let (a, b) = (View::new(&x[3..], 7, 5, 13), View::new(&y[2..], 9, 5, 17).t());
         let mut result = vec![1.0; 7 * 9];
-        multiply(&mut result, 9, a, b, 1.0, Into::Replace, false);
+        multiply(&mut result, 9, a, b, 1.0, Output::Overwrite, false);
         assert_close(&result, &by_definition(a, b), 1e-6, "replaced");
-        multiply(&mut result, 9, a, b, 2.0, Into::Add, true);
+        multiply(&mut result, 9, a, b, 2.0, Output::Accumulate, true);
         let thrice: Vec<f32> = by_definition(a, b).iter().map(|value| 3.0 * value).collect();
         assert_close(&result, &thrice, 1e-6, "added twice more");
     }

@@ -10,9 +10,9 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Int, Tensor};
 
-use super::{Plain, contiguous, slice, tensor};
-use crate::head::{Head, HeadLayout, Scored, Wanted};
-use crate::level::Level;
+use super::{FlexTensor, contiguous, slice, tensor};
+use crate::cpu::head::{Head, HeadLayout, Scored, Wanted};
+use crate::cpu::level::Level;
 
 /// What stands beside the tensors.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    fn head<'a>(&'a self, hidden: &'a Plain, weights: &'a Plain) -> Head<'a> {
+    fn head<'a>(&'a self, hidden: &'a FlexTensor, weights: &'a FlexTensor) -> Head<'a> {
         Head {
             level: Level::best(),
             hidden: slice(hidden),
@@ -66,7 +66,7 @@ pub(crate) trait HeadOp: Backend {
 }
 
 impl HeadOp for Flex {
-    fn token_log_probs(hidden: Plain, weights: Plain, plan: Plan) -> Plain {
+    fn token_log_probs(hidden: FlexTensor, weights: FlexTensor, plan: Plan) -> FlexTensor {
         let (hidden, weights) = (contiguous(hidden), contiguous(weights));
         let scored = plan.head(&hidden, &weights).forward(Wanted { hidden: false, weights: false });
         let rows = scored.log_probs.len();
@@ -75,34 +75,35 @@ impl HeadOp for Flex {
 }
 
 #[derive(Debug)]
-struct Slope(Plan);
+struct HeadBackward(Plan);
 
 /// Kept from the forward pass; the hidden states and weights only if the weights' gradient is wanted.
 #[derive(Clone, Debug)]
 struct State {
     width: usize,
-    slopes: Option<Arc<Vec<f32>>>,
-    weights: Option<(Plain, Plain)>,
+    gradients: Option<Arc<Vec<f32>>>,
+    weights: Option<(FlexTensor, FlexTensor)>,
     sums: Arc<Vec<f32>>,
     residual: Option<Arc<Vec<f32>>>,
 }
 
-impl Backward<Flex, 2> for Slope {
+impl Backward<Flex, 2> for HeadBackward {
     type State = State;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let slope = contiguous(grads.consume::<Flex>(&ops.node));
-        let slope = slice(&slope);
-        let State { width, slopes, weights, sums, residual } = ops.state;
+        let gradient = contiguous(grads.consume::<Flex>(&ops.node));
+        let gradient = slice(&gradient);
+        let State { width, gradients, weights, sums, residual } = ops.state;
         let [to_hidden, to_weights] = ops.parents;
-        if let (Some(node), Some(slopes)) = (to_hidden, slopes) {
-            let rows = slopes.chunks_exact(width).zip(slope);
-            let values: Vec<f32> = rows.flat_map(|(row, &slope)| row.iter().map(move |value| value * slope)).collect();
-            grads.register::<Flex>(node.id, tensor(values, [slope.len(), width]));
+        if let (Some(node), Some(gradients)) = (to_hidden, gradients) {
+            let rows = gradients.chunks_exact(width).zip(gradient);
+            let values: Vec<f32> =
+                rows.flat_map(|(row, &gradient)| row.iter().map(move |value| value * gradient)).collect();
+            grads.register::<Flex>(node.id, tensor(values, [gradient.len(), width]));
         }
         if let (Some(node), Some((hidden, weights))) = (to_weights, weights) {
             let residual = residual.as_ref().map(|residual| residual.as_slice());
-            let values = self.0.head(&hidden, &weights).weight_slopes(&sums, residual, slope);
+            let values = self.0.head(&hidden, &weights).weight_gradient(&sums, residual, gradient);
             grads.register::<Flex>(node.id, tensor(values, weights.shape()));
         }
     }
@@ -113,13 +114,13 @@ impl<C: CheckpointStrategy> HeadOp for Autodiff<Flex, C> {
         let ((hidden, to_hidden), (weights, to_weights)) = (hidden.into_parts(), weights.into_parts());
         let (hidden, weights) = (contiguous(hidden), contiguous(weights));
         let wanted = plan.wanted;
-        let Scored { log_probs, sums, slopes, residual } = plan.head(&hidden, &weights).forward(wanted);
+        let Scored { log_probs, sums, gradients, residual } = plan.head(&hidden, &weights).forward(wanted);
         let rows = log_probs.len();
         let output = tensor(log_probs, [rows]);
         let width = hidden.shape()[1];
         let weights = wanted.weights.then_some((hidden, weights));
-        match Slope(plan).prepare::<C>([to_hidden, to_weights]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish(State { width, slopes, weights, sums, residual }, output),
+        match HeadBackward(plan).prepare::<C>([to_hidden, to_weights]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish(State { width, gradients, weights, sums, residual }, output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
     }

@@ -8,9 +8,10 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 
-use super::{Plain, contiguous, slice, tensor};
-use crate::attention::{Heads, Inputs, Results, Spans, backward, forward};
-use crate::level::Level;
+use super::{FlexTensor, contiguous, slice, tensor};
+use crate::cpu::attention::{Inputs, Results, backward, forward};
+use crate::cpu::level::Level;
+use crate::spans::{Heads, Spans};
 
 pub(crate) fn span_attention(
     queries: Tensor<2>,
@@ -36,38 +37,44 @@ pub(crate) trait AttentionOp: Backend {
 }
 
 impl AttentionOp for Flex {
-    fn span_attention(queries: Plain, keys: Plain, values: Plain, heads: Heads, spans: Spans) -> Plain {
+    fn span_attention(
+        queries: FlexTensor,
+        keys: FlexTensor,
+        values: FlexTensor,
+        heads: Heads,
+        spans: Spans,
+    ) -> FlexTensor {
         attended(&[queries, keys, values].map(contiguous), heads, &spans).0
     }
 }
 
-fn inputs([queries, keys, values]: &[Plain; 3]) -> Inputs<'_> {
+fn inputs([queries, keys, values]: &[FlexTensor; 3]) -> Inputs<'_> {
     Inputs { queries: slice(queries), keys: slice(keys), values: slice(values) }
 }
 
-fn attended(parts: &[Plain; 3], heads: Heads, spans: &Spans) -> (Plain, Vec<f32>) {
+fn attended(parts: &[FlexTensor; 3], heads: Heads, spans: &Spans) -> (FlexTensor, Vec<f32>) {
     let (output, sums) = forward(Level::best(), inputs(parts), heads, spans);
     (tensor(output, parts[0].shape()), sums)
 }
 
 #[derive(Debug)]
-struct Slope {
+struct AttentionBackward {
     heads: Heads,
     spans: Spans,
 }
 
-impl Backward<Flex, 3> for Slope {
+impl Backward<Flex, 3> for AttentionBackward {
     /// Inputs, output, logarithms of the sums.
-    type State = ([Plain; 3], Plain, Vec<f32>);
+    type State = ([FlexTensor; 3], FlexTensor, Vec<f32>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let slope = contiguous(grads.consume::<Flex>(&ops.node));
+        let gradient = contiguous(grads.consume::<Flex>(&ops.node));
         let (parts, output, sums) = ops.state;
-        let results = Results { output: slice(&output), sums: &sums, slope: slice(&slope) };
-        let slopes = backward(Level::best(), inputs(&parts), results, self.heads, &self.spans);
-        for ((node, slope), part) in ops.parents.into_iter().zip(slopes).zip(&parts) {
+        let results = Results { output: slice(&output), sums: &sums, gradient: slice(&gradient) };
+        let gradients = backward(Level::best(), inputs(&parts), results, self.heads, &self.spans);
+        for ((node, gradient), part) in ops.parents.into_iter().zip(gradients).zip(&parts) {
             if let Some(node) = node {
-                grads.register::<Flex>(node.id, tensor(slope, part.shape()));
+                grads.register::<Flex>(node.id, tensor(gradient, part.shape()));
             }
         }
     }
@@ -84,7 +91,7 @@ impl<C: CheckpointStrategy> AttentionOp for Autodiff<Flex, C> {
         let ((queries, q), (keys, k), (values, v)) = (queries.into_parts(), keys.into_parts(), values.into_parts());
         let parts = [queries, keys, values].map(contiguous);
         let (output, sums) = attended(&parts, heads, &spans);
-        match (Slope { heads, spans }).prepare::<C>([q, k, v]).compute_bound().stateful() {
+        match (AttentionBackward { heads, spans }).prepare::<C>([q, k, v]).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((parts, output.clone(), sums), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }

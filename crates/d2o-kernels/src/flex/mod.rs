@@ -4,33 +4,33 @@ pub(crate) mod attention;
 pub(crate) mod gated;
 pub(crate) mod head;
 pub(crate) mod norm;
-pub(crate) mod turn;
+pub(crate) mod rotary;
 
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Shape, TensorData};
 
 /// A tensor of the processor's backend.
-type Plain = FloatTensor<Flex>;
+type FlexTensor = FloatTensor<Flex>;
 
 /// Row by row and from the start; a copy only where it does not lie so.
-fn contiguous(tensor: Plain) -> Plain {
+fn contiguous(tensor: FlexTensor) -> FlexTensor {
     if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
 }
 
 /// The values of a contiguous tensor.
-fn slice(tensor: &Plain) -> &[f32] {
+fn slice(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice::<f32>().expect("made contiguous, of f32")
 }
 
 /// A tensor whose storage holds its values and nothing else, to be overwritten; copied when somebody else
 /// holds it too.
-fn owned(tensor: Plain) -> Plain {
+fn owned(tensor: FlexTensor) -> FlexTensor {
     let whole = tensor.as_slice::<f32>().is_some_and(|values| size_of_val(values) == tensor.bytes().len());
     if whole { tensor } else { tensor.to_contiguous() }
 }
 
 /// A tensor of these values.
-fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Plain {
-    Plain::from_data(TensorData::new(values, shape))
+fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
 }

@@ -10,7 +10,7 @@ use std::arch::x86_64::{
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use crate::math::LANES;
+use crate::cpu::math::LANES;
 
 /// Instructions on vectors of [`LANES`] numbers; a value of such a type proves that the processor has them.
 pub(crate) trait Vectors: Copy {

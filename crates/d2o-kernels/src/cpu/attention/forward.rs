@@ -2,11 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::{Block, Heads, Inputs, Span, Spans};
-use crate::buffer::SharedOutput;
-use crate::level::{Level, multiversion};
-use crate::math;
-use crate::matrix::{Into, View, multiply};
+use super::block::{Block, Inputs};
+use crate::cpu::buffer::SharedOutput;
+use crate::cpu::level::{Level, multiversion};
+use crate::cpu::math;
+use crate::cpu::matrix::{Output, View, multiply};
+use crate::spans::{Heads, Span, Spans};
 
 /// Output `[tokens, heads · dim]`, and the logarithm of each score row's sum, `[tokens, heads]`.
 pub(crate) fn forward(level: Level, inputs: Inputs<'_>, heads: Heads, spans: &Spans) -> (Vec<f32>, Vec<f32>) {
@@ -71,8 +72,8 @@ pub(super) fn block_scores(inputs: Inputs<'_>, heads: Heads, block: &Block, head
     let q = head_rows(inputs.queries, queries, dim, head, block.rows.clone());
     let k = |rows| head_rows(inputs.keys, kv, dim, head / heads.group(), rows).t();
     let keys = block.keys();
-    multiply(scores, keys, q, k(block.prefix.clone()), scale, Into::Replace, false);
-    multiply(&mut scores[block.prefix.len()..], keys, q, k(block.own.clone()), scale, Into::Replace, false);
+    multiply(scores, keys, q, k(block.prefix.clone()), scale, Output::Overwrite, false);
+    multiply(&mut scores[block.prefix.len()..], keys, q, k(block.own.clone()), scale, Output::Overwrite, false);
 }
 
 /// `weights · values` of a block, `[rows, dim]`.
@@ -81,9 +82,17 @@ fn mix(inputs: Inputs<'_>, heads: Heads, block: &Block, head: usize, weights: &[
     let v = |rows| head_rows(inputs.values, kv, dim, head / heads.group(), rows);
     let (rows, keys, prefix) = (block.rows.len(), block.keys(), block.prefix.len());
     let own = View::new(&weights[prefix..], rows, keys - prefix, keys);
-    multiply(mixed, dim, own, v(block.own.clone()), 1.0, Into::Replace, false);
+    multiply(mixed, dim, own, v(block.own.clone()), 1.0, Output::Overwrite, false);
     if prefix > 0 {
-        multiply(mixed, dim, View::new(weights, rows, prefix, keys), v(block.prefix.clone()), 1.0, Into::Add, false);
+        multiply(
+            mixed,
+            dim,
+            View::new(weights, rows, prefix, keys),
+            v(block.prefix.clone()),
+            1.0,
+            Output::Accumulate,
+            false,
+        );
     }
 }
 

@@ -1,24 +1,27 @@
 //! The bookkeeping between rounds of drawing anchors.
 
-use crate::{AnchorConfig, AnchorDraft, AnchorDraws, Draft, DropCounts, Fallback, Request, Slot, Verdict, anchor_seed};
+use super::check::{DraftVerdict, Fallback};
+use super::config::AnchorConfig;
+use super::draws::{AnchorDraft, AnchorDraws, AnchorSlot, DropCounts, anchor_seed};
+use crate::{Draft, Request};
 use std::collections::HashMap;
 
 /// The slots on their way to being filled.
 pub(crate) struct Filling<'a> {
-    slots: &'a [Slot],
+    slots: &'a [AnchorSlot],
     config: &'a AnchorConfig,
     seed: u64,
     /// The anchor of each slot, once there is one.
     kept: Vec<Option<AnchorDraft>>,
     /// The first draft of each slot that is kept if nothing better comes, with its fault.
-    spare: Vec<Option<(Verdict, AnchorDraft)>>,
+    spare: Vec<Option<(DraftVerdict, AnchorDraft)>>,
     /// Slots of each group, as indices into `slots`.
     groups: HashMap<usize, Vec<usize>>,
     dropped: DropCounts,
 }
 
 impl<'a> Filling<'a> {
-    pub(crate) fn new(slots: &'a [Slot], config: &'a AnchorConfig, seed: u64) -> Self {
+    pub(crate) fn new(slots: &'a [AnchorSlot], config: &'a AnchorConfig, seed: u64) -> Self {
         let mut groups: HashMap<usize, Vec<usize>> = HashMap::new();
         for (index, slot) in slots.iter().enumerate() {
             groups.entry(slot.group).or_default().push(index);
@@ -58,22 +61,22 @@ impl<'a> Filling<'a> {
         index: usize,
         draft: Draft,
         attempt: usize,
-        suits: &mut impl FnMut(&Slot, &Draft) -> bool,
+        accept: &mut impl FnMut(&AnchorSlot, &Draft) -> bool,
     ) {
         let check = &self.config.check;
         let verdict = match check.verdict(&draft, self.kept_beside(index)) {
-            Verdict::Keep if check.unsuited != Fallback::Keep && !suits(&self.slots[index], &draft) => {
-                Verdict::Unsuited
+            DraftVerdict::Keep if check.unsuited != Fallback::Keep && !accept(&self.slots[index], &draft) => {
+                DraftVerdict::Unsuited
             }
             verdict => verdict,
         };
         let fallback = match verdict {
-            Verdict::Truncated => check.truncated,
-            Verdict::Unsuited => check.unsuited,
-            Verdict::Keep => Fallback::Keep,
-            Verdict::Empty | Verdict::Looping | Verdict::Duplicate => Fallback::Reject,
+            DraftVerdict::Truncated => check.truncated,
+            DraftVerdict::Unsuited => check.unsuited,
+            DraftVerdict::Keep => Fallback::Keep,
+            DraftVerdict::Empty | DraftVerdict::Looping | DraftVerdict::Duplicate => Fallback::Reject,
         };
-        let Slot { group, slot, .. } = self.slots[index];
+        let AnchorSlot { group, slot, .. } = self.slots[index];
         let seed = self.seed_of(index, attempt);
         let Draft { ids, finished, .. } = draft;
         let anchor = AnchorDraft { group, slot, ids, finished, seed, redraws: attempt };

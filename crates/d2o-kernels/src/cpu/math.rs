@@ -1,6 +1,6 @@
 //! Arithmetic on slices that every kernel shares.
 
-use crate::level::madd;
+use crate::cpu::level::madd;
 
 /// Independent partial sums, so that a sum vectorises and its order is fixed.
 pub(crate) const LANES: usize = 16;

@@ -5,8 +5,8 @@ use std::arch::x86_64::{
     __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::PANEL;
-use crate::level::{Kind, Level};
+use super::pack::PANEL;
+use crate::cpu::level::{Kind, Level};
 
 /// Rows that are computed together: 8 rows of three vectors are 24 of the 32 registers.
 pub(super) const TILE: usize = 8;

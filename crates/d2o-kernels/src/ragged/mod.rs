@@ -13,11 +13,12 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::buffer::SharedOutput;
+use crate::cpu::buffer::SharedOutput;
+use crate::cpu::level::Level;
 use crate::host;
-use crate::level::Level;
 
 mod attend;
+mod shape;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -25,39 +26,10 @@ mod tests;
 use attend::{Query, Step};
 use slot::Slot;
 
+pub use shape::{CacheShape, Fresh, Scoring};
+
 /// Rows that attend to one beginning in one piece of work: more would leave threads idle.
-const COMPANY: usize = 16;
-
-/// New tokens of one row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fresh {
-    /// The row's slot in the cache.
-    pub slot: usize,
-    /// How many tokens are new.
-    pub tokens: usize,
-}
-
-/// Sizes of the attention that a cache serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheShape {
-    /// Decoder layers.
-    pub layers: usize,
-    /// Heads of keys and values.
-    pub kv_heads: usize,
-    /// Width of a head.
-    pub dim: usize,
-}
-
-/// How scores come about.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scoring {
-    /// Multiplies `q · k`.
-    pub scale: f64,
-    /// Scores are bent to `cap · tanh(score / cap)`.
-    pub cap: Option<f64>,
-    /// A token sees this many last tokens, itself included; absent: all.
-    pub window: Option<usize>,
-}
+const MAX_PREFIX_GROUP: usize = 16;
 
 /// Keys and values of rows of different lengths.
 #[derive(Clone, Debug)]
@@ -67,7 +39,7 @@ pub struct RaggedCache {
 }
 
 /// Rows that share all of their beginnings, and where their tokens stand in the list.
-struct Company {
+struct PrefixGroup {
     rows: Vec<(Fresh, usize)>,
 }
 
@@ -122,7 +94,7 @@ impl RaggedCache {
     ///
     /// # Panics
     /// If a slot is named twice or has no room, shapes disagree, or a tensor is not plain
-    /// (see [`is_plain`](crate::is_plain)).
+    /// (see [`is_untracked_on_cpu`](crate::is_untracked_on_cpu)).
     pub fn attend(&mut self, layer: usize, rows: &[Fresh], inputs: [Tensor<4>; 3], scoring: Scoring) -> Tensor<4> {
         let shape = inputs[0].dims();
         let [queries, keys, values] = inputs.map(host::values);
@@ -145,14 +117,14 @@ impl RaggedCache {
         let mut output = vec![0f32; queries.len()];
         let place = SharedOutput::new(&mut output);
         let step = Step { level, layer, shape: self.shape, scoring, queries };
-        let companies = self.companies(rows);
-        let work: Vec<(&Company, usize)> =
-            companies.iter().flat_map(|company| (0..kv_heads).map(move |kv_head| (company, kv_head))).collect();
-        let group = queries.len() / (tokens * dim).max(1) / kv_heads;
-        work.into_par_iter().for_each(|(company, kv_head)| {
-            let heads = kv_head * group..(kv_head + 1) * group;
-            let slots: Vec<&Slot> = company.rows.iter().map(|(row, _)| &self.slots[row.slot]).collect();
-            step.attend(kv_head, &slots, &company.queries(&slots, heads, [tokens, dim]), place);
+        let groups = self.prefix_groups(rows);
+        let work: Vec<(&PrefixGroup, usize)> =
+            groups.iter().flat_map(|group| (0..kv_heads).map(move |kv_head| (group, kv_head))).collect();
+        let per_kv_head = queries.len() / (tokens * dim).max(1) / kv_heads;
+        work.into_par_iter().for_each(|(group, kv_head)| {
+            let heads = kv_head * per_kv_head..(kv_head + 1) * per_kv_head;
+            let slots: Vec<&Slot> = group.rows.iter().map(|(row, _)| &self.slots[row.slot]).collect();
+            step.attend(kv_head, &slots, &group.queries(&slots, heads, [tokens, dim]), place);
         });
         output
     }
@@ -179,25 +151,25 @@ impl RaggedCache {
     }
 
     /// The rows, those with the same beginnings together.
-    fn companies(&self, rows: &[Fresh]) -> Vec<Company> {
-        let mut companies: Vec<Company> = Vec::new();
+    fn prefix_groups(&self, rows: &[Fresh]) -> Vec<PrefixGroup> {
+        let mut groups: Vec<PrefixGroup> = Vec::new();
         let mut first = 0;
         for &row in rows {
             let slot = &self.slots[row.slot];
-            let joins = |company: &&mut Company| {
-                company.rows.len() < COMPANY && slot.begins_like(&self.slots[company.rows[0].0.slot])
+            let joins = |group: &&mut PrefixGroup| {
+                group.rows.len() < MAX_PREFIX_GROUP && slot.begins_like(&self.slots[group.rows[0].0.slot])
             };
-            match companies.iter_mut().find(joins) {
-                Some(company) => company.rows.push((row, first)),
-                None => companies.push(Company { rows: vec![(row, first)] }),
+            match groups.iter_mut().find(joins) {
+                Some(group) => group.rows.push((row, first)),
+                None => groups.push(PrefixGroup { rows: vec![(row, first)] }),
             }
             first += row.tokens;
         }
-        companies
+        groups
     }
 }
 
-impl Company {
+impl PrefixGroup {
     /// The queries of some heads, row after row and token after token.
     fn queries(&self, slots: &[&Slot], heads: Range<usize>, [tokens, dim]: [usize; 2]) -> Vec<Query> {
         let rows = self.rows.iter().zip(slots).enumerate();

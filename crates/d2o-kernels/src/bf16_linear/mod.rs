@@ -8,15 +8,16 @@
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::buffer::SharedOutput;
+use crate::cpu::buffer::SharedOutput;
+use crate::cpu::level::{Level, madd, multiversion};
 use crate::host;
-use crate::level::{Level, madd, multiversion};
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod pack;
 
-/// Columns that are computed together: three vectors of 16.
-const PANEL: usize = 48;
+use pack::{PANEL, bf16, pack_row};
+
 /// Rows of one task: their inputs stay in the second-level cache.
 const ROWS: usize = 128;
 /// Panels of one task.
@@ -26,7 +27,7 @@ const TILE: usize = 4;
 
 /// A matrix `[inputs, outputs]` in bf16.
 #[derive(Clone)]
-pub struct HalfMatrix {
+pub struct Bf16Matrix {
     inputs: usize,
     outputs: usize,
     /// `[panel][pair of inputs][PANEL]`: two inputs' weights of one output in one word, the first in the
@@ -34,17 +35,17 @@ pub struct HalfMatrix {
     panels: Vec<u32>,
 }
 
-impl std::fmt::Debug for HalfMatrix {
+impl std::fmt::Debug for Bf16Matrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "HalfMatrix[{}, {}]", self.inputs, self.outputs)
+        write!(f, "Bf16Matrix[{}, {}]", self.inputs, self.outputs)
     }
 }
 
-impl HalfMatrix {
+impl Bf16Matrix {
     /// A matrix `[inputs, outputs]`, or with `transposed` one that stands as `[outputs, inputs]`, rounded
     /// to bf16. `None` for weights that are tracked, not f32, or not on the processor.
     pub fn of(weights: &Tensor<2>, transposed: bool) -> Option<Self> {
-        if !host::is_plain(weights) {
+        if !host::is_untracked_on_cpu(weights) {
             return None;
         }
         let [rows, columns] = weights.dims();
@@ -63,7 +64,7 @@ impl HalfMatrix {
     /// - `x`: `[rows, inputs]`; output: `[rows, outputs]`
     ///
     /// # Panics
-    /// If `x` is not plain (see [`is_plain`](crate::is_plain)) or has another width.
+    /// If `x` is not plain (see [`is_untracked_on_cpu`](crate::is_untracked_on_cpu)) or has another width.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let [rows, _] = x.dims();
         host::tensor(self.apply(Level::best(), &host::values(x)), [rows, self.outputs])
@@ -153,7 +154,7 @@ impl HalfMatrix {
 
 fn tile_rows(level: Level) -> usize {
     #[cfg(target_arch = "x86_64")]
-    if level.kind() == crate::level::Kind::Avx512Bf16 {
+    if level.kind() == crate::cpu::level::Kind::Avx512Bf16 {
         return avx512::TILE;
     }
     let _ = level;
@@ -163,7 +164,7 @@ fn tile_rows(level: Level) -> usize {
 /// `sums[row][lane] = Σ_pair x[row][pair] · weights[pair][lane]`, both halves of each word.
 fn multiply(level: Level, x: &[u32], weights: &[u32], rows: usize, sums: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
-    if level.kind() == crate::level::Kind::Avx512Bf16 {
+    if level.kind() == crate::cpu::level::Kind::Avx512Bf16 {
         return avx512::multiply(level, x, weights, rows, sums);
     }
     multiply_plain(level, x, weights, rows, sums);
@@ -189,29 +190,6 @@ fn multiply_body<const FMA: bool>(x: &[u32], weights: &[u32], rows: usize, sums:
     }
 }
 
-multiversion! {
-    fn pack_row(x: &[f32], packed: &mut [u32]) = pack_row_body
-}
-
-#[inline(always)]
-fn pack_row_body<const FMA: bool>(x: &[f32], packed: &mut [u32]) {
-    let whole = x.chunks_exact(2);
-    if let Some(&last) = whole.remainder().first() {
-        packed[x.len() / 2] = bf16(last);
-    }
-    for (word, pair) in packed.iter_mut().zip(whole) {
-        *word = bf16(pair[0]) | bf16(pair[1]) << 16;
-    }
-}
-
-/// The upper half of an f32, rounded to nearest even; NaN stays NaN.
-#[inline(always)]
-pub(crate) fn bf16(x: f32) -> u32 {
-    let bits = x.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
-    if x.is_nan() { 0x7fc0 } else { rounded }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,21 +199,11 @@ mod tests {
     const HALF_ULP: f32 = 1.0 / 512.0;
 
     #[test]
-    fn rounding_is_to_nearest_even() {
-        // 1 + 2⁻⁸ lies between 1 and 1 + 2⁻⁷: the tie goes to the even mantissa, 1.
-        assert_eq!(f32::from_bits(bf16(1.0 + 1.0 / 256.0) << 16), 1.0);
-        // 1 + 3 · 2⁻⁸ is as far from 1 + 2⁻⁷ as from 1 + 2⁻⁶: the latter is even.
-        assert_eq!(f32::from_bits(bf16(1.0 + 3.0 / 256.0) << 16), 1.0 + 1.0 / 64.0);
-        assert_eq!(f32::from_bits(bf16(f32::NEG_INFINITY) << 16), f32::NEG_INFINITY);
-        assert!(f32::from_bits(bf16(f32::NAN) << 16).is_nan());
-    }
-
-    #[test]
     fn products_are_right_to_the_rounding_of_their_factors() {
         for level in Level::all() {
             for (rows, inputs, outputs) in [(1, 1, 1), (3, 7, 50), (9, 32, 48), (17, 65, 131), (130, 16, 400)] {
                 let (x, w) = (noise(rows * inputs, 1), noise(inputs * outputs, 2));
-                let matrix = HalfMatrix::pack(inputs, outputs, |i, o| w[i * outputs + o]);
+                let matrix = Bf16Matrix::pack(inputs, outputs, |i, o| w[i * outputs + o]);
                 let y = matrix.apply(level, &x);
                 for row in 0..rows {
                     for output in 0..outputs {
@@ -253,7 +221,7 @@ mod tests {
     fn a_row_depends_on_neither_its_company_nor_the_threads() {
         let (inputs, outputs) = (40, 500);
         let (x, w) = (noise(300 * inputs, 3), noise(inputs * outputs, 4));
-        let matrix = HalfMatrix::pack(inputs, outputs, |i, o| w[i * outputs + o]);
+        let matrix = Bf16Matrix::pack(inputs, outputs, |i, o| w[i * outputs + o]);
         for level in Level::all() {
             let all = on_threads(1, || matrix.apply(level, &x));
             assert_eq!(all, on_threads(3, || matrix.apply(level, &x)), "{}", level.name());
@@ -270,8 +238,8 @@ mod tests {
         let w = noise(6 * 5, 5);
         let device = burn::tensor::Device::flex();
         let weights = Tensor::<2>::from_data(burn::tensor::TensorData::new(w, [6, 5]), &device);
-        let straight = HalfMatrix::of(&weights, false).unwrap();
-        let turned = HalfMatrix::of(&weights.transpose(), true).unwrap();
+        let straight = Bf16Matrix::of(&weights, false).unwrap();
+        let turned = Bf16Matrix::of(&weights.transpose(), true).unwrap();
         assert_eq!(straight.panels, turned.panels);
     }
 }

@@ -52,14 +52,14 @@ fn the_models_error_is_handed_on() {
 
 #[test]
 fn bad_requests_and_settings_are_named() {
-    let complain = |prompt: Vec<u32>, config: &SamplerConfig, batch: usize| {
+    let refusal = |prompt: Vec<u32>, config: &SamplerConfig, batch: usize| {
         let requests = [Request { prompt: vec![0], seed: 0 }, Request { prompt, seed: 0 }];
         generate(&mut uniform(), &requests, config, batch, |_, _| {}).unwrap_err().to_string()
     };
-    assert_eq!(complain(vec![], &config(5), 2), "request 1: field `prompt` is empty");
-    assert_eq!(complain(vec![4, 0], &config(5), 2), "request 1: token 4 is outside the model's vocabulary of 4");
-    assert_eq!(complain(vec![0], &config(5), 0), "field `batch` is 0, expected 1 or more");
-    assert_eq!(complain(vec![0], &config(0), 2), "field `max_new_tokens` is 0, expected 1 or more");
+    assert_eq!(refusal(vec![], &config(5), 2), "request 1: field `prompt` is empty");
+    assert_eq!(refusal(vec![4, 0], &config(5), 2), "request 1: token 4 is outside the model's vocabulary of 4");
+    assert_eq!(refusal(vec![0], &config(5), 0), "field `batch` is 0, expected 1 or more");
+    assert_eq!(refusal(vec![0], &config(0), 2), "field `max_new_tokens` is 0, expected 1 or more");
 }
 
 #[test]

@@ -73,7 +73,7 @@ macro_rules! multiversion {
     ($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? = $body:ident) => {
         $(#[$meta])*
         #[allow(clippy::too_many_arguments, unsafe_code)]
-        pub(crate) fn $name(level: $crate::level::Level, $($arg: $type),*) $(-> $ret)? {
+        pub(crate) fn $name(level: $crate::cpu::level::Level, $($arg: $type),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
@@ -85,10 +85,10 @@ macro_rules! multiversion {
                     $body::<true>($($arg),*)
                 }
                 match level.kind() {
-                    $crate::level::Kind::Portable => {}
+                    $crate::cpu::level::Kind::Portable => {}
                     // SAFETY: a `Level` of this kind is only made after the processor was seen to have
                     // AVX2 and FMA.
-                    $crate::level::Kind::Avx2 => return unsafe { narrow($($arg),*) },
+                    $crate::cpu::level::Kind::Avx2 => return unsafe { narrow($($arg),*) },
                     // SAFETY: likewise AVX-512 F, VL, BW and DQ.
                     _ => return unsafe { wide($($arg),*) },
                 }

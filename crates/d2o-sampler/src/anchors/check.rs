@@ -38,7 +38,7 @@ pub enum Fallback {
 /// The judgement on one draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum DraftVerdict {
     /// Fit to be an anchor.
     Keep,
     /// Shorter than `min_tokens`.
@@ -69,18 +69,18 @@ impl Default for DraftCheck {
 impl DraftCheck {
     /// Judges `draft` beside the anchors `kept` for the same prompt. The first fault counts, in
     /// the order empty, looping, duplicate, truncated.
-    pub fn verdict<'a>(&self, draft: &Draft, kept: impl IntoIterator<Item = &'a [u32]>) -> Verdict {
+    pub fn verdict<'a>(&self, draft: &Draft, kept: impl IntoIterator<Item = &'a [u32]>) -> DraftVerdict {
         let ids = draft.ids.as_slice();
         if ids.len() < self.min_tokens {
-            Verdict::Empty
+            DraftVerdict::Empty
         } else if self.is_looping(ids) {
-            Verdict::Looping
+            DraftVerdict::Looping
         } else if kept.into_iter().any(|other| other == ids) {
-            Verdict::Duplicate
+            DraftVerdict::Duplicate
         } else if draft.finished == Finish::Length && self.truncated != Fallback::Keep {
-            Verdict::Truncated
+            DraftVerdict::Truncated
         } else {
-            Verdict::Keep
+            DraftVerdict::Keep
         }
     }
 
