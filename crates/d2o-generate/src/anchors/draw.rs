@@ -10,7 +10,7 @@ use d2o_data::{EncodedRow, Encoder};
 use d2o_eval::refusal::is_refusal;
 use d2o_model::CausalLm;
 use d2o_record::ObserveError;
-use d2o_sampler::{AnchorDraws, Draft, Finish, Slot, draw_anchors};
+use d2o_sampler::{AnchorDraws, Draft, Finish, AnchorSlot, draw_anchors};
 
 use super::blocks::{Block, Blocks};
 use super::reference::References;
@@ -110,7 +110,7 @@ impl Drawer<'_> {
         let settings = self.settings;
         let mut sampler = CachedLm::new(self.sampler.clone(), settings.anchors.sampler.max_new_tokens);
         let tokenizer = self.encoder.tokenizer();
-        let declines = |_: &Slot, draft: &Draft| is_refusal(&tokenizer.decode(&draft.ids, true));
+        let declines = |_: &AnchorSlot, draft: &Draft| is_refusal(&tokenizer.decode(&draft.ids, true));
         let DrawSettings { anchors, seed, batch, .. } = settings;
         let drawn = draw_anchors(&mut sampler, &slots, anchors, *seed, *batch, declines, |_, _| {})
             .map_err(|error| GenerateError::Sampling { message: error.to_string() })?;
@@ -120,11 +120,11 @@ impl Drawer<'_> {
         Ok((drafted, counts))
     }
 
-    fn slots(&self, rows: &[(usize, &EncodedRow)]) -> Result<Vec<Slot>, GenerateError> {
+    fn slots(&self, rows: &[(usize, &EncodedRow)]) -> Result<Vec<AnchorSlot>, GenerateError> {
         let mut slots = Vec::with_capacity(rows.len() * self.settings.k);
         for &(group, row) in rows {
             for slot in 0..self.settings.k {
-                slots.push(Slot { prompt_ids: self.settings.prompt_of_slot(self.encoder, row, slot)?, group, slot });
+                slots.push(AnchorSlot { prompt_ids: self.settings.prompt_of_slot(self.encoder, row, slot)?, group, slot });
             }
         }
         Ok(slots)
