@@ -154,10 +154,13 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
     FLOORS.iter().find(|(known, _)| *known == name).map(|(_, may)| *may)
 }
 
-/// Whether one member of the workspace may depend on another. Tests may use what tests share, and the crate itself.
+/// Whether one member of the workspace may depend on another. Tests may use what tests share, the crate itself, and
+/// what stands below it by way of others: they turn on features there.
 fn may_use(name: &str, on: &str, normal: bool) -> bool {
-    let in_tests = !normal && name != "xtask" && (on == TESTING || on == name);
-    in_tests || allowed(name).is_some_and(|may| may.contains(&on))
+    let direct = |name: &str| allowed(name).unwrap_or_default();
+    let below = |name: &str| direct(name).iter().any(|between| direct(between).contains(&on));
+    let in_tests = !normal && name != "xtask" && (on == TESTING || on == name || below(name));
+    in_tests || direct(name).contains(&on)
 }
 
 /// What is wrong with how a library uses Burn outside its tests.
@@ -221,6 +224,9 @@ mod tests {
         assert_eq!(with("d2o-data", on("d2o")), ["d2o-data must not depend on d2o"]);
         let shared = Dependency { normal: false, ..on(TESTING) };
         assert!(with("d2o-sampler", shared).is_empty(), "tests share a crate");
+        let kernels = |normal| Dependency { normal, ..on("d2o-kernels") };
+        assert!(with("d2o-generate", kernels(false)).is_empty(), "tests turn on features below");
+        assert_eq!(with("d2o-generate", kernels(true)), ["d2o-generate must not depend on d2o-kernels"]);
         assert_eq!(with("d2o-sampler", on(TESTING)), ["d2o-sampler must not depend on d2o-testing"]);
     }
 
