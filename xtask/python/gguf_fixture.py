@@ -1,6 +1,6 @@
 """Makes the GGUF file of every type that is read, with the values that the `gguf` package gives for it.
 
-    python gguf_fixture.py --out ../../crates/d2o-model/tests/fixtures/gguf
+    python gguf_fixture.py --out ../../crates/d2o-gguf/tests/fixtures
 
 Writes `types.gguf`, one tensor for each type, named after it, of two rows of 512 values, and
 `types.safetensors` with the values. Types of blocks hold random bytes with random scales, so that

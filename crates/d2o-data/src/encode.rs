@@ -1,7 +1,7 @@
 //! From texts to token ids with a known boundary between prompt and response.
 
 use crate::error::DataError;
-use crate::sample::Prompt;
+use crate::sample::{NegativeSample, Prompt};
 use crate::template::ChatTemplate;
 use crate::tokenizer::TextTokenizer;
 
@@ -37,6 +37,16 @@ pub struct Limits {
     pub max_prompt_tokens: usize,
     /// Most tokens of a response, its end token included. Longer ones are cut and have no end token.
     pub max_response_tokens: usize,
+}
+
+/// A row's texts as tokens, before anything is cut.
+pub(crate) struct RowTokens {
+    /// The prompt as the template frames it.
+    pub(crate) prompt_text: String,
+    /// Its ids.
+    pub(crate) prompt: Vec<u32>,
+    /// Ids of the rejected answer, without an end token.
+    pub(crate) rejected: Vec<u32>,
 }
 
 /// A tokenizer with the model's chat template and end token; clones share the tokenizer.
@@ -84,11 +94,15 @@ impl Encoder {
     /// # Errors
     /// [`DataError::Template`] if the template refuses the turns; [`DataError::EmptyPrompt`].
     pub fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, DataError> {
-        let ids = self.tokenizer.encode(&self.prompt_text(prompt)?);
+        self.text_ids(&self.prompt_text(prompt)?)
+    }
+
+    fn text_ids(&self, prompt: &str) -> Result<Vec<u32>, DataError> {
+        let ids = self.tokenizer.encode(prompt);
         if ids.is_empty() { Err(DataError::EmptyPrompt) } else { Ok(ids) }
     }
 
-    pub(crate) fn prompt_text(&self, prompt: &Prompt) -> Result<String, DataError> {
+    fn prompt_text(&self, prompt: &Prompt) -> Result<String, DataError> {
         match (&self.template, prompt) {
             (Some(template), prompt) => template.render(&prompt.messages(), true),
             (None, Prompt::Messages(turns)) if turns.len() > 1 => Ok(prompt.text() + PLAIN_ANSWER),
@@ -98,11 +112,37 @@ impl Encoder {
 
     /// A response's ids, encoded apart from the prompt, with the end token behind them.
     pub fn response_ids(&self, response: &str) -> Vec<u32> {
-        let mut ids = self.tokenizer.encode(response);
+        self.ended(self.tokenizer.encode(response))
+    }
+
+    /// Ids of a response, cut to the limit; the flag says whether they were.
+    pub(crate) fn response(&self, response: Vec<u32>, limits: &Limits) -> (Vec<u32>, bool) {
+        let mut ids = self.ended(response);
+        let cut = ids.len() > limits.max_response_tokens;
+        ids.truncate(limits.max_response_tokens);
+        (ids, cut)
+    }
+
+    /// Tokens of a response with its end token.
+    pub(crate) fn response_len(&self, response: &[u32]) -> usize {
+        response.len() + usize::from(response.last() != Some(&self.end_token))
+    }
+
+    fn ended(&self, mut ids: Vec<u32>) -> Vec<u32> {
         if ids.last() != Some(&self.end_token) {
             ids.push(self.end_token);
         }
         ids
+    }
+
+    /// Prompt and rejected answer of a row: the prompt rendered once, each text tokenised once.
+    ///
+    /// # Errors
+    /// As [`prompt_ids`](Self::prompt_ids).
+    pub(crate) fn tokenize(&self, sample: &NegativeSample) -> Result<RowTokens, DataError> {
+        let prompt_text = self.prompt_text(&sample.prompt)?;
+        let prompt = self.text_ids(&prompt_text)?;
+        Ok(RowTokens { prompt_text, prompt, rejected: self.tokenizer.encode(&sample.rejected) })
     }
 
     /// Prompt and response, the response cut to its limit; the flag says whether it was.
@@ -112,9 +152,8 @@ impl Encoder {
     pub fn sequence(&self, prompt: &Prompt, response: &str, limits: &Limits) -> Result<(Sequence, bool), DataError> {
         let mut ids = self.prompt_ids(prompt)?;
         let prompt_len = ids.len();
-        let response = self.response_ids(response);
-        let kept = response.len().min(limits.max_response_tokens);
-        ids.extend(&response[..kept]);
-        Ok((Sequence { ids, prompt_len }, kept < response.len()))
+        let (response, cut) = self.response(self.tokenizer.encode(response), limits);
+        ids.extend(response);
+        Ok((Sequence { ids, prompt_len }, cut))
     }
 }

@@ -70,6 +70,12 @@ pub enum DataError {
         /// The highest score of the file.
         highest: Option<f64>,
     },
+    /// No row is left to train on.
+    #[error("no group is left to train on: {reason}")]
+    NoGroups {
+        /// Where the rows went.
+        reason: String,
+    },
     /// A file of prompts holds none.
     #[error("{}: the file holds no prompt", path.display())]
     NoPrompts {
@@ -134,6 +140,9 @@ impl DataError {
                 "lower the threshold to the highest score or below, or give another file"
             }
             Self::NoNegatives { .. } => "check that the file has rows and that its labels mark bad answers",
+            Self::NoGroups { .. } => {
+                "lower data.threshold, raise data.max_prompt_tokens or anchors.redraws, or give more rows"
+            }
             Self::NoPrompts { .. } => "rows look like {\"prompt\": \"…\"}",
             Self::NotCompiledIn { feature, .. } => return Some(format!("rebuild with `--features {feature}`")),
             Self::Parquet { .. } => "columns may be uncompressed or packed with Snappy; convert others to JSON lines",

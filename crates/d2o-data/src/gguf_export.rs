@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use d2o_gguf::Vocabulary;
+use d2o_gguf::token_type::{CONTROL, NORMAL, UNUSED, USER_DEFINED};
 use serde_json::Value;
 
+use crate::encode::Encoder;
 use crate::error::DataError;
-use crate::gguf_vocabulary::{CONTROL, GgufVocabulary, USER_DEFINED, known_splittings};
+use crate::gguf_vocabulary::known_splittings;
 use crate::tokenizer::{TextTokenizer, named_token, tokenizer_error};
-
-const NORMAL: i32 = 1;
-/// An id that no text becomes.
-const UNUSED: i32 = 5;
 
 impl TextTokenizer {
     /// The tokenizer as a GGUF file holds it; [`from_gguf`](Self::from_gguf) gives it back.
@@ -18,7 +17,7 @@ impl TextTokenizer {
     /// # Errors
     /// [`DataError::Tokenizer`] for anything but byte-level BPE, and for a way of splitting texts that llama.cpp
     /// has no name for among those that are known here.
-    pub fn to_gguf(&self) -> Result<GgufVocabulary, DataError> {
+    pub fn to_gguf(&self) -> Result<Vocabulary, DataError> {
         let place = self.source().map_or_else(|| "tokenizer.json".into(), |dir| dir.join("tokenizer.json"));
         let wrong = |reason: String| tokenizer_error(&place, reason);
         let json: Value = serde_json::from_str(&self.to_json()?).map_err(|error| wrong(error.to_string()))?;
@@ -27,7 +26,7 @@ impl TextTokenizer {
             let text = self.source().map(|dir| named_token(dir, key)).transpose()?.flatten();
             Ok(text.and_then(|text| self.token_id(&text)))
         };
-        Ok(GgufVocabulary {
+        Ok(Vocabulary {
             model: "gpt2".to_owned(),
             pre: splitting_name(&json).map_err(wrong)?,
             tokens,
@@ -38,6 +37,24 @@ impl TextTokenizer {
             unk: special("unk_token")?,
             pad: special("pad_token")?,
             add_bos: begins_with_bos(&json["post_processor"]),
+            ..Vocabulary::default()
+        })
+    }
+}
+
+impl Encoder {
+    /// Tokenizer, end token and template as a GGUF file holds them.
+    ///
+    /// # Errors
+    /// As [`TextTokenizer::to_gguf`].
+    pub fn to_gguf(&self) -> Result<Vocabulary, DataError> {
+        let vocabulary = self.tokenizer().to_gguf()?;
+        let eos = vocabulary.eos.unwrap_or(self.end_token());
+        Ok(Vocabulary {
+            eos: Some(eos),
+            eot: Some(self.end_token()).filter(|&end| end != eos),
+            chat_template: self.template().map(|template| template.source().to_owned()),
+            ..vocabulary
         })
     }
 }
@@ -127,9 +144,9 @@ mod tests {
 
     use super::*;
 
-    fn vocabulary(pre: &str) -> GgufVocabulary {
+    fn vocabulary(pre: &str) -> Vocabulary {
         let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
-        GgufVocabulary {
+        Vocabulary {
             model: "gpt2".to_owned(),
             pre: pre.to_owned(),
             // All of the probe's bytes have a token, by their byte-level spelling.
@@ -141,6 +158,7 @@ mod tests {
             unk: None,
             pad: None,
             add_bos: true,
+            ..Vocabulary::default()
         }
     }
 

@@ -2,38 +2,13 @@
 
 use std::path::Path;
 
+use d2o_gguf::Vocabulary;
+use d2o_gguf::token_type::{CONTROL, USER_DEFINED};
 use serde_json::{Map, Value, json};
 
 use crate::error::DataError;
+use crate::template::ChatTemplate;
 use crate::tokenizer::{TextTokenizer, tokenizer_error};
-
-/// The vocabulary of a GGUF file: its `tokenizer.ggml.*` metadata.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GgufVocabulary {
-    /// Kind of tokenizer; `gpt2`, byte-level BPE, can be built.
-    pub model: String,
-    /// Name of the pre-tokenizer, such as `smollm`.
-    pub pre: String,
-    /// Token texts, by id.
-    pub tokens: Vec<String>,
-    /// Token types, by id: 3 is control, 4 user-defined; empty if all are normal.
-    pub token_types: Vec<i32>,
-    /// Merges, best first: two token texts with a space between them.
-    pub merges: Vec<String>,
-    /// Beginning of sequence.
-    pub bos: Option<u32>,
-    /// End of sequence.
-    pub eos: Option<u32>,
-    /// Unknown token. Byte-level BPE has no use for it.
-    pub unk: Option<u32>,
-    /// Padding.
-    pub pad: Option<u32>,
-    /// Whether other tools put `bos` in front of a text. Kept for export; encoding here adds nothing.
-    pub add_bos: bool,
-}
-
-pub(crate) const CONTROL: i32 = 3;
-pub(crate) const USER_DEFINED: i32 = 4;
 
 /// How Llama 3 splits text before merging.
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -47,9 +22,9 @@ impl TextTokenizer {
     /// # Errors
     /// [`DataError::Tokenizer`] naming a kind or pre-tokenizer that is not known, or what in the
     /// vocabulary contradicts itself.
-    pub fn from_gguf(path: &Path, vocabulary: &GgufVocabulary) -> Result<Self, DataError> {
+    pub fn from_gguf(path: &Path, vocabulary: &Vocabulary) -> Result<Self, DataError> {
         let wrong = |reason: String| tokenizer_error(path, reason);
-        vocabulary.check().map_err(wrong)?;
+        check(vocabulary).map_err(wrong)?;
         let splitting = known_splittings().into_iter().find(|known| known.name == vocabulary.pre).ok_or_else(|| {
             wrong(format!("pre-tokenizer `{}` is not known; smollm, gpt-2, llama-bpe and qwen2 are", vocabulary.pre))
         })?;
@@ -57,88 +32,98 @@ impl TextTokenizer {
             "version": "1.0",
             "truncation": null,
             "padding": null,
-            "added_tokens": vocabulary.added(),
+            "added_tokens": added_tokens(vocabulary),
             "normalizer": splitting.normalizer,
             "pre_tokenizer": splitting.pre_tokenizer,
-            "post_processor": vocabulary.post_processor(),
+            "post_processor": post_processor(vocabulary),
             "decoder": byte_level(true),
-            "model": vocabulary.bpe(splitting.ignore_merges).map_err(wrong)?,
+            "model": bpe(vocabulary, splitting.ignore_merges).map_err(wrong)?,
         });
         let tokenizer = Self::parse(path, json.to_string().as_bytes())?;
         Ok(tokenizer.with_ends(vocabulary.eos, vocabulary.bos))
     }
 }
 
-impl GgufVocabulary {
-    fn check(&self) -> Result<(), String> {
-        if self.model != "gpt2" {
-            return Err(format!("tokenizer model `{}` is not supported; `gpt2` (byte-level BPE) is", self.model));
-        }
-        let (tokens, types) = (self.tokens.len(), self.token_types.len());
-        if types != 0 && types != tokens {
-            return Err(format!("the vocabulary has {tokens} tokens, but {types} token types"));
-        }
-        let named = [("bos", self.bos), ("eos", self.eos), ("unk", self.unk), ("pad", self.pad)];
-        match named.into_iter().find(|(_, id)| id.is_some_and(|id| id as usize >= tokens)) {
-            Some((name, Some(id))) => Err(format!("token `{name}` is {id}, but the vocabulary has {tokens} tokens")),
-            _ => Ok(()),
+impl ChatTemplate {
+    /// The template of a GGUF vocabulary, if it has one.
+    ///
+    /// # Errors
+    /// [`DataError::Template`] for a template that is not understood.
+    pub fn from_gguf(vocabulary: &Vocabulary) -> Result<Option<Self>, DataError> {
+        let Some(source) = &vocabulary.chat_template else { return Ok(None) };
+        let token = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).map_or("", String::as_str);
+        Self::new(source, token(vocabulary.bos), token(vocabulary.eos)).map(Some)
+    }
+}
+
+fn check(vocabulary: &Vocabulary) -> Result<(), String> {
+    if vocabulary.model != "gpt2" {
+        return Err(format!("tokenizer model `{}` is not supported; `gpt2` (byte-level BPE) is", vocabulary.model));
+    }
+    let (tokens, types) = (vocabulary.tokens.len(), vocabulary.token_types.len());
+    if types != 0 && types != tokens {
+        return Err(format!("the vocabulary has {tokens} tokens, but {types} token types"));
+    }
+    let named = [("bos", vocabulary.bos), ("eos", vocabulary.eos), ("unk", vocabulary.unk), ("pad", vocabulary.pad)];
+    match named.into_iter().find(|(_, id)| id.is_some_and(|id| id as usize >= tokens)) {
+        Some((name, Some(id))) => Err(format!("token `{name}` is {id}, but the vocabulary has {tokens} tokens")),
+        _ => Ok(()),
+    }
+}
+
+fn bpe(vocabulary: &Vocabulary, ignore_merges: bool) -> Result<Value, String> {
+    let mut vocab = Map::new();
+    for (id, token) in vocabulary.tokens.iter().enumerate() {
+        if let Some(before) = vocab.insert(token.clone(), id.into()) {
+            return Err(format!("tokens {before} and {id} are both `{token}`"));
         }
     }
+    let pair = |merge: &String| {
+        let halves = merge.split_once(' ').map(|(first, second)| json!([first, second]));
+        halves.ok_or_else(|| format!("merge `{merge}` has no space"))
+    };
+    let merges = vocabulary.merges.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({
+        "type": "BPE",
+        "dropout": null,
+        "unk_token": null,
+        "continuing_subword_prefix": null,
+        "end_of_word_suffix": null,
+        "fuse_unk": false,
+        "byte_fallback": false,
+        "ignore_merges": ignore_merges,
+        "vocab": vocab,
+        "merges": merges,
+    }))
+}
 
-    fn bpe(&self, ignore_merges: bool) -> Result<Value, String> {
-        let mut vocab = Map::new();
-        for (id, token) in self.tokens.iter().enumerate() {
-            if let Some(before) = vocab.insert(token.clone(), id.into()) {
-                return Err(format!("tokens {before} and {id} are both `{token}`"));
-            }
-        }
-        let pair = |merge: &String| {
-            let halves = merge.split_once(' ').map(|(first, second)| json!([first, second]));
-            halves.ok_or_else(|| format!("merge `{merge}` has no space"))
-        };
-        let merges = self.merges.iter().map(pair).collect::<Result<Vec<_>, _>>()?;
-        Ok(json!({
-            "type": "BPE",
-            "dropout": null,
-            "unk_token": null,
-            "continuing_subword_prefix": null,
-            "end_of_word_suffix": null,
-            "fuse_unk": false,
-            "byte_fallback": false,
-            "ignore_merges": ignore_merges,
-            "vocab": vocab,
-            "merges": merges,
-        }))
-    }
-
-    /// Tokens that are found in a text before it is split.
-    fn added(&self) -> Vec<Value> {
-        let kinds = self.token_types.iter().zip(&self.tokens).enumerate();
-        let added = kinds.filter(|(_, (kind, _))| [CONTROL, USER_DEFINED].contains(kind));
-        added
-            .map(|(id, (kind, token))| {
-                json!({
-                    "id": id, "content": token, "special": *kind == CONTROL,
-                    "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
-                })
+/// Tokens that are found in a text before it is split.
+fn added_tokens(vocabulary: &Vocabulary) -> Vec<Value> {
+    let kinds = vocabulary.token_types.iter().zip(&vocabulary.tokens).enumerate();
+    let added = kinds.filter(|(_, (kind, _))| [CONTROL, USER_DEFINED].contains(kind));
+    added
+        .map(|(id, (kind, token))| {
+            json!({
+                "id": id, "content": token, "special": *kind == CONTROL,
+                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
             })
-            .collect()
-    }
-
-    /// What puts `bos` in front, for tools that ask the tokenizer to.
-    fn post_processor(&self) -> Value {
-        let Some(id) = self.bos.filter(|_| self.add_bos) else { return Value::Null };
-        let token = &self.tokens[id as usize];
-        let begin = json!({"SpecialToken": {"id": token, "type_id": 0}});
-        let text = |name: &str| json!({"Sequence": {"id": name, "type_id": 0}});
-        let special = Map::from_iter([(token.clone(), json!({"id": token, "ids": [id], "tokens": [token]}))]);
-        json!({
-            "type": "TemplateProcessing",
-            "single": [begin, text("A")],
-            "pair": [begin, text("A"), text("B")],
-            "special_tokens": special,
         })
-    }
+        .collect()
+}
+
+/// What puts `bos` in front, for tools that ask the tokenizer to.
+fn post_processor(vocabulary: &Vocabulary) -> Value {
+    let Some(id) = vocabulary.bos.filter(|_| vocabulary.add_bos) else { return Value::Null };
+    let token = &vocabulary.tokens[id as usize];
+    let begin = json!({"SpecialToken": {"id": token, "type_id": 0}});
+    let text = |name: &str| json!({"Sequence": {"id": name, "type_id": 0}});
+    let special = Map::from_iter([(token.clone(), json!({"id": token, "ids": [id], "tokens": [token]}))]);
+    json!({
+        "type": "TemplateProcessing",
+        "single": [begin, text("A")],
+        "pair": [begin, text("A"), text("B")],
+        "special_tokens": special,
+    })
 }
 
 /// How texts are split before merging.

@@ -1,26 +1,14 @@
 //! Rejected answers of a file, one at a time or all.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::DataError;
-use crate::format::{Format, LoadOptions};
-use crate::json_array::Elements;
-use crate::lines::Lines;
+use crate::formats::{Format, LoadOptions, ParsedRow, ParsedRows, ScoredTable, negatives};
 use crate::row::Row;
 use crate::sample::NegativeSample;
-use crate::scored_csv::Table;
-
-/// What one row of a file gave.
-#[derive(Default)]
-pub(crate) struct Parsed {
-    /// Its rejected answers: none where every answer is good.
-    pub(crate) negatives: Vec<NegativeSample>,
-    /// Its human score, where rows have one.
-    pub(crate) score: Option<f64>,
-}
-
-pub(crate) type ParsedRows = Box<dyn Iterator<Item = Result<Parsed, DataError>> + Send>;
+use crate::source::json_array::Elements;
+use crate::source::lines::Lines;
 
 /// All rejected answers of a file, in its order.
 ///
@@ -70,7 +58,7 @@ pub fn read_rows<R: Read + Send + 'static>(
     Ok(parse(Lines::new(path, Box::new(source)), options)?.flat_map(flatten))
 }
 
-fn flatten(row: Result<Parsed, DataError>) -> Vec<Result<NegativeSample, DataError>> {
+fn flatten(row: Result<ParsedRow, DataError>) -> Vec<Result<NegativeSample, DataError>> {
     match row {
         Ok(parsed) => parsed.negatives.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],
@@ -86,15 +74,23 @@ fn open(path: &Path, options: &LoadOptions) -> Result<ParsedRows, DataError> {
 
 fn parse(lines: Lines, options: &LoadOptions) -> Result<ParsedRows, DataError> {
     match options.format.of(lines.path()) {
-        Format::ScoredCsv => Ok(Table::new(lines)?.negatives(options.threshold)),
+        Format::ScoredCsv => Ok(ScoredTable::new(lines)?.negatives(options.threshold)),
         Format::Parquet => Err(DataError::Row {
             path: lines.path().to_path_buf(),
             line: 1,
             problem: "Parquet cannot be streamed".to_owned(),
             expected: "a file",
         }),
-        format if is_array(lines.path()) => Ok(json_rows(lines.path().to_path_buf(), Elements::read(lines)?, format)),
-        format => Ok(json_rows(lines.path().to_path_buf(), lines.filled(), format)),
+        format => {
+            let path = lines.path().to_path_buf();
+            if is_array(&path) {
+                let row = move |(line, value)| Row::from_value(&path, line, value);
+                Ok(parsed(Elements::new(lines)?.map(move |element| element.and_then(&row)), format))
+            } else {
+                let row = move |(line, bytes): (usize, Vec<u8>)| Row::parse(&path, line, &bytes);
+                Ok(parsed(lines.filled().map(move |line| line.and_then(&row)), format))
+            }
+        }
     }
 }
 
@@ -104,21 +100,13 @@ fn is_array(path: &Path) -> bool {
     name.strip_suffix(".gz").unwrap_or(&name).ends_with(".json")
 }
 
-fn json_rows(
-    path: PathBuf,
-    rows: impl Iterator<Item = Result<(usize, Vec<u8>), DataError>> + Send + 'static,
-    format: Format,
-) -> ParsedRows {
-    Box::new(rows.map(move |line| {
-        let (line, bytes) = line?;
-        let row = Row::parse(&path, line, &bytes)?;
-        Ok(Parsed { negatives: row.negatives(format)?, score: None })
-    }))
+fn parsed(rows: impl Iterator<Item = Result<Row, DataError>> + Send + 'static, format: Format) -> ParsedRows {
+    Box::new(rows.map(move |row| Ok(ParsedRow { negatives: negatives(&row?, format)?, score: None })))
 }
 
 #[cfg(feature = "parquet")]
 fn parquet(path: &Path) -> Result<ParsedRows, DataError> {
-    crate::parquet_rows::read(path)
+    crate::formats::read_parquet(path)
 }
 
 #[cfg(not(feature = "parquet"))]

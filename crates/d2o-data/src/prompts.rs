@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_yaml_ng::Value;
 
 use crate::error::DataError;
-use crate::lines::Lines;
-use crate::preference;
+use crate::formats;
 use crate::row::Row;
 use crate::sample::{Place, Prompt};
+use crate::source::lines::Lines;
 
 /// A prompt, with an answer where the file has one.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +55,7 @@ fn collect(lines: Lines) -> Result<Vec<PromptRow>, DataError> {
 fn json_lines(path: &Path, lines: Lines) -> Result<Vec<PromptRow>, DataError> {
     let row = |(line, bytes): (usize, Vec<u8>)| {
         let row = Row::parse(path, line, &bytes)?;
-        let (prompt, response) = (preference::prompt(&row)?, row.optional("response")?);
+        let (prompt, response) = (formats::prompt(&row)?, row.optional("response")?);
         Ok(PromptRow { id: row.id()?, prompt, response, place: row.place().clone() })
     };
     lines.filled().map(|line| line.and_then(row)).collect()

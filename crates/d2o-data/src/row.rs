@@ -1,13 +1,11 @@
-//! One JSON object and its fields, with complaints that name where it stands.
+//! One JSON object and its fields, with errors that name where it stands.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use crate::error::DataError;
-use crate::format::Format;
 use crate::sample::{NegativeSample, Place, Prompt};
-use crate::{exchange, hh, preference, safety};
 
 /// A parsed row.
 pub(crate) struct Row {
@@ -21,32 +19,29 @@ impl Row {
     }
 
     pub(crate) fn parse(path: &Path, line: usize, bytes: &[u8]) -> Result<Self, DataError> {
-        let wrong = |problem: String, cut| DataError::Json { path: path.to_path_buf(), line, problem, cut };
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Self::new(fields, Place::new(path, line))),
-            Ok(other) => Err(wrong(format!("it is {}", kind(&other)), false)),
+            Ok(value) => Self::from_value(path, line, value),
             Err(error) => {
                 // The parser counts lines from the row's own beginning: only the column means anything.
                 let text = error.to_string();
                 let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-                Err(wrong(format!("{text} (column {})", error.column()), error.is_eof()))
+                let problem = format!("{text} (column {})", error.column());
+                Err(DataError::Json { path: path.to_path_buf(), line, problem, cut: error.is_eof() })
             }
         }
     }
 
-    /// The rejected answers of the row: none where every answer is good, two where both are bad.
-    pub(crate) fn negatives(&self, format: Format) -> Result<Vec<NegativeSample>, DataError> {
-        let labelled = ["is_safe", "response_0", "response_1"].iter().any(|field| self.has(field));
-        let asked = self.has("prompt") || self.has("messages");
-        match format {
-            Format::HhTranscripts => hh::negatives(self),
-            Format::SafetyPairs => safety::negatives(self),
-            Format::Jsonl => Ok(vec![preference::negative(self)?]),
-            Format::Exchanges => exchange::negatives(self),
-            _ if labelled => safety::negatives(self),
-            _ if !asked && self.has("chosen") => hh::negatives(self),
-            _ if !asked && exchange::is_exchange(self) => exchange::negatives(self),
-            _ => Ok(vec![preference::negative(self)?]),
+    /// A row from a parsed value.
+    ///
+    /// # Errors
+    /// [`DataError::Json`] for anything but an object.
+    pub(crate) fn from_value(path: &Path, line: usize, value: Value) -> Result<Self, DataError> {
+        match value {
+            Value::Object(fields) => Ok(Self::new(fields, Place::new(path, line))),
+            other => {
+                let problem = format!("it is {}", kind(&other));
+                Err(DataError::Json { path: path.to_path_buf(), line, problem, cut: false })
+            }
         }
     }
 

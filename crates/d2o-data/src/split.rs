@@ -39,11 +39,16 @@ pub(crate) fn identity(sample: &NegativeSample) -> (String, String) {
 pub fn split_by_prompt(samples: impl IntoIterator<Item = NegativeSample>, held_out_fraction: f64, seed: u64) -> Split {
     let mut split = Split::default();
     for sample in samples {
-        let share = unit(hash("split", seed, sample.prompt.key().as_bytes()));
-        let side = if share < held_out_fraction { &mut split.held_out } else { &mut split.train };
+        let held_out = is_held_out(&sample.prompt.key(), held_out_fraction, seed);
+        let side = if held_out { &mut split.held_out } else { &mut split.train };
         side.push(sample);
     }
     split
+}
+
+/// The side of the prompt with this [`key`](crate::Prompt::key).
+pub(crate) fn is_held_out(key: &str, fraction: f64, seed: u64) -> bool {
+    unit(hash("split", seed, key.as_bytes())) < fraction
 }
 
 /// Puts `items` into an order that depends on `seed` and on their number alone.
@@ -60,7 +65,7 @@ pub fn shuffle<T>(items: &mut [T], seed: u64) {
 }
 
 /// 64 bits that depend on all three arguments; `purpose` keeps uses of one seed apart.
-pub(crate) fn hash(purpose: &str, seed: u64, bytes: &[u8]) -> u64 {
+fn hash(purpose: &str, seed: u64, bytes: &[u8]) -> u64 {
     let digest = Sha256::new().chain_update(purpose).chain_update(seed.to_le_bytes()).chain_update(bytes);
     let mut first = [0; 8];
     first.copy_from_slice(&digest.finalize()[..8]);
@@ -68,6 +73,6 @@ pub(crate) fn hash(purpose: &str, seed: u64, bytes: &[u8]) -> u64 {
 }
 
 /// A number in `[0, 1)` from the upper 53 bits.
-pub(crate) fn unit(bits: u64) -> f64 {
+fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }

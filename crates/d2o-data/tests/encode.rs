@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use d2o_data::{
-    ChatTemplate, DataError, Encoder, GgufVocabulary, Limits, LintKind, Message, NegativeSample, Place, Prompt,
-    TextTokenizer, lint,
+    ChatTemplate, DataError, Encoder, Limits, LintKind, Message, NegativeSample, Place, Prompt, TextTokenizer, lint,
 };
+use d2o_gguf::Vocabulary;
 use proptest::prelude::*;
 
 const CHAT: &str = "{% for m in messages %}<|turn|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}\
@@ -22,14 +22,14 @@ fn byte_letters() -> Vec<String> {
 }
 
 /// 256 bytes (ids 0 to 255), five merges (256 to 260), two control tokens (261, 262), one user-defined (263).
-fn vocabulary(pre: &str) -> GgufVocabulary {
+fn vocabulary(pre: &str) -> Vocabulary {
     let merges = ["a b", "ab c", "Ġ a", "1 2", "b c"];
     let mut tokens = byte_letters();
     tokens.extend(merges.iter().map(|merge| merge.replace(' ', "")));
     tokens.extend(["<|turn|>", "<|end|>", "<sep>"].map(String::from));
     let mut token_types = vec![1; tokens.len()];
     token_types[261..].copy_from_slice(&[3, 3, 4]);
-    GgufVocabulary {
+    Vocabulary {
         model: "gpt2".to_owned(),
         pre: pre.to_owned(),
         tokens,
@@ -37,7 +37,7 @@ fn vocabulary(pre: &str) -> GgufVocabulary {
         merges: merges.map(String::from).to_vec(),
         eos: Some(262),
         bos: Some(261),
-        ..GgufVocabulary::default()
+        ..Vocabulary::default()
     }
 }
 
@@ -112,7 +112,7 @@ fn names_and_ids_of_tokens_are_known() {
 
 #[test]
 fn vocabularies_that_cannot_be_built_say_why_and_where() {
-    let refused = |change: fn(&mut GgufVocabulary)| {
+    let refused = |change: fn(&mut Vocabulary)| {
         let mut vocabulary = vocabulary("gpt-2");
         change(&mut vocabulary);
         let error = TextTokenizer::from_gguf(Path::new("tiny.gguf"), &vocabulary).map(|_| ()).unwrap_err();

@@ -279,3 +279,61 @@ fn a_wrong_array_names_the_line() {
     assert_eq!(complaint(&format!("[{row},\n7]")), "rows.json:2: not a JSON object: it is a number");
     assert!(complaint("[{\"user\": 7, \"assistant\": \"a\"}]").contains("field `user` is a number"));
 }
+
+#[test]
+fn reading_goes_on_behind_an_element_that_is_no_row() {
+    let row = r#"{"prompt": "p", "rejected": "r"}"#;
+    let array = format!("[7\n, -0.5e1, true,null, \"text\", [1, [2]], {row},{{\"prompt\": 1}},\n{row}]\n\n");
+    let rows = read_rows(Path::new("rows.json"), std::io::Cursor::new(array), &LoadOptions::default()).unwrap();
+    let found: Vec<Result<usize, String>> =
+        rows.map(|row| row.map(|row| row.place.line).map_err(|error| error.to_string())).collect();
+    assert_eq!(found.iter().filter_map(|row| row.clone().ok()).collect::<Vec<_>>(), [2, 3], "{found:?}");
+    assert_eq!(found[0], Err("rows.json:1: not a JSON object: it is a number".to_owned()));
+    assert_eq!(found[5], Err("rows.json:2: not a JSON object: it is a list".to_owned()));
+    assert_eq!(found.len(), 9, "{found:?}");
+}
+
+#[test]
+fn an_array_may_begin_with_a_byte_order_mark_and_end_with_space_only() {
+    let row = r#"{"prompt": "p", "rejected": "r"}"#;
+    assert_eq!(read("rows.json", &format!("\u{feff}[{row}]"), Format::Auto).unwrap().len(), 1);
+    let said = read("rows.json", &format!("[{row}]\n {row}"), Format::Auto).unwrap_err().to_string();
+    assert_eq!(said, "rows.json:2: not a JSON object: found `{`, expected nothing behind the array");
+    let said = read("rows.json", &format!("[{row},\n"), Format::Auto).unwrap_err().to_string();
+    assert_eq!(said, "rows.json:2: not a JSON object: the file ends inside the array");
+}
+
+/// `[ROW,ROW,…` without an end and without a line break.
+struct Endless {
+    next: usize,
+}
+
+impl std::io::Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let row = br#",{"prompt": "p", "rejected": "r"}"#;
+        for byte in buffer.iter_mut() {
+            *byte = if self.next == 0 { b'[' } else { row[self.next % row.len()] };
+            self.next += 1;
+        }
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn an_array_is_never_held_as_a_whole() {
+    let rows = read_rows(Path::new("rows.json"), Endless { next: 0 }, &LoadOptions::default()).unwrap();
+    assert!(rows.take(1000).all(|row| row.is_ok_and(|row| row.place.line == 1)));
+}
+
+#[test]
+fn a_damaged_packed_table_or_array_is_one_error_and_the_end() {
+    let row = "{\"prompt\": \"p\", \"rejected\": \"r\"},\n";
+    let array = format!("[{}{}]", row.repeat(500), row.trim_end_matches(",\n"));
+    let table = format!("objective,assistant_response,human_score\n{}", "p,\"a\nb\",1\n".repeat(500));
+    for (name, text) in [("rows.json.gz", array), ("rows.csv.gz", table)] {
+        let whole = packed(text.as_bytes());
+        let (_dir, path) = file(name, &whole[..whole.len() - 12]);
+        let rows = read_negatives(&path, &LoadOptions::default()).unwrap();
+        assert_eq!(rows.take(2000).filter(Result::is_err).count(), 1, "{name}");
+    }
+}

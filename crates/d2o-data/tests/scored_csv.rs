@@ -143,3 +143,30 @@ fn an_empty_file_is_an_error() {
     assert!(complaint("").contains("objective"));
     assert!(complaint("# only a comment\n").contains("objective"));
 }
+
+#[test]
+fn a_quote_that_is_never_closed_is_an_error_where_its_record_begins() {
+    // The answer comes last, so all cells are there.
+    let header = "human_score,objective,assistant_response\n";
+    let expected = ":3: a quoted field is never closed; expected a closing quote before the end of the file";
+    for end in ["", "\n", "\nand more\n\n"] {
+        assert_eq!(complaint(&format!("{header}1,p,a\n1,q,\"half{end}")), expected);
+    }
+    let said = complaint(&format!("{header}1,p,a\n\n\""));
+    assert!(said.starts_with(":4: a quoted field is never closed"), "{said}");
+    // Closed by the last byte of the file.
+    assert_eq!(scores(&format!("{header}1,p,\"two\nlines\"")), [(1.0, 2)]);
+}
+
+#[test]
+fn reading_goes_on_behind_a_record_that_is_not_utf8() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("latin.csv");
+    fs::write(&path, [HEADER.as_bytes(), b"\"a\nb\",caf\xe9,1\n  \nq,c,1\n"].concat()).unwrap();
+    let rows = d2o_data::read_negatives(&path, &LoadOptions::default()).unwrap();
+    let found: Vec<Result<usize, String>> =
+        rows.map(|row| row.map(|row| row.place.line).map_err(|error| error.to_string())).collect();
+    assert_eq!(found.len(), 2);
+    assert!(found[0].as_ref().unwrap_err().contains("latin.csv:2: invalid utf-8"), "{found:?}");
+    assert_eq!(found[1], Ok(5));
+}

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use d2o_data::{ChatTemplate, Encoder, GgufVocabulary, TextTokenizer};
+use d2o_data::{ChatTemplate, Encoder, TextTokenizer};
+use d2o_gguf::Vocabulary;
 
 /// Printable ASCII and a space (`Ġ`), a merge, a word that no merge makes, and two control tokens at the end.
-fn vocabulary(pre: &str) -> GgufVocabulary {
+fn vocabulary(pre: &str) -> Vocabulary {
     let letters = ('!'..='~').chain(['Ġ']).map(String::from);
     let tokens: Vec<String> = letters.chain(["ab", "xyz", "<|end|>", "<|turn|>"].map(String::from)).collect();
     let mut token_types = vec![1; tokens.len()];
     token_types[tokens.len() - 2..].fill(3);
     let end = tokens.len() as u32 - 2;
-    GgufVocabulary {
+    Vocabulary {
         model: "gpt2".into(),
         pre: pre.into(),
         tokens,
@@ -19,11 +20,11 @@ fn vocabulary(pre: &str) -> GgufVocabulary {
         merges: vec!["a b".into()],
         bos: Some(end + 1),
         eos: Some(end),
-        ..GgufVocabulary::default()
+        ..Vocabulary::default()
     }
 }
 
-fn build(vocabulary: &GgufVocabulary) -> TextTokenizer {
+fn build(vocabulary: &Vocabulary) -> TextTokenizer {
     TextTokenizer::from_gguf(Path::new("tiny.gguf"), vocabulary).expect("the vocabulary is sound")
 }
 
@@ -78,10 +79,10 @@ fn a_tokenizer_that_cannot_encode_is_refused_at_the_start() {
 #[test]
 fn fingerprints_follow_merges_and_ends() {
     let base = vocabulary("smollm");
-    let print = |vocabulary: GgufVocabulary| build(&vocabulary).fingerprint();
+    let print = |vocabulary: Vocabulary| build(&vocabulary).fingerprint();
     assert_eq!(print(base.clone()), print(base.clone()));
-    assert_ne!(print(base.clone()), print(GgufVocabulary { eos: base.bos, ..base.clone() }));
-    assert_ne!(print(base.clone()), print(GgufVocabulary { merges: Vec::new(), ..base }));
+    assert_ne!(print(base.clone()), print(Vocabulary { eos: base.bos, ..base.clone() }));
+    assert_ne!(print(base.clone()), print(Vocabulary { merges: Vec::new(), ..base }));
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn an_end_token_outside_the_vocabulary_is_an_error() {
 #[test]
 fn other_tools_are_told_whether_to_begin_with_bos() {
     let told = |add_bos| {
-        let tokenizer = build(&GgufVocabulary { add_bos, ..vocabulary("smollm") });
+        let tokenizer = build(&Vocabulary { add_bos, ..vocabulary("smollm") });
         assert_eq!(pieces(&tokenizer, "ab"), ["ab"], "encoding here adds nothing either way");
         tokenizer.to_json().unwrap().contains("TemplateProcessing")
     };

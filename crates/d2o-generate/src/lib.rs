@@ -1,1 +1,16 @@
-//! What does this model answer, in text? A model with its tokenizer and template: open, answer, score, draw anchors.
+#![doc = include_str!("../README.md")]
+
+pub mod anchors;
+mod answers;
+mod cached;
+mod error;
+mod model;
+mod origins;
+mod weights;
+
+pub use answers::{Answer, Decoding, answer, continuations, row_seed};
+pub use cached::CachedLm;
+pub use error::GenerateError;
+pub use model::LanguageModel;
+pub use origins::Origins;
+pub use weights::SamplingWeights;

@@ -1,1 +1,24 @@
-//! Reading and writing GGUF files: what is in this file?
+#![doc = include_str!("../README.md")]
+
+mod cursor;
+mod dequantize;
+mod directory;
+mod error;
+mod format;
+mod ggml_type;
+mod halves;
+mod k_quants;
+mod metadata;
+mod quantize;
+mod reader;
+mod value;
+mod vocabulary;
+mod writer;
+
+pub use error::GgufError;
+pub use ggml_type::GgmlType;
+pub use metadata::Metadata;
+pub use reader::GgufFile;
+pub use value::{List, Value};
+pub use vocabulary::{Vocabulary, token_type};
+pub use writer::{GgufWriter, TensorInfo};

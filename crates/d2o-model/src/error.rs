@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use d2o_gguf::GgufError;
 use thiserror::Error;
-
-use crate::config::Family;
 
 /// An error of this crate.
 #[non_exhaustive]
@@ -45,7 +44,7 @@ pub enum ModelError {
         /// What is wrong.
         reason: String,
     },
-    /// An architecture or option that is not computed here.
+    /// An option that is not computed here.
     #[error("{}: `{option}` is {value}, which is not supported", path.display())]
     Unsupported {
         /// The configuration.
@@ -55,6 +54,21 @@ pub enum ModelError {
         /// Its value.
         value: String,
     },
+    /// A class of models that is not computed here.
+    #[error("{}: `{option}` is {value}, which is not supported", path.display())]
+    Architecture {
+        /// The configuration.
+        path: PathBuf,
+        /// The option that names the class.
+        option: String,
+        /// The class.
+        value: String,
+        /// The classes that are computed.
+        supported: String,
+    },
+    /// A GGUF file cannot be read or written.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
     /// A weight file's bytes are not what its header says.
     #[error("{}: {reason}", path.display())]
     Corrupt {
@@ -62,38 +76,6 @@ pub enum ModelError {
         path: PathBuf,
         /// What does not fit.
         reason: String,
-    },
-    /// A GGUF file's bytes are not what the format says at this place.
-    #[error("{}: at byte {offset}: expected {expected}", path.display())]
-    GgufFormat {
-        /// The file.
-        path: PathBuf,
-        /// Where the unexpected bytes begin.
-        offset: usize,
-        /// What the format has there.
-        expected: String,
-    },
-    /// A GGUF metadata value is absent or of another type.
-    #[error("{}: metadata `{key}`: expected {expected}", path.display())]
-    GgufMetadata {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-        /// What was looked for.
-        expected: String,
-    },
-    /// A GGUF tensor is quantised in a way that is not read.
-    #[error("{}: tensor `{name}` is stored as {encoding}; {known} are read", path.display())]
-    GgufEncoding {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// Its type, by the format's name or number.
-        encoding: String,
-        /// The types that are read.
-        known: String,
     },
     /// A tensor is absent.
     #[error("{}: tensor `{name}` is missing", path.display())]
@@ -196,17 +178,12 @@ impl ModelError {
             Self::NoWeights { .. } => "give a directory with config.json and model.safetensors, or a .gguf file",
             Self::NoAdapter { .. } => "give a PEFT directory with adapter_config.json and adapter_model.safetensors",
             Self::Config { .. } => "take config.json from where the weights came from",
-            Self::Corrupt { .. } | Self::GgufFormat { .. } => {
-                "the file is truncated or damaged; fetch or copy it again"
-            }
-            Self::GgufMetadata { .. } => "convert the model to GGUF again with a current converter",
-            Self::GgufEncoding { .. } => "fetch the model in another quantisation, such as Q8_0 or Q4_K_M",
+            Self::Gguf(error) => return error.hint(),
+            Self::Corrupt { .. } => "the file is truncated or damaged; fetch or copy it again",
             Self::MissingTensor { .. } | Self::UnexpectedTensor { .. } | Self::Shape { .. } => {
                 "config.json and weights must come from the same model"
             }
-            Self::Unsupported { option, .. } if option == "architectures" || option == "model_type" => {
-                return Some(format!("supported are {}", Family::classes()));
-            }
+            Self::Architecture { supported, .. } => return Some(format!("supported are {supported}")),
             Self::Unsupported { .. } => {
                 "nothing is computed approximately: use a model without this option, or the file that came with it"
             }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use crate::build::{Weights, build};
 use crate::config::ModelConfig;
 use crate::decoder::CausalLm;
 use crate::error::ModelError;
-use crate::gguf::{GgufFile, Vocabulary};
-use crate::safetensors_dir::Shards;
+use crate::gguf::{GgufFile, NamedTensor, Vocabulary, config_json, hf_tensors};
+use crate::weights::build::{HostTensor, Weights, build};
+use crate::weights::safetensors_dir::Shards;
 
 /// A model read from disk.
 #[derive(Debug)]
@@ -41,11 +41,11 @@ pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, ModelError> {
         return Err(ModelError::NoWeights { path: path.to_path_buf(), expected });
     }
     let file = GgufFile::open(path)?;
-    let config = ModelConfig::from_json(path, file.config_json()?)?;
+    let config = ModelConfig::from_json(path, config_json(&file)?)?;
     let mut weights = Weights::new();
-    for tensor in file.hf_tensors()? {
-        let (name, shape, values) = tensor?;
-        weights.insert(name, (shape, values));
+    for tensor in hf_tensors(&file)? {
+        let NamedTensor { name, shape, values } = tensor?;
+        weights.insert(name, HostTensor { shape, values });
     }
     let model = build(path, config.clone(), weights, device)?;
     Ok(LoadedModel { model, config, gguf: Some(file.vocabulary()?), files: vec![path.to_path_buf()] })

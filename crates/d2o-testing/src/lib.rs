@@ -3,4 +3,7 @@
 
 #[cfg(feature = "device")]
 pub mod device;
+pub mod gguf;
 pub mod parity;
+#[cfg(feature = "record")]
+pub mod run;

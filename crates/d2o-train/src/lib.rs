@@ -1,29 +1,24 @@
-//! Run it, watch it, survive it, prove it: the stages of a D²O run and the command `d2o`.
-//!
-//! The training loop stands in [`trainer::run`], the streamed gradient in [`trainer::step`]; the stages
-//! around them in [`stages`], what they measure in [`evaluate`], what they say in [`events`] and
-//! [`report`].
+#![doc = include_str!("../README.md")]
 
-pub mod anchors;
-pub mod answers;
-pub mod base;
-pub mod cached;
-pub mod commands;
-pub mod config;
-pub mod device;
-pub mod durable;
+pub mod activation_cache;
+pub mod checkpoint;
 pub mod error;
-pub mod evaluate;
-pub mod events;
-pub mod fetch;
-pub mod figures;
-pub mod measured;
-pub mod meter;
-pub mod observe;
-pub mod prepared;
+pub mod gradient;
+pub mod group;
+pub mod monitor;
+pub mod optim;
+pub mod penalty;
 pub mod pretrain;
-pub mod report;
-pub mod reproduce;
-pub mod stages;
+pub mod readings;
+pub mod redraw;
+pub mod run;
+mod state;
+pub mod stop;
 pub mod trainer;
-pub(crate) mod vocabulary;
+
+pub use d2o_model::responses::Chunking;
+pub use error::TrainError;
+pub use group::{Example, Response, TrainingGroup};
+pub use run::Trained;
+pub use stop::StopRules;
+pub use trainer::{Checkpoints, Trainer, TrainerBuilder};

@@ -4,15 +4,14 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use d2o_data::Sequence;
+use d2o_model::responses::Chunking;
 use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
-use d2o_train::trainer::anchor_kl::AnchorKl;
-use d2o_train::trainer::gradients::GradientSum;
-use d2o_train::trainer::group::{Response, TrainingGroup};
-use d2o_train::trainer::order::Order;
-use d2o_train::trainer::retain::Retain;
-use d2o_train::trainer::step::Chunking;
-use d2o_train::trainer::trunk::{Trunk, TrunkType};
+use d2o_train::activation_cache::{ActivationCache, ActivationCacheConfig, ActivationType};
+use d2o_train::group::{Example, Response, TrainingGroup};
+use d2o_train::optim::gradients::GradientSum;
+use d2o_train::optim::order::Order;
+use d2o_train::penalty::AnchorKl;
+use d2o_train::penalty::Retain;
 use serde_json::json;
 
 fn model(seed: u64) -> CausalLm {
@@ -26,8 +25,8 @@ fn model(seed: u64) -> CausalLm {
     CausalLm::init(&config, seed, &Device::flex())
 }
 
-fn row(ids: &[u32], prompt_len: usize) -> Sequence {
-    Sequence { ids: ids.to_vec(), prompt_len }
+fn row(ids: &[u32], prompt_len: usize) -> Example {
+    Example::new(&ids[..prompt_len], &ids[prompt_len..])
 }
 
 fn tracked(model: &CausalLm) -> CausalLm {
@@ -35,13 +34,13 @@ fn tracked(model: &CausalLm) -> CausalLm {
 }
 
 /// Next-token probabilities after the prompt's last token and each answer token but the last.
-fn probabilities(model: &CausalLm, row: &Sequence) -> Tensor<2> {
+fn probabilities(model: &CausalLm, row: &Example) -> Tensor<2> {
     let device = model.device().without_autodiff();
-    let ids: Vec<i64> = row.ids.iter().map(|&id| i64::from(id)).collect();
+    let ids: Vec<i64> = row.ids().iter().map(|&id| i64::from(id)).collect();
     let length = ids.len();
     let input = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, length]), &device);
     let hidden = model.hidden(input, &Placement::causal(1, length, &device)).squeeze_dim::<2>(0);
-    softmax(model.logits(hidden.narrow(0, row.prompt_len - 1, row.response().len())), 1)
+    softmax(model.logits(hidden.narrow(0, row.prompt().len() - 1, row.response().len())), 1)
 }
 
 struct Values<'a>(&'a GradientsParams, Vec<f32>);
@@ -54,13 +53,17 @@ impl ModuleVisitor for Values<'_> {
     }
 }
 
+fn cache(model: &CausalLm, kind: ActivationType, mib: usize) -> ActivationCache {
+    ActivationCache::new(model, ActivationCacheConfig { kind, mib })
+}
+
 fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
     let mut visitor = Values(gradients, Vec::new());
     model.visit(&mut visitor);
     visitor.1
 }
 
-fn penalty(base: &CausalLm, policy: &CausalLm, rows: Vec<Sequence>, opening: f64, head_rows: usize) -> (f32, Vec<f32>) {
+fn penalty(base: &CausalLm, policy: &CausalLm, rows: Vec<Example>, opening: f64, head_rows: usize) -> (f32, Vec<f32>) {
     let order = Order::new(rows.len(), rows.len(), 0);
     let retain = Retain { base, rows, order, weight: 1.5, opening };
     let mut sum = GradientSum::default();
@@ -73,7 +76,7 @@ fn it_is_the_divergence_over_all_tokens_in_any_chunks() {
     let (base, policy) = (model(5), tracked(&model(6)));
     let rows = vec![row(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 3), row(&[9, 8, 7], 1)];
     // Σ_v p log(p / q), the first four tokens eightfold, mean over each row's tokens, mean over the rows; the weight is 1.5.
-    let divergence = |row: &Sequence| {
+    let divergence = |row: &Example| {
         let (p, q) = (probabilities(&base, row), probabilities(&policy, row));
         let each = (p.clone() * (p.log() - q.log())).sum_dim(1).squeeze_dim::<1>(1);
         let opening = each.clone().narrow(0, 0, row.response().len().min(4)).sum();
@@ -115,10 +118,10 @@ fn group() -> TrainingGroup {
     }
 }
 
-fn on_anchors(base: &CausalLm, policy: &CausalLm, trunk: &mut Trunk, chunking: Chunking) -> (f32, Vec<f32>) {
+fn on_anchors(base: &CausalLm, policy: &CausalLm, cache: &mut ActivationCache, chunking: Chunking) -> (f32, Vec<f32>) {
     let mut sum = GradientSum::default();
     let penalty = AnchorKl { base, weight: 1.5 };
-    let divergence = penalty.accumulate(policy, &group(), (0.5, chunking), (trunk, 0), &mut sum);
+    let divergence = penalty.accumulate(policy, &group(), 0.5, chunking, cache.group(0), &mut sum);
     (divergence.into_scalar(), values(policy, &sum.take().unwrap()))
 }
 
@@ -138,34 +141,35 @@ fn on_anchors_it_is_the_mean_of_their_means_and_the_rejected_answer_has_no_part(
     // Everything in one chunk; the rejected answer alone; each response alone.
     for tokens in [64, 9, 1] {
         for head_rows in [1, 4, 64] {
-            let (found, slopes) = on_anchors(&base, &policy, &mut Trunk::default(), Chunking { tokens, head_rows });
+            let (found, gradients) =
+                on_anchors(&base, &policy, &mut ActivationCache::default(), Chunking { tokens, head_rows });
             assert!((found - expected).abs() < 1e-5 * expected.max(1.0), "{tokens} {head_rows}: {found} {expected}");
-            assert!(close(&slopes, &gradient), "{tokens} {head_rows}");
+            assert!(close(&gradients, &gradient), "{tokens} {head_rows}");
         }
     }
 }
 
 #[test]
-fn on_anchors_a_kept_trunk_changes_no_bit_and_at_the_base_nothing_pulls() {
+fn on_anchors_a_kept_activation_changes_no_bit_and_at_the_base_nothing_pulls() {
     let base = model(5);
     let last =
         |model: &CausalLm| model.train_on(&Trainable::LastLayers { layers: 1 }, 0, &Device::flex().autodiff()).unwrap();
     for tokens in [64, 1] {
         let chunking = Chunking { tokens, head_rows: 4 };
-        for kind in [TrunkType::F32, TrunkType::Bf16] {
+        for kind in [ActivationType::F32, ActivationType::Bf16] {
             let at_base = last(&base);
-            let mut trunk = Trunk::new(&at_base, kind, 1);
-            let fresh = on_anchors(&base, &at_base, &mut trunk, chunking);
-            assert!(fresh.0.abs() < 1e-6 && fresh.1.iter().all(|slope| slope.abs() < 1e-5), "{fresh:?}");
-            assert_eq!(on_anchors(&base, &at_base, &mut trunk, chunking), fresh);
-            trunk.forget(0);
-            assert_eq!(on_anchors(&base, &at_base, &mut trunk, chunking), fresh);
+            let mut kept = cache(&at_base, kind, 1);
+            let fresh = on_anchors(&base, &at_base, &mut kept, chunking);
+            assert!(fresh.0.abs() < 1e-6 && fresh.1.iter().all(|value| value.abs() < 1e-5), "{fresh:?}");
+            assert_eq!(on_anchors(&base, &at_base, &mut kept, chunking), fresh);
+            kept.forget(0);
+            assert_eq!(on_anchors(&base, &at_base, &mut kept, chunking), fresh);
         }
         // Lower layers as the base's and another last one: with what is kept below it, and without.
         let moved = last(&base).load_trainable(last(&model(6)).trainable().into_iter().collect()).unwrap();
-        let (found, slopes) = on_anchors(&base, &moved, &mut Trunk::new(&moved, TrunkType::F32, 1), chunking);
-        let (expected, gradient) = on_anchors(&base, &moved, &mut Trunk::default(), chunking);
+        let (found, gradients) = on_anchors(&base, &moved, &mut cache(&moved, ActivationType::F32, 1), chunking);
+        let (expected, gradient) = on_anchors(&base, &moved, &mut ActivationCache::default(), chunking);
         assert!(expected > 0.01 && (found - expected).abs() < 1e-5, "{found} {expected}");
-        assert!(close(&slopes, &gradient));
+        assert!(close(&gradients, &gradient));
     }
 }

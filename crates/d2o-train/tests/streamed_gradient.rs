@@ -3,23 +3,18 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use d2o_model::responses::{Chunking, score, score_pairs, token_batches};
 use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
 use d2o_objective::{Group, Guards, ObjectiveConfig, Scored};
-use d2o_train::trainer::gradients::{GradientSum, clip_global_norm};
-use d2o_train::trainer::group::{Response, TrainingGroup};
-use d2o_train::trainer::guarded::Guarded;
-use d2o_train::trainer::step::{Chunking, GroupPass, score, score_pairs, token_batches};
-use d2o_train::trainer::trunk::{Trunk, TrunkType};
+use d2o_train::activation_cache::{ActivationCache, ActivationCacheConfig, ActivationType};
+use d2o_train::gradient::GuardedObjective;
+use d2o_train::gradient::group::GroupPass;
+use d2o_train::group::{Response, TrainingGroup};
+use d2o_train::optim::gradients::{GradientSum, clip_global_norm};
 use serde_json::json;
 
-/// The device under test.
-fn device() -> Device {
-    let backend = std::env::var("D2O_TEST_BACKEND").unwrap_or_else(|_| "flex".to_owned());
-    d2o_train::device::open(&backend).unwrap()
-}
-
 fn model() -> CausalLm {
-    model_on(&device())
+    model_on(&d2o_testing::device::device())
 }
 
 fn model_on(device: &Device) -> CausalLm {
@@ -92,6 +87,10 @@ impl ModuleVisitor for Values<'_> {
     }
 }
 
+fn cache(model: &CausalLm, kind: ActivationType, mib: usize) -> ActivationCache {
+    ActivationCache::new(model, ActivationCacheConfig { kind, mib })
+}
+
 fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
     let mut visitor = Values { gradients, values: Vec::new() };
     model.visit(&mut visitor);
@@ -101,9 +100,9 @@ fn values(model: &CausalLm, gradients: &GradientsParams) -> Vec<f32> {
 fn streamed(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, scale: f64) -> Vec<f32> {
     let mut sum = GradientSum::default();
     let (group, chunking) = (group(), Chunking { tokens, head_rows: 3 });
-    let loss = &Guarded::from(*objective);
-    let pass = GroupPass { policy: model, loss, group: &group, index: 0, scale, chunking };
-    pass.accumulate(&mut Trunk::new(model, TrunkType::F32, 0), &mut sum);
+    let loss = &GuardedObjective::from(*objective);
+    let pass = GroupPass { policy: model, loss, group: &group, scale, chunking };
+    pass.accumulate(cache(model, ActivationType::F32, 0).group(0), &mut sum);
     values(model, &sum.take().unwrap())
 }
 
@@ -111,12 +110,12 @@ fn streamed(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, scale:
 fn streamed_in_any_chunks_it_is_the_gradient_of_the_loss() {
     let objectives = [
         ObjectiveConfig::D2o { beta: 0.3, alpha: 0.1 },
-        // Several pairs have no streamed form: scores first, then slopes.
+        // Several pairs have no streamed form: scores first, then gradients.
         ObjectiveConfig::Dpo { beta: 0.3, label_smoothing: 0.1 },
         ObjectiveConfig::Sft {},
         ObjectiveConfig::Npo { beta: 0.2 },
     ];
-    let autodiff = device().autodiff();
+    let autodiff = d2o_testing::device::device().autodiff();
     for trainable in [Trainable::All {}, Trainable::LastLayers { layers: 1 }] {
         let model = model().train_on(&trainable, 0, &autodiff).unwrap();
         for objective in objectives {
@@ -145,15 +144,15 @@ fn guarded_it_is_the_gradient_of_the_guarded_loss() {
         anchor_slack: 0.1,
         ..Guards::default()
     };
-    let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
+    let model = model().train_on(&Trainable::All {}, 0, &d2o_testing::device::device().autodiff()).unwrap();
     for guards in [Guards::default(), Guards { rejected_floor: 0.5, ..Guards::default() }, all] {
         let expected = values(&model, &direct(&model, |group| guards.loss(&objective, group), &group()));
         let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
         let mut sum = GradientSum::default();
         let chunking = Chunking { tokens: 9, head_rows: 3 };
-        let (policy, loss, group) = (&model, &Guarded { objective, guards }, &group());
-        let pass = GroupPass { policy, loss, group, index: 0, scale: 1.0, chunking };
-        pass.accumulate(&mut Trunk::default(), &mut sum);
+        let (policy, loss, group) = (&model, &GuardedObjective { objective, guards }, &group());
+        let pass = GroupPass { policy, loss, group, scale: 1.0, chunking };
+        pass.accumulate(ActivationCache::default().group(0), &mut sum);
         let found = values(&model, &sum.take().unwrap());
         assert!(largest > 1e-4 && found.len() == expected.len());
         for (a, b) in found.iter().zip(&expected) {
@@ -164,15 +163,14 @@ fn guarded_it_is_the_gradient_of_the_guarded_loss() {
 
 #[test]
 fn the_scale_multiplies_and_sums_add_up() {
-    let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
+    let model = model().train_on(&Trainable::All {}, 0, &d2o_testing::device::device().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     let once = streamed(&model, &objective, 1000, 1.0);
     let mut sum = GradientSum::default();
-    let (policy, loss, group) = (&model, &Guarded::from(objective), &group());
-    let pass =
-        GroupPass { policy, loss, group, index: 0, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
+    let (policy, loss, group) = (&model, &GuardedObjective::from(objective), &group());
+    let pass = GroupPass { policy, loss, group, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
     for _ in 0..2 {
-        pass.accumulate(&mut Trunk::default(), &mut sum);
+        pass.accumulate(ActivationCache::default().group(0), &mut sum);
     }
     for (a, b) in values(&model, &sum.take().unwrap()).iter().zip(&once) {
         assert!((a - b).abs() <= 1e-6 + 1e-4 * b.abs(), "{a} {b}");
@@ -180,31 +178,31 @@ fn the_scale_multiplies_and_sums_add_up() {
 }
 
 #[test]
-fn a_kept_trunk_changes_no_bit() {
+fn a_kept_activation_changes_no_bit() {
     // On the processor: equal bits are promised there, and software drivers know no bf16.
     let device = Device::flex();
     let model = model_on(&device).train_on(&Trainable::LastLayers { layers: 1 }, 0, &device.autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
     for tokens in [0, 9, 1000] {
         let fresh = streamed(&model, &objective, tokens, 1.0);
-        let mut trunk = Trunk::new(&model, TrunkType::F32, 1);
+        let mut kept = cache(&model, ActivationType::F32, 1);
         // The first pass fills it, the second reads it; then without room for anything.
         for _ in 0..2 {
-            assert_eq!(with_trunk(&model, &objective, tokens, &mut trunk), fresh);
+            assert_eq!(with_cache(&model, &objective, tokens, &mut kept), fresh);
         }
-        assert_eq!(with_trunk(&model, &objective, tokens, &mut Trunk::new(&model, TrunkType::F32, 0)), fresh);
-        let rounded = with_trunk(&model, &objective, tokens, &mut Trunk::new(&model, TrunkType::Bf16, 1));
+        assert_eq!(with_cache(&model, &objective, tokens, &mut cache(&model, ActivationType::F32, 0)), fresh);
+        let rounded = with_cache(&model, &objective, tokens, &mut cache(&model, ActivationType::Bf16, 1));
         let largest = fresh.iter().fold(0f32, |largest, value| largest.max(value.abs()));
         assert!(rounded != fresh && rounded.iter().zip(&fresh).all(|(a, b)| (a - b).abs() < 0.1 * largest));
     }
 }
 
-fn with_trunk(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, trunk: &mut Trunk) -> Vec<f32> {
+fn with_cache(model: &CausalLm, objective: &ObjectiveConfig, tokens: usize, cache: &mut ActivationCache) -> Vec<f32> {
     let mut sum = GradientSum::default();
     let (group, chunking) = (group(), Chunking { tokens, head_rows: 3 });
-    let loss = &Guarded::from(*objective);
-    let pass = GroupPass { policy: model, loss, group: &group, index: 0, scale: 1.0, chunking };
-    pass.accumulate(trunk, &mut sum);
+    let loss = &GuardedObjective::from(*objective);
+    let pass = GroupPass { policy: model, loss, group: &group, scale: 1.0, chunking };
+    pass.accumulate(cache.group(0), &mut sum);
     values(model, &sum.take().unwrap())
 }
 
@@ -241,7 +239,7 @@ fn packed_scores_are_those_of_separate_rows() {
 
 #[test]
 fn clipping_scales_all_parameters_by_one_factor() {
-    let model = model().train_on(&Trainable::All {}, 0, &device().autodiff()).unwrap();
+    let model = model().train_on(&Trainable::All {}, 0, &d2o_testing::device::device().autodiff()).unwrap();
     let objective = ObjectiveConfig::D2o { beta: 0.3, alpha: 0.3 };
     let gradients = direct(&model, |group| objective.forward(group).per_example, &group());
     let before = values(&model, &gradients);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::ModelError;
-use crate::safetensors_dir::read;
+use crate::weights::safetensors_dir::read;
 
 /// Options that say nothing about what is computed from saved factors, or that are read elsewhere.
 const SILENT: [&str; 20] = [

@@ -4,8 +4,8 @@ use burn::module::Param;
 use burn::tensor::Tensor;
 
 use crate::decoder::CausalLm;
+use crate::decoder::linear::Adapter;
 use crate::error::ModelError;
-use crate::linear::Adapter;
 
 impl CausalLm {
     /// The adapters of this model, which were trained on the merged weights of `under`, and those of `under` as one

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::family::Family;
 use super::json::Fields;
-use super::{ModelConfig, Rope};
+use super::model_config::ModelConfig;
+use super::rope::Rope;
 use crate::error::ModelError;
 
 /// An option that only some families compute.

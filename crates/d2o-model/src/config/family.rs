@@ -42,13 +42,6 @@ const KNOWN: [(&str, &str, Family); 9] = [
     ("GPT2LMHeadModel", "gpt2", Family::Gpt2),
 ];
 
-impl Family {
-    /// The classes that are computed, for messages.
-    pub(crate) fn classes() -> String {
-        KNOWN.map(|(class, _, _)| class).join(", ")
-    }
-}
-
 impl Fields {
     /// The family, by the first of `architectures`, or by `model_type` where there is none.
     pub(super) fn family(&self, path: &Path) -> Result<Family, ModelError> {
@@ -58,7 +51,14 @@ impl Fields {
             (None, Some(name)) => name == kind,
             (None, None) => false,
         });
-        let refuse = |option, value| Err(ModelError::unsupported(path, option, value));
+        let refuse = |option: &str, value: &str| {
+            Err(ModelError::Architecture {
+                path: path.to_path_buf(),
+                option: option.to_owned(),
+                value: value.to_owned(),
+                supported: KNOWN.map(|(class, _, _)| class).join(", "),
+            })
+        };
         match (found, named, &self.model_type) {
             (Some(&(_, _, family)), _, _) => Ok(family),
             (None, Some(name), _) => refuse("architectures", name),

@@ -1,4 +1,4 @@
-//! Which layers see how far, and which turn queries and keys.
+//! Which layers see how far, and which rotate queries and keys.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::error::ModelError;
 const MAX_WINDOW_LAYERS: usize = 28;
 /// Every so-manieth layer of Gemma 3 sees all.
 const GEMMA3_PATTERN: usize = 6;
-/// Every so-manieth layer of SmolLM 3 turns nothing.
+/// Every so-manieth layer of SmolLM 3 rotates nothing.
 const SMOLLM3_INTERVAL: usize = 4;
 
 impl Fields {
@@ -22,27 +22,27 @@ impl Fields {
         family: Family,
         window: Option<usize>,
     ) -> Result<Vec<LayerSpec>, ModelError> {
-        let turned = self.turned_layers(path, family)?;
-        let slides = self.sliding_layers(path, family, window, &turned)?;
+        let rotated = self.rotary_layers(path, family)?;
+        let slides = self.sliding_layers(path, family, window, &rotated)?;
         if slides.contains(&true) && window.is_none() {
             return Err(ModelError::unsupported(path, "sliding_window", "absent where layers slide"));
         }
-        let spec = |(slides, turned): (bool, bool)| LayerSpec {
+        let spec = |(slides, rotated): (bool, bool)| LayerSpec {
             window: window.filter(|_| slides),
-            rope: turned.then_some(usize::from(slides && family == Family::Gemma3)),
+            rope: rotated.then_some(usize::from(slides && family == Family::Gemma3)),
         };
-        Ok(slides.into_iter().zip(turned).map(spec).collect())
+        Ok(slides.into_iter().zip(rotated).map(spec).collect())
     }
 
-    fn turned_layers(&self, path: &Path, family: Family) -> Result<Vec<bool>, ModelError> {
+    fn rotary_layers(&self, path: &Path, family: Family) -> Result<Vec<bool>, ModelError> {
         let count = self.num_hidden_layers;
-        let every = |turned| Ok(vec![turned; count]);
+        let every = |rotated| Ok(vec![rotated; count]);
         match (family, &self.no_rope_layers) {
             (Family::Gpt2, _) => every(false),
             (Family::SmolLm3, Some(list)) if list.len() < count || list.iter().any(|&flag| flag > 1) => {
                 Err(ModelError::unsupported(path, "no_rope_layers", &format!("{list:?} for {count} layers")))
             }
-            // The list says 1 where a layer does turn.
+            // The list says 1 where a layer does rotate.
             (Family::SmolLm3, Some(list)) => Ok(list[..count].iter().map(|&flag| flag == 1).collect()),
             (Family::SmolLm3, None) => match self.no_rope_layer_interval.unwrap_or(SMOLLM3_INTERVAL) {
                 0 => Err(ModelError::unsupported(path, "no_rope_layer_interval", "0")),
@@ -58,7 +58,7 @@ impl Fields {
         path: &Path,
         family: Family,
         window: Option<usize>,
-        turned: &[bool],
+        rotated: &[bool],
     ) -> Result<Vec<bool>, ModelError> {
         let pattern = self.sliding_window_pattern.unwrap_or(GEMMA3_PATTERN);
         if pattern == 0 {
@@ -70,7 +70,7 @@ impl Fields {
             Family::Qwen2 | Family::Qwen3 => {
                 window.is_some() && index >= self.max_window_layers.unwrap_or(MAX_WINDOW_LAYERS)
             }
-            Family::SmolLm3 => window.is_some() && !turned[index],
+            Family::SmolLm3 => window.is_some() && !rotated[index],
             Family::Gemma2 => index.is_multiple_of(2),
             Family::Gemma3 => !(index + 1).is_multiple_of(pattern),
         };

@@ -7,7 +7,7 @@ use super::rope::Rope;
 pub struct LayerSpec {
     /// A token sees itself and the `window − 1` positions before it; absent where it sees all.
     pub window: Option<usize>,
-    /// Which of the model's rotary embeddings turns queries and keys; absent where none does.
+    /// Which of the model's rotary embeddings rotates queries and keys; absent where none does.
     pub rope: Option<usize>,
 }
 
@@ -18,7 +18,7 @@ pub struct AttentionSpec {
     pub inputs: AttentionInputs,
     /// Which maps add a bias.
     pub bias: AttentionBias,
-    /// Whether each head's queries and keys are normalised before they are turned.
+    /// Whether each head's queries and keys are normalised before they are rotated.
     pub head_norms: bool,
     /// Factor on the scores.
     pub scale: f64,
@@ -84,8 +84,8 @@ pub struct NormSpec {
     pub kind: NormKind,
     /// Inside its root.
     pub epsilon: f64,
-    /// Whether attention and feed-forward are normalised behind them too, before they are added.
-    pub behind: bool,
+    /// Whether the outputs of attention and feed-forward are normalised too, before they are added.
+    pub post_norms: bool,
 }
 
 /// The equation of a normalisation.
@@ -102,7 +102,7 @@ pub enum NormKind {
 /// How a token learns where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Positions {
-    /// Queries and keys are turned; layers refer to these by index.
+    /// Queries and keys are rotated; layers refer to these by index.
     Rotary(Vec<Rope>),
     /// A learned vector for each position is added to the embedding.
     Learned,

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::ModelConfig;
 use super::family::Family;
 use super::json::{Fields, token_ids};
+use super::model_config::ModelConfig;
 use super::parts::{
     Activation, AttentionBias, AttentionInputs, AttentionSpec, FeedForwardInputs, FeedForwardSpec, NormKind, NormSpec,
     Positions,
@@ -133,7 +133,7 @@ impl Fields {
             _ => (NormKind::Rms, "rms_norm_eps", self.rms_norm_eps),
         };
         let epsilon = epsilon.ok_or_else(|| absent(path, field))?;
-        Ok(NormSpec { kind, epsilon, behind: kind == NormKind::RmsPlusOne })
+        Ok(NormSpec { kind, epsilon, post_norms: kind == NormKind::RmsPlusOne })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::ModelError;
 pub struct Rope {
     /// Base of the frequencies.
     pub theta: f64,
-    /// How many of a head's dimensions are turned, from the first on; even.
+    /// How many of a head's dimensions are rotated, from the first on; even.
     pub dim: usize,
     /// How the frequencies are stretched.
     pub scaling: RopeScaling,
@@ -53,7 +53,7 @@ pub enum RopeScaling {
 }
 
 impl Rope {
-    /// Radians that each pair of dimensions turns by from one position to the next, `dim / 2` of them.
+    /// Radians that each pair of dimensions rotates by from one position to the next, `dim / 2` of them.
     pub fn frequencies(&self) -> Vec<f64> {
         let plain = (0..self.dim / 2).map(|i| self.theta.powf(-2.0 * i as f64 / self.dim as f64));
         match &self.scaling {
@@ -98,7 +98,7 @@ pub(super) struct RopeFields<'a> {
     pub(super) values: Option<&'a Map<String, Value>>,
     /// The base, where the object names none.
     pub(super) theta: f64,
-    /// The part of a head that is turned, where the object names none; absent if all must be.
+    /// The part of a head that is rotated, where the object names none; absent if all must be.
     pub(super) part: Option<f64>,
     /// Context lengths, stretched and original, as they stand outside the object.
     pub(super) max_positions: usize,

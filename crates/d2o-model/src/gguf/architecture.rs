@@ -1,7 +1,7 @@
 //! The architectures that llama.cpp and Hugging Face both have: their names for the parts, and how rows lie.
 
 use crate::config::Family;
-use crate::names;
+use crate::weights::names;
 
 /// What the two sides call an architecture and its parts.
 #[derive(Debug)]
@@ -136,11 +136,11 @@ impl Architecture {
         &self,
         name: &str,
         prefix: &str,
-        turned: &dyn Fn((&'static str, &'static str)) -> (&'static str, &'static str),
+        oriented: &dyn Fn((&'static str, &'static str)) -> (&'static str, &'static str),
         other_prefix: &str,
     ) -> Option<Place> {
         let find = |list: &[(&'static str, &'static str)], name: &str| {
-            list.iter().map(|&pair| (turned(pair), pair)).find(|((from, _), _)| *from == name)
+            list.iter().map(|&pair| (oriented(pair), pair)).find(|((from, _), _)| *from == name)
         };
         if let Some(((_, to), _)) = find(&WHOLE, name) {
             return Some(Place { name: to.to_owned(), rows: Rows::Same });

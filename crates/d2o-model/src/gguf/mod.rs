@@ -1,24 +1,13 @@
-//! Files in GGUF: a model with its vocabulary in one file.
+//! Models in GGUF: the architecture and the names of llama.cpp on one side, those of Hugging Face on the other.
 //!
-//! The format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 1 to 3, little endian.
+//! The file itself, its values and its quantisation are [`d2o_gguf`]'s.
 
 mod architecture;
-mod cursor;
-mod dequantize;
-mod encoding;
 mod hf;
-mod k_quants;
-mod quantize;
-mod reader;
 mod rope;
 mod rows;
 mod save;
-mod tensors;
-mod value;
-mod vocabulary;
-mod writer;
 
-pub use reader::GgufFile;
+pub use d2o_gguf::{GgufError, GgufFile, Vocabulary};
+pub use hf::{NamedTensor, config_json, hf_tensors};
 pub use save::{GgufDtype, save_gguf};
-pub use value::{List, Value};
-pub use vocabulary::Vocabulary;

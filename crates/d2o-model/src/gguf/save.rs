@@ -1,23 +1,20 @@
 //! Writing a model with its vocabulary as a GGUF file that llama.cpp loads.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::Path;
 
+use d2o_gguf::{GgmlType, GgufWriter, Metadata, TensorInfo, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 use super::architecture::{Architecture, Rows};
-use super::encoding::Encoding;
-use super::quantize::encode;
 use super::rope;
 use super::rows::by_neighbours;
-use super::vocabulary::Vocabulary;
-use super::writer::{Entry, Metadata, write_data, write_head};
 use crate::config::{Family, LayerSpec, ModelConfig, RopeScaling};
 use crate::decoder::CausalLm;
 use crate::error::ModelError;
-use crate::save::file;
-use crate::save::tensors::{HfTensor, hf_tensors};
+use crate::weights::save::file;
+use crate::weights::save::tensors::{HfTensor, hf_tensors};
 
 /// Type of the matrices of a GGUF file; vectors are always 32-bit floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,12 +31,12 @@ pub enum GgufDtype {
 }
 
 impl GgufDtype {
-    fn encoding(self) -> Encoding {
+    fn ggml_type(self) -> GgmlType {
         match self {
-            Self::F32 => Encoding::F32,
-            Self::F16 => Encoding::F16,
-            Self::Bf16 => Encoding::Bf16,
-            Self::Q8_0 => Encoding::Q8_0,
+            Self::F32 => GgmlType::F32,
+            Self::F16 => GgmlType::F16,
+            Self::Bf16 => GgmlType::Bf16,
+            Self::Q8_0 => GgmlType::Q8_0,
         }
     }
 
@@ -54,11 +51,11 @@ impl GgufDtype {
     }
 
     /// The type of one tensor of this shape.
-    fn of(self, shape: &[usize]) -> Encoding {
-        let wanted = self.encoding();
+    fn of(self, shape: &[usize]) -> GgmlType {
+        let wanted = self.ggml_type();
         match shape {
-            [_] => Encoding::F32,
-            _ if wanted.len(shape).is_none() => Encoding::F16,
+            [_] => GgmlType::F32,
+            _ if wanted.byte_len(shape).is_none() => GgmlType::F16,
             _ => wanted,
         }
     }
@@ -69,8 +66,9 @@ impl GgufDtype {
 /// The file is written aside, synced and then renamed, one tensor at a time.
 ///
 /// # Errors
-/// [`ModelError::GgufExport`] for an architecture or an option of it that is not written, or a vocabulary larger than the embedding;
-/// [`ModelError::Range`] for a weight beyond what `dtype` holds; [`ModelError::Io`].
+/// [`ModelError::GgufExport`] for an architecture or an option of it that is not written, or a vocabulary larger than
+/// the embedding; [`GgufError::Range`](d2o_gguf::GgufError::Range) for a weight beyond what `dtype` holds;
+/// [`ModelError::Io`].
 pub fn save_gguf(
     model: &CausalLm,
     path: &Path,
@@ -88,7 +86,7 @@ pub fn save_gguf(
     metadata.u32("general.file_type", dtype.file_type());
     metadata.u32("general.quantization_version", 2);
     describe(config, architecture, &mut metadata).map_err(refuse)?;
-    vocabulary.describe(&mut metadata, config.vocab_size).map_err(refuse)?;
+    metadata.vocabulary(&padded(vocabulary, config.vocab_size).map_err(refuse)?);
     let merged = model.merge_adapters();
     let plan = hf_tensors(&merged).into_iter().map(|tensor| Planned::new(tensor, architecture, config, dtype));
     let mut plan = plan.collect::<Result<Vec<_>, _>>().map_err(refuse)?;
@@ -100,26 +98,27 @@ pub fn save_gguf(
 }
 
 fn write(path: &Path, aside: &Path, metadata: &Metadata, plan: Vec<Planned>) -> Result<(), ModelError> {
-    let at = |source| file::at(path, source);
-    let mut out = BufWriter::new(File::create(aside).map_err(at)?);
-    let (entries, sources): (Vec<Entry>, Vec<Source>) =
-        plan.into_iter().map(|tensor| (tensor.entry, tensor.source)).unzip();
-    write_head(&mut out, metadata, &entries).map_err(at)?;
-    for (entry, source) in entries.iter().zip(sources) {
-        let bytes = encode(entry.encoding, &source.values()).map_err(|value| ModelError::Range {
-            path: path.to_path_buf(),
-            name: entry.name.clone(),
-            value,
-            dtype: entry.encoding.name(),
-        })?;
-        write_data(&mut out, &bytes).map_err(at)?;
+    let out = BufWriter::new(File::create(aside).map_err(|source| file::at(path, source))?);
+    let (infos, sources): (Vec<TensorInfo>, Vec<Source>) =
+        plan.into_iter().map(|tensor| (tensor.info, tensor.source)).unzip();
+    let mut writer = GgufWriter::new(out, path, metadata, infos)?;
+    for source in sources {
+        writer.write_tensor(&source.values())?;
     }
-    out.flush().map_err(at)
+    writer.finish()?;
+    Ok(())
+}
+
+/// The vocabulary with a token for each row of the embedding, or why there is none.
+fn padded(vocabulary: &Vocabulary, rows: usize) -> Result<Vocabulary, String> {
+    let tokens = vocabulary.tokens.len();
+    let too_many = || format!("the tokenizer has {tokens} tokens, the model's embedding {rows} rows");
+    vocabulary.padded(rows).ok_or_else(too_many)
 }
 
 /// A tensor with its place in the file.
 struct Planned {
-    entry: Entry,
+    info: TensorInfo,
     source: Source,
 }
 
@@ -157,16 +156,14 @@ impl Planned {
             Rows::Queries => Some(config.heads),
             Rows::Keys => Some(config.kv_heads),
         };
-        let encoding = dtype.of(&tensor.shape);
-        let len = encoding.len(&tensor.shape).expect("a type that takes rows of any length");
-        let entry = Entry { name: place.name, shape: tensor.shape.clone(), encoding, len };
-        Ok(Self { entry, source: Source::Model(tensor, heads) })
+        let info = TensorInfo { name: place.name, shape: tensor.shape.clone(), ggml_type: dtype.of(&tensor.shape) };
+        Ok(Self { info, source: Source::Model(tensor, heads) })
     }
 
     /// Divisors of the rotary frequencies.
     fn factors(factors: Vec<f32>) -> Self {
-        let (name, shape, len) = (rope::FACTORS.to_owned(), vec![factors.len()], 4 * factors.len());
-        Self { entry: Entry { name, shape, encoding: Encoding::F32, len }, source: Source::Computed(factors) }
+        let (name, shape) = (rope::FACTORS.to_owned(), vec![factors.len()]);
+        Self { info: TensorInfo { name, shape, ggml_type: GgmlType::F32 }, source: Source::Computed(factors) }
     }
 }
 
@@ -177,9 +174,9 @@ fn architecture(config: &ModelConfig) -> Result<&'static Architecture, String> {
     if config.layers.iter().any(|layer| layer.window.is_some()) {
         return Err(format!("the architecture {} there has no sliding window", found.name));
     }
-    // llama.cpp leaves every fourth layer of SmolLM3 unturned, and no layer of the others.
-    let turned = |index: usize| family != Family::SmolLm3 || !(index + 1).is_multiple_of(4);
-    let differs = |(index, layer): (usize, &LayerSpec)| layer.rope.is_some() != turned(index);
+    // llama.cpp rotates in every layer but each fourth one of SmolLM3.
+    let rotates = |index: usize| family != Family::SmolLm3 || !(index + 1).is_multiple_of(4);
+    let differs = |(index, layer): (usize, &LayerSpec)| layer.rope.is_some() != rotates(index);
     match config.layers.iter().enumerate().position(differs) {
         Some(index) => Err(format!("the architecture {} there turns other layers than layer {index}", found.name)),
         None => Ok(found),

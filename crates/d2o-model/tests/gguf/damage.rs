@@ -1,10 +1,15 @@
-//! Damaged files: an error that says where, never a panic, never more values than the bytes can hold.
+//! Damaged files: neither the configuration nor the tensors panic.
 
-use d2o_model::ModelError;
+use std::error::Error;
+
+use burn::tensor::Device;
+use d2o_model::gguf::{GgufError, config_json, hf_tensors};
+use d2o_model::{ModelError, load};
+use d2o_testing::gguf::{Writer, ggml};
 use proptest::prelude::*;
 
 use crate::llama::tiny;
-use crate::writer::{Writer, ggml, open};
+use crate::open::open;
 
 /// The tiny Llama with a vocabulary and two quantised tensors more, the last ending with the file.
 fn sound() -> Writer {
@@ -21,9 +26,9 @@ fn sound() -> Writer {
 fn used(bytes: &[u8]) -> Option<usize> {
     let file = open(bytes).ok()?;
     // Whether they succeed depends on the damage; here they only must come back.
-    let _ = file.config_json();
+    let _ = config_json(&file);
     let _ = file.vocabulary();
-    if let Ok(tensors) = file.hf_tensors() {
+    if let Ok(tensors) = hf_tensors(&file) {
         tensors.for_each(drop);
     }
     let values = |name| {
@@ -35,20 +40,25 @@ fn used(bytes: &[u8]) -> Option<usize> {
 }
 
 #[test]
-fn every_truncation_is_reported_with_its_place() {
-    let (bytes, data) = sound().parts();
-    assert!(open(&bytes).is_ok());
-    for len in 0..bytes.len() {
-        match open(&bytes[..len]) {
-            Err(ModelError::GgufFormat { offset, expected, .. }) => {
-                assert!(offset <= len, "offset {offset} of {len} bytes");
-                let missing_data = expected.contains("to end inside the file");
-                assert!(missing_data || len < data, "{len}: {expected}");
-            }
-            Err(error) => panic!("{len} bytes: {error}"),
-            Ok(_) => panic!("{len} of {} bytes were accepted", bytes.len()),
-        }
-    }
+fn loading_passes_on_what_is_wrong_with_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.gguf");
+    let error_of = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        load(&path, &Device::flex()).expect_err("the file is damaged")
+    };
+    let truncated = error_of(b"GGUF");
+    assert!(matches!(&truncated, ModelError::Gguf(GgufError::Format { offset: 4, .. })));
+    let expected = "at byte 4: expected version of 4 bytes, but the file ends after 0";
+    assert_eq!(truncated.to_string(), format!("{}: {expected}", path.display()));
+    assert_eq!(truncated.hint().unwrap(), "the file is truncated or damaged; fetch or copy it again");
+    // The message stands once in a chain of causes.
+    assert!(truncated.source().is_none());
+
+    let absent = error_of(&Writer::new().bytes());
+    let expected = "metadata `general.architecture`: expected text, and the file does not have it";
+    assert_eq!(absent.to_string(), format!("{}: {expected}", path.display()));
+    assert_eq!(absent.hint().unwrap(), "convert the model to GGUF again with a current converter");
 }
 
 proptest! {
@@ -80,15 +90,6 @@ proptest! {
         bytes[at..at + 8].copy_from_slice(&(length >> shift).to_le_bytes());
         if let Some(values) = used(&bytes) {
             prop_assert!(values * 84 <= bytes.len() * 256, "{values} values in {} bytes", bytes.len());
-        }
-    }
-
-    #[test]
-    fn any_bytes_after_the_header_never_panic(rest in prop::collection::vec(any::<u8>(), 0..200)) {
-        let header = [&b"GGUF"[..], &3u32.to_le_bytes(), &1u64.to_le_bytes(), &1u64.to_le_bytes()].concat();
-        let bytes = [header, rest].concat();
-        if let Some(values) = used(&bytes) {
-            prop_assert!(values * 84 <= bytes.len() * 256);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use d2o_model::gguf::{GgufDtype, GgufFile, Vocabulary, save_gguf};
+use d2o_model::gguf::{GgufDtype, GgufError, GgufFile, NamedTensor, Vocabulary, hf_tensors, save_gguf};
 use d2o_model::{CausalLm, ModelConfig, ModelError, Placement, load};
 use half::{bf16, f16};
 use serde_json::{Value, json};
@@ -60,9 +60,14 @@ fn saved(model: &CausalLm, dtype: GgufDtype) -> (tempfile::TempDir, GgufFile) {
     (dir, file)
 }
 
+/// Name of the type that a tensor is stored in.
+fn stored(file: &GgufFile, name: &str) -> Option<&'static str> {
+    file.tensor_type(name).map(|kind| kind.name())
+}
+
 /// All tensors in Hugging Face's layout.
-fn tensors(file: &GgufFile) -> Vec<(String, Vec<usize>, Vec<f32>)> {
-    file.hf_tensors().unwrap().map(Result::unwrap).collect()
+fn tensors(file: &GgufFile) -> Vec<NamedTensor> {
+    hf_tensors(file).unwrap().map(Result::unwrap).collect()
 }
 
 #[test]
@@ -84,16 +89,18 @@ fn halves_round_matrices_and_keep_vectors() {
     for (dtype, name) in [(GgufDtype::F16, "F16"), (GgufDtype::Bf16, "BF16")] {
         let (_dir, file) = saved(&model(false), dtype);
         assert_eq!(
-            (file.encoding("blk.1.ffn_down.weight"), file.encoding("output_norm.weight")),
+            (stored(&file, "blk.1.ffn_down.weight"), stored(&file, "output_norm.weight")),
             (Some(name), Some("F32"))
         );
-        for ((name, shape, exact), (_, _, rounded)) in tensors(&whole).into_iter().zip(tensors(&file)) {
+        for (exact, rounded) in tensors(&whole).into_iter().zip(tensors(&file)) {
             let round = |value: f32| match dtype {
                 GgufDtype::F16 => f16::from_f32(value).to_f32(),
                 _ => bf16::from_f32(value).to_f32(),
             };
-            let expected: Vec<f32> = if shape.len() == 1 { exact } else { exact.into_iter().map(round).collect() };
-            assert_eq!(rounded, expected, "{name}");
+            let vector = exact.shape.len() == 1;
+            let expected: Vec<f32> =
+                exact.values.into_iter().map(|value| if vector { value } else { round(value) }).collect();
+            assert_eq!(rounded.values, expected, "{}", exact.name);
         }
     }
 }
@@ -102,11 +109,11 @@ fn halves_round_matrices_and_keep_vectors() {
 fn eight_bits_are_within_half_a_step() {
     let (_dir, whole) = saved(&model(false), GgufDtype::F32);
     let (_dir, file) = saved(&model(false), GgufDtype::Q8_0);
-    assert_eq!(file.encoding("blk.0.attn_q.weight"), Some("Q8_0"));
+    assert_eq!(stored(&file, "blk.0.attn_q.weight"), Some("Q8_0"));
     // Rows of 40 and of 24 are not whole blocks of 32.
-    assert_eq!(file.encoding("blk.0.ffn_down.weight"), Some("F16"));
-    assert_eq!(file.encoding("blk.0.attn_output.weight"), Some("F16"));
-    for name in whole.tensor_names().filter(|&name| file.encoding(name) == Some("Q8_0")) {
+    assert_eq!(stored(&file, "blk.0.ffn_down.weight"), Some("F16"));
+    assert_eq!(stored(&file, "blk.0.attn_output.weight"), Some("F16"));
+    for name in whole.tensor_names().filter(|&name| stored(&file, name) == Some("Q8_0")) {
         let (exact, rounded) = (whole.tensor_f32(name).unwrap().1, file.tensor_f32(name).unwrap().1);
         for (exact, rounded) in exact.chunks(32).zip(rounded.chunks(32)) {
             // Half a step of max / 127, and the scale's own rounding, 2⁻¹¹ of up to 127 steps.
@@ -142,7 +149,9 @@ fn a_weight_beyond_half_precision_is_named_and_leaves_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.gguf");
     let error = save_gguf(&model, &path, GgufDtype::F16, &vocabulary(TOKENS), "tiny").unwrap_err();
-    assert!(matches!(&error, ModelError::Range { name, dtype: "F16", .. } if name == "token_embd.weight"));
+    assert!(
+        matches!(&error, ModelError::Gguf(GgufError::Range { name, ggml_type: "F16", .. }) if name == "token_embd.weight")
+    );
     assert!(error.to_string().contains("which is beyond F16"), "{error}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     save_gguf(&model, &path, GgufDtype::Bf16, &vocabulary(TOKENS), "tiny").unwrap();

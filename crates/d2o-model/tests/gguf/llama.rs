@@ -1,9 +1,11 @@
 //! Llama's metadata as `config.json` and its tensors in Hugging Face's layout.
 
 use d2o_model::ModelError;
+use d2o_model::gguf::{NamedTensor, config_json, hf_tensors};
+use d2o_testing::gguf::{Writer, ggml, kind};
 use serde_json::json;
 
-use crate::writer::{Writer, ggml, kind};
+use crate::open::{Open, without_path};
 
 const WIDTH: u64 = 8;
 const VOCABULARY: u64 = 5;
@@ -46,11 +48,11 @@ fn counted(shape: &[u64]) -> Vec<f32> {
     (0..shape.iter().product()).map(|index: u64| index as f32).collect()
 }
 
-/// What [`d2o_model::gguf::GgufFile::hf_tensors`] gives for `name`.
+/// What [`hf_tensors`] gives for `name`.
 fn hf_tensor(file: &Writer, name: &str) -> (Vec<usize>, Vec<f32>) {
     let file = file.open().unwrap();
-    let found = file.hf_tensors().unwrap().map(Result::unwrap).find(|(other, ..)| other == name);
-    let (_, shape, values) = found.unwrap_or_else(|| panic!("no `{name}`"));
+    let found = hf_tensors(&file).unwrap().map(Result::unwrap).find(|tensor| tensor.name == name);
+    let NamedTensor { shape, values, .. } = found.unwrap_or_else(|| panic!("no `{name}`"));
     (shape, values)
 }
 
@@ -58,13 +60,13 @@ fn config_refusal(change: impl FnOnce(&mut Writer)) -> String {
     let mut file = tiny();
     change(&mut file);
     let file = file.open().unwrap();
-    let error = file.config_json().expect_err("the configuration should be refused");
-    crate::writer::without_path(&error, file.path())
+    let error = config_json(&file).expect_err("the configuration should be refused");
+    without_path(&error, file.path())
 }
 
 #[test]
 fn the_configuration_is_hugging_faces() {
-    let config = tiny().open().unwrap().config_json().unwrap();
+    let config = config_json(&tiny().open().unwrap()).unwrap();
     let expected = json!({
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -97,7 +99,7 @@ fn absent_values_have_llamas_defaults() {
         .without("llama.rope.dimension_count")
         .without("llama.rope.freq_base")
         .floats("output.weight", &[VOCABULARY, WIDTH], &counted(&[VOCABULARY, WIDTH]));
-    let config = file.open().unwrap().config_json().unwrap();
+    let config = config_json(&file.open().unwrap()).unwrap();
     // As many key heads as heads, 8 / 2 = 4 wide, theta 10000, and a head of its own.
     assert_eq!(config["num_key_value_heads"], 2);
     assert_eq!(config["head_dim"], 4);
@@ -109,7 +111,7 @@ fn absent_values_have_llamas_defaults() {
 #[test]
 fn tensors_have_hugging_faces_names() {
     let file = tiny().open().unwrap();
-    let mut names: Vec<String> = file.hf_tensors().unwrap().map(|tensor| tensor.unwrap().0).collect();
+    let mut names: Vec<String> = hf_tensors(&file).unwrap().map(|tensor| tensor.unwrap().name).collect();
     names.sort();
     let expected = [
         "model.embed_tokens.weight",
@@ -172,7 +174,7 @@ fn heads_that_do_not_divide_are_refused() {
     let mut file = tiny();
     file.u32("llama.attention.head_count", 3);
     let file = file.open().unwrap();
-    let error = file.hf_tensors().unwrap().find_map(Result::err).expect("8 rows are not 3 heads");
+    let error = hf_tensors(&file).unwrap().find_map(Result::err).expect("8 rows are not 3 heads");
     let message = error.to_string();
     assert!(message.contains("`blk.0.attn_q.weight` of shape [8, 8] is for 3 heads"), "{message}");
 }
@@ -212,7 +214,7 @@ fn what_is_not_a_plain_llama_is_refused_by_name() {
 fn a_linear_scaling_is_said_as_hugging_face_says_it() {
     let mut file = tiny();
     file.text("llama.rope.scaling.type", "linear").f32("llama.rope.scaling.factor", 8.0);
-    let config = file.open().unwrap().config_json().unwrap();
+    let config = config_json(&file.open().unwrap()).unwrap();
     assert_eq!(config["rope_scaling"], json!({"rope_type": "linear", "factor": 8.0}));
 }
 
@@ -220,7 +222,7 @@ fn a_linear_scaling_is_said_as_hugging_face_says_it() {
 fn neutral_options_are_accepted() {
     let mut file = tiny();
     file.text("llama.rope.scaling.type", "linear").f32("llama.rope.scaling.factor", 1.0).u32("llama.expert_count", 0);
-    assert!(file.open().unwrap().config_json().is_ok());
+    assert!(config_json(&file.open().unwrap()).is_ok());
 }
 
 #[test]
@@ -249,10 +251,10 @@ fn unusable_metadata_are_named() {
 fn rotary_factors_count_only_if_they_do_something() {
     let mut file = tiny();
     file.floats("rope_freqs.weight", &[2], &[1.0, 1.0]);
-    assert_eq!(file.open().unwrap().hf_tensors().unwrap().count(), 11);
+    assert_eq!(hf_tensors(&file.open().unwrap()).unwrap().count(), 11);
     file.without("rope_freqs.weight").floats("rope_freqs.weight", &[2], &[1.0, 4.0]);
     let file = file.open().unwrap();
-    let error = file.config_json().expect_err("factor 4 is not supported");
+    let error = config_json(&file).expect_err("factor 4 is not supported");
     let message = error.to_string();
     assert!(message.ends_with("`rope_freqs.weight` is a rotary scaling by 4, which is not supported"), "{message}");
 }
@@ -263,7 +265,7 @@ fn tensors_without_a_place_are_named() {
         let mut file = tiny();
         file.tensor(name, &[32], ggml::Q8_0, &[0; 34]);
         let file = file.open().unwrap();
-        let error = file.hf_tensors().err().expect("a Llama has no such tensor");
+        let error = hf_tensors(&file).err().expect("a Llama has no such tensor");
         assert!(matches!(error, ModelError::UnexpectedTensor { name: named, .. } if named == name));
     }
 }

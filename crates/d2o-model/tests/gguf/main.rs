@@ -1,10 +1,6 @@
-//! Files in GGUF, written by the tests themselves: what is read from sound ones, and what is said about
-//! damaged ones.
+//! Models in GGUF: what is read from files that the tests write themselves, and models written and read back.
 
-mod container;
 mod damage;
 mod export;
 mod llama;
-mod package;
-mod vocabulary;
-mod writer;
+mod open;

@@ -6,22 +6,30 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::rows::PretrainRow;
-use crate::trainer::order::Order;
+use crate::optim::order::Order;
 
 /// Steps whose rows are sorted by length together, so that a batch holds rows of like length.
 const WINDOW: usize = 8;
 
+/// Token ids, of which those from `first_target` on are predicted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PretrainRow {
+    /// All ids.
+    pub ids: Vec<u32>,
+    /// The first predicted one, at least 1.
+    pub first_target: usize,
+}
+
 /// Padded rows, ready for one forward pass.
-pub struct Batch {
+pub(crate) struct Batch {
     ids: Tensor<2, Int>,
     placement: Placement,
     predictors: Tensor<1, Int>,
     targets: Tensor<1, Int>,
     /// Predicted tokens.
-    pub predicted: usize,
+    pub(crate) predicted: usize,
     /// Share of the places that hold no token.
-    pub padding: f64,
+    pub(crate) padding: f64,
 }
 
 impl Batch {
@@ -29,7 +37,7 @@ impl Batch {
     ///
     /// # Panics
     /// If there are no rows.
-    pub fn new(rows: &[&PretrainRow], device: &Device) -> Self {
+    pub(crate) fn new(rows: &[&PretrainRow], device: &Device) -> Self {
         let longest = rows.iter().map(|row| row.ids.len()).max().expect("a batch has rows");
         let mut ids = vec![0i64; rows.len() * longest];
         let (mut predictors, mut targets) = (Vec::new(), Vec::new());
@@ -57,7 +65,7 @@ impl Batch {
     }
 
     /// Mean negative log-likelihood of the predicted tokens, nats per token, `[1]`.
-    pub fn loss(&self, model: &CausalLm, head_rows: usize) -> Tensor<1> {
+    pub(crate) fn loss(&self, model: &CausalLm, head_rows: usize) -> Tensor<1> {
         let hidden = model.hidden(self.ids.clone(), &self.placement);
         let [rows, columns, width] = hidden.dims();
         let hidden = hidden.reshape([rows * columns, width]).select(0, self.predictors.clone());
@@ -68,7 +76,7 @@ impl Batch {
 /// Indices of the rows of `step`, a function of the order's seed and the step alone.
 ///
 /// The rows of eight steps are sorted by length and dealt out to the eight steps in a drawn order.
-pub fn rows_of_step(order: &Order, rows: &[PretrainRow], per_step: usize, seed: u64, step: usize) -> Vec<usize> {
+pub(crate) fn rows_of_step(order: &Order, rows: &[PretrainRow], per_step: usize, seed: u64, step: usize) -> Vec<usize> {
     let window = step / WINDOW;
     let mut all: Vec<usize> = (window * WINDOW..(window + 1) * WINDOW).flat_map(|step| order.step(step)).collect();
     all.sort_by_key(|&row| (rows[row].ids.len(), row));
@@ -93,7 +101,7 @@ mod tests {
     #[test]
     fn padding_is_what_no_row_fills() {
         let [short, long] = [2, 6].map(|len| PretrainRow { ids: vec![1; len], first_target: 1 });
-        let share = |rows: &[&PretrainRow]| Batch::new(rows, &crate::device::open("flex").unwrap()).padding;
+        let share = |rows: &[&PretrainRow]| Batch::new(rows, &d2o_testing::device::device()).padding;
         assert_eq!(share(&[&short, &long, &long]), 4.0 / 18.0);
         assert_eq!(share(&[&short, &short]), 0.0);
     }

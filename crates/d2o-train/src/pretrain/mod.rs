@@ -1,6 +1,7 @@
-//! Pretraining: language modelling on plain texts or on answers, from random weights or from a model.
+//! Pretraining: language modelling on encoded rows, from random weights or from a model.
 
-pub mod batch;
-pub mod rows;
-pub mod run;
-pub mod start;
+mod batch;
+mod run;
+
+pub use batch::PretrainRow;
+pub use run::Pretraining;

@@ -4,22 +4,21 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Tensor, Transaction};
 use d2o_model::CausalLm;
 
-use super::batch::{Batch, rows_of_step};
-use super::rows::PretrainRow;
+use crate::checkpoint::{Checkpoint, CheckpointState};
 use crate::error::TrainError;
-use crate::events::{Event, Observers};
-use crate::meter::{Meter, resident_mib};
-use crate::trainer::adamw::AdamW;
-use crate::trainer::checkpoint::{Checkpoint, CheckpointState};
-use crate::trainer::gradients::clip_global_norm;
-use crate::trainer::order::Order;
-use crate::trainer::refresh::Redrawn;
-use crate::trainer::schedule::Schedule;
-use crate::trainer::stop::StopState;
+use crate::optim::adamw::AdamW;
+use crate::optim::gradients::clip_global_norm;
+use crate::optim::order::Order;
+use crate::optim::schedule::Schedule;
+use crate::pretrain::batch::{Batch, PretrainRow, rows_of_step};
+use crate::redraw::Redrawn;
+use crate::stop::StopState;
+use d2o_record::meter::{Meter, memory};
+use d2o_record::{Event, Observers};
 
 /// Everything that decides what pretraining computes.
 pub struct Pretraining<'a> {
@@ -119,7 +118,7 @@ impl Pretraining<'_> {
 
     fn resumed(&self, model: CausalLm) -> Result<State, TrainError> {
         let (checkpoint, _) = Checkpoint::newest(&self.checkpoints, &self.fingerprint)?;
-        let optimizer = self.optimizer();
+        let optimizer = self.adamw.optimizer();
         let (model, optimizer, step, tokens) = match checkpoint {
             Some(checkpoint) => {
                 let (model, optimizer) = checkpoint.restore((model, optimizer))?;
@@ -128,15 +127,6 @@ impl Pretraining<'_> {
             None => (model, optimizer, 0, 0),
         };
         Ok(State { model, optimizer, step, tokens, readings: Vec::new() })
-    }
-
-    fn optimizer(&self) -> ModuleOptimizer {
-        AdamWConfig::new()
-            .with_beta_1(self.adamw.beta1 as f32)
-            .with_beta_2(self.adamw.beta2 as f32)
-            .with_epsilon(self.adamw.epsilon as f32)
-            .with_weight_decay(self.adamw.weight_decay as f32)
-            .init()
     }
 
     /// One optimizer step on the mean loss of its rows' predicted tokens.
@@ -185,10 +175,10 @@ impl Pretraining<'_> {
                 padding_share: reading.padding,
                 wall_s: lap.wall_s * share,
                 cpu_s: lap.cpu_s * share,
-                rss_mb: resident_mib().0,
+                rss_mb: memory().resident_mib,
             })?;
         }
-        let stage = "pretrain".to_owned();
+        let stage = d2o_record::stage::PRETRAIN.to_owned();
         observers.emit(&Event::Progress {
             stage,
             done: state.step,

@@ -2,22 +2,12 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::Device;
 use d2o_model::{CausalLm, Trainable, load};
-use d2o_train::trainer::group::{Response, TrainingGroup};
+use d2o_train::group::{Response, TrainingGroup};
 use serde_json::Value;
 
+use d2o_testing::device::{backend, device};
 use d2o_testing::parity::Parity;
-
-/// The backend that `D2O_TEST_BACKEND` names, `flex` where it names none.
-fn backend() -> String {
-    std::env::var("D2O_TEST_BACKEND").unwrap_or_else(|_| "flex".to_owned())
-}
-
-/// Its device, untracked.
-fn device() -> Device {
-    d2o_train::device::open(&backend()).unwrap()
-}
 
 pub(crate) struct Golden {
     pub(crate) family: &'static str,

@@ -1,6 +1,6 @@
 //! Learning rates of transformers' `get_scheduler`.
 
-use d2o_train::trainer::schedule::{Decay, Schedule, WarmUp};
+use d2o_train::optim::schedule::{Decay, Schedule, WarmUp};
 
 use crate::file::{json, number};
 use d2o_testing::parity::{Parity, worst_absolute};

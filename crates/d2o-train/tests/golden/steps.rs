@@ -7,17 +7,14 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use d2o_model::CausalLm;
+use d2o_model::responses::Chunking;
 use d2o_objective::ObjectiveConfig;
-use d2o_train::events::{Event, ObserveError, Observer, Observers};
-use d2o_train::trainer::adamw::AdamW;
-use d2o_train::trainer::gradients::GradientSum;
-use d2o_train::trainer::order::Order;
-use d2o_train::trainer::run::Training;
-use d2o_train::trainer::schedule::{Decay, Schedule, WarmUp};
-use d2o_train::trainer::step::{Chunking, accumulate};
-use d2o_train::trainer::stop::StopRules;
-use d2o_train::trainer::trunk::TrunkType;
-use d2o_train::trainer::watch::WatchSet;
+use d2o_record::{Event, ObserveError, Observer, Observers};
+use d2o_train::gradient::group::accumulate;
+use d2o_train::optim::adamw::AdamW;
+use d2o_train::optim::gradients::GradientSum;
+use d2o_train::optim::schedule::{Decay, Schedule, WarmUp};
+use d2o_train::{StopRules, Trainer};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -28,9 +25,9 @@ const TOLERANCE: f64 = 1e-4;
 /// Small chunks, so that a group takes several passes.
 const CHUNKING: Chunking = Chunking { tokens: 24, head_rows: 7 };
 
-struct Slopes<'a>(&'a GradientsParams, Vec<(Vec<usize>, Vec<f64>)>);
+struct GradientValues<'a>(&'a GradientsParams, Vec<(Vec<usize>, Vec<f64>)>);
 
-impl ModuleVisitor for Slopes<'_> {
+impl ModuleVisitor for GradientValues<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let gradient = self.0.get::<D>(param.id).expect("every parameter has a gradient");
         self.1.push((gradient.dims().to_vec(), gradient.into_data().iter::<f64>().collect()));
@@ -67,10 +64,10 @@ fn gradients(golden: &Golden, objective: &ObjectiveConfig, anchors: Anchors) -> 
         loss += scale * objective.forward(&scored).per_example.into_data().iter::<f64>().sum::<f64>();
     }
     let sum = sum.take().unwrap();
-    let mut slopes = Slopes(&sum, Vec::new());
-    policy.visit(&mut slopes);
+    let mut values = GradientValues(&sum, Vec::new());
+    policy.visit(&mut values);
     let names = policy.trainable().into_iter().map(|(name, _)| name);
-    (loss, names.zip(slopes.1).collect())
+    (loss, names.zip(values.1).collect())
 }
 
 #[test]
@@ -122,8 +119,8 @@ struct Told(std::rc::Rc<std::cell::RefCell<Vec<(f64, f64)>>>);
 
 impl Observer for Told {
     fn observe(&mut self, event: &Event) -> Result<(), ObserveError> {
-        if let Event::Step { loss, grad_norm, .. } = event {
-            self.0.borrow_mut().push((*loss, *grad_norm));
+        if let Event::Step { figures, .. } = event {
+            self.0.borrow_mut().push((figures.loss, figures.grad_norm));
         }
         Ok(())
     }
@@ -134,45 +131,31 @@ fn trained(golden: &Golden) -> (CausalLm, Vec<(f64, f64)>) {
     let adamw = &golden.file["adamw"];
     let groups = golden.groups(Anchors::Own);
     let steps = adamw["trace"].as_array().unwrap().len();
-    let checkpoints = tempfile::TempDir::new().unwrap();
-    let training = Training {
-        loss: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.25 }.into(),
-        groups: &groups,
-        order: Order::new(groups.len(), groups.len(), 0),
-        schedule: Schedule {
+    let trainer = Trainer::builder(&groups)
+        .objective(ObjectiveConfig::D2o { beta: 0.1, alpha: 0.25 })
+        .groups_per_step(groups.len())
+        .schedule(Schedule {
             peak: number(&adamw["lr"]),
             warmup_steps: 0,
             warmup: WarmUp::Zero,
             steps,
             decay: Decay::Constant,
             final_fraction: 1.0,
-        },
-        adamw: AdamW {
+        })
+        .optimizer(AdamW {
             beta1: number(&adamw["betas"][0]),
             beta2: number(&adamw["betas"][1]),
             epsilon: number(&adamw["epsilon"]),
             weight_decay: number(&adamw["weight_decay"]),
-        },
-        max_grad_norm: number(&adamw["clip"]),
-        chunking: CHUNKING,
-        trunk: (TrunkType::F32, 0),
-        stop: StopRules::default(),
-        refresh: None,
-        anchor_kl: None,
-        retain: None,
-        watch: WatchSet::default(),
-        negatives: WatchSet::default(),
-        watch_every: 1,
-        looks: None,
-        log_every: 1,
-        checkpoint_every: 0,
-        keep_checkpoints: 1,
-        checkpoints: checkpoints.path().to_path_buf(),
-        fingerprint: String::new(),
-    };
+        })
+        .max_grad_norm(number(&adamw["clip"]))
+        .chunking(CHUNKING)
+        .stop(StopRules::off())
+        .build()
+        .unwrap();
     let told = Told::default();
     let mut observers = Observers::new().with(told.clone());
-    let trained = training.run(golden.policy(), None, &mut observers, &AtomicBool::new(false)).unwrap();
+    let trained = trainer.run(golden.policy(), None, &mut observers, &AtomicBool::new(false)).unwrap();
     let told = told.0.borrow().clone();
     (trained.model, told)
 }

@@ -1,0 +1,81 @@
+//! Rows as token ids, cut to the limits.
+
+use crate::encode::{Encoder, Limits};
+use crate::error::DataError;
+use crate::fingerprint::sha256;
+use crate::lint::{LintReport, Linter};
+use crate::sample::{NegativeSample, Prompt};
+
+/// A row that fits the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncodedRow {
+    /// The row's identifier.
+    pub id: String,
+    /// The bare prompt.
+    pub prompt: Prompt,
+    /// Its token ids.
+    pub prompt_ids: Vec<u32>,
+    /// The rejected answer's text.
+    pub rejected: String,
+    /// Its token ids, cut to the limit; with an end token unless cut.
+    pub rejected_ids: Vec<u32>,
+    /// The preferred answer's text, where the row has one.
+    pub chosen: Option<String>,
+    /// Its token ids, cut like the rejected answer's; empty without one.
+    pub chosen_ids: Vec<u32>,
+}
+
+/// Encodes rows one after another, lints them and counts what does not fit.
+pub(crate) struct RowEncoder<'e> {
+    encoder: &'e Encoder,
+    limits: &'e Limits,
+    linter: Linter<'e>,
+    /// Rows whose prompt is too long.
+    pub(crate) long_prompts: usize,
+    /// Rejected answers that were cut.
+    pub(crate) cut_answers: usize,
+}
+
+impl<'e> RowEncoder<'e> {
+    pub(crate) fn new(encoder: &'e Encoder, limits: &'e Limits) -> Self {
+        Self { encoder, limits, linter: Linter::new(encoder, limits), long_prompts: 0, cut_answers: 0 }
+    }
+
+    /// A row as ids; none if its prompt is too long.
+    pub(crate) fn encode(&mut self, sample: NegativeSample) -> Result<Option<EncodedRow>, DataError> {
+        let tokens = self.encoder.tokenize(&sample)?;
+        self.linter.add(&sample, Some(&tokens));
+        if tokens.prompt.len() > self.limits.max_prompt_tokens {
+            self.long_prompts += 1;
+            return Ok(None);
+        }
+        let (rejected_ids, cut) = self.encoder.response(tokens.rejected, self.limits);
+        self.cut_answers += usize::from(cut);
+        let chosen_ids = |text: &String| self.encoder.response(self.encoder.tokenizer().encode(text), self.limits).0;
+        let chosen_ids = sample.chosen.as_ref().map(chosen_ids).unwrap_or_default();
+        Ok(Some(EncodedRow {
+            id: sample.id,
+            prompt: sample.prompt,
+            prompt_ids: tokens.prompt,
+            rejected: sample.rejected,
+            rejected_ids,
+            chosen: sample.chosen,
+            chosen_ids,
+        }))
+    }
+
+    /// What is odd about the rows.
+    pub(crate) fn into_lint(self) -> LintReport {
+        self.linter.finish()
+    }
+}
+
+/// SHA-256 of each row's `[id, prompt_ids, rejected_ids]` as JSON, one behind the other.
+pub(crate) fn fingerprint(rows: &[EncodedRow]) -> String {
+    let mut bytes = Vec::new();
+    for row in rows {
+        let ids = (&row.id, &row.prompt_ids, &row.rejected_ids);
+        serde_json::to_writer(&mut bytes, &ids).expect("ids are plain data");
+    }
+    sha256(&bytes)
+}

@@ -1,0 +1,21 @@
+//! What tests count: templates rendered and texts tokenised on this thread.
+
+use std::cell::{Cell, RefCell};
+
+thread_local! {
+    static RENDERED: Cell<usize> = const { Cell::new(0) };
+    static TOKENIZED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(crate) fn rendered() {
+    RENDERED.set(RENDERED.get() + 1);
+}
+
+pub(crate) fn tokenized(text: &str) {
+    TOKENIZED.with_borrow_mut(|texts| texts.push(text.to_owned()));
+}
+
+/// What was counted since the last call: renderings, and the texts that were tokenised.
+pub(crate) fn take() -> (usize, Vec<String>) {
+    (RENDERED.take(), TOKENIZED.take())
+}

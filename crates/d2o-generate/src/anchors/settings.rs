@@ -1,0 +1,82 @@
+//! How anchors are drawn, and what they are scored on.
+
+use d2o_data::{DataError, EncodedRow, Encoder};
+use d2o_model::responses::Chunking;
+use d2o_sampler::AnchorConfig;
+use serde::{Deserialize, Serialize};
+
+use super::instruction::Instruction;
+
+/// Where anchors come from. In a run file: `anchors.source`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnchorSource {
+    /// From the model itself, `k` for each prompt.
+    #[default]
+    Drawn,
+    /// The rows' preferred answers, one for each prompt: DPO and its kin in their published, paired form.
+    Chosen,
+}
+
+/// Whether anchors have to decline what was asked. In a run file: `anchors.declining`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Declining {
+    /// Every answer counts.
+    #[default]
+    Any,
+    /// Answers that do not decline are drawn again, and kept where no redraw does.
+    Preferred,
+    /// Answers that do not decline are never kept.
+    Required,
+}
+
+/// What the frozen base sees in front of an answer that it scores. In a run file: `anchors.reference` and
+/// `anchors.rejected_reference`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferencePrompt {
+    /// The bare prompt, as the policy does: one reference.
+    #[default]
+    Bare,
+    /// The prompt behind an instruction: the base on its best behaviour, a second, more helpful reference.
+    Instructed,
+}
+
+/// How anchors are drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawSettings {
+    /// Whether anchors are drawn, or are the rows' preferred answers.
+    pub source: AnchorSource,
+    /// Anchors per prompt.
+    pub k: usize,
+    /// Slot `i` uses instruction `i mod len`; none draws from the bare prompt.
+    pub instructions: Vec<Instruction>,
+    /// Sampler, filters and redraws.
+    pub anchors: AnchorConfig,
+    /// Rows that are decoded together.
+    pub batch: usize,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// What the base sees in front of an anchor that it scores.
+    pub reference: ReferencePrompt,
+    /// What it sees in front of the rejected answer.
+    pub rejected_reference: ReferencePrompt,
+    /// How responses are cut into forward passes for the reference scores.
+    pub chunking: Chunking,
+}
+
+impl DrawSettings {
+    /// The prompt's ids behind the instruction of a slot; the bare prompt's where there is no instruction.
+    pub(super) fn prompt_of_slot(
+        &self,
+        encoder: &Encoder,
+        row: &EncodedRow,
+        slot: usize,
+    ) -> Result<Vec<u32>, DataError> {
+        match self.instructions.get(slot % self.instructions.len().max(1)) {
+            Some(instruction) => encoder.prompt_ids(&instruction.apply(&row.prompt)),
+            None => Ok(row.prompt_ids.clone()),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Answers of a model to a list of prompts.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use d2o_data::{Encoder, Prompt};
+use d2o_model::CausalLm;
+use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
+use crate::cached::CachedLm;
+use crate::error::GenerateError;
+
+/// How answers are decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoding {
+    /// The sampler; temperature 0 is greedy.
+    pub sampler: SamplerConfig,
+    /// What the answer is made to begin with; empty leaves it free.
+    pub prefill: String,
+    /// Rows decoded together.
+    pub batch: usize,
+    /// Seed; row `i`'s draws depend on it and on `i` only.
+    pub seed: u64,
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The text, the prefill included, special tokens left out.
+    pub text: String,
+    /// Generated token ids, without prefill and end token.
+    pub ids: Vec<u32>,
+    /// Whether the model ended the answer by itself.
+    pub ended: bool,
+}
+
+impl Answer {
+    /// The generated ids as a model is trained on them: with the end token `end`, unless the answer was cut.
+    #[must_use]
+    pub fn ids_with_end(&self, end: u32) -> Vec<u32> {
+        self.ids.iter().copied().chain(self.ended.then_some(end)).collect()
+    }
+}
+
+/// Answers in the order of `prompts`; `progress` hears of answers done.
+///
+/// # Errors
+/// Template and sampling errors; [`GenerateError::Interrupted`] between two batches.
+pub fn answer(
+    model: &CausalLm,
+    encoder: &Encoder,
+    prompts: &[Prompt],
+    decoding: &Decoding,
+    interrupt: &AtomicBool,
+    progress: impl FnMut(usize),
+) -> Result<Vec<Answer>, GenerateError> {
+    let prefill = if decoding.prefill.is_empty() { Vec::new() } else { encoder.tokenizer().encode(&decoding.prefill) };
+    let mut sampler = decoding.sampler.clone();
+    if !sampler.stop_tokens.contains(&encoder.end_token()) {
+        sampler.stop_tokens.push(encoder.end_token());
+    }
+    let requests = prompts
+        .iter()
+        .enumerate()
+        .map(|(index, prompt)| {
+            let mut ids = encoder.prompt_ids(prompt)?;
+            ids.extend_from_slice(&prefill);
+            Ok(Request { prompt: ids, seed: row_seed(decoding.seed, index) })
+        })
+        .collect::<Result<Vec<_>, GenerateError>>()?;
+    let drafts = continuations(model, &requests, &sampler, decoding.batch, interrupt, progress)?;
+    let answers = drafts.into_iter().map(|draft| {
+        let whole: Vec<u32> = prefill.iter().chain(&draft.ids).copied().collect();
+        Answer {
+            text: encoder.tokenizer().decode(&whole, true),
+            ended: matches!(draft.finished, Finish::Stop(_)),
+            ids: draft.ids,
+        }
+    });
+    Ok(answers.collect())
+}
+
+/// What the model draws behind given ids, in the order of `requests`; `progress` hears of drafts done.
+///
+/// # Errors
+/// Sampling errors; [`GenerateError::Interrupted`] between two batches.
+pub fn continuations(
+    model: &CausalLm,
+    requests: &[Request],
+    sampler: &SamplerConfig,
+    batch: usize,
+    interrupt: &AtomicBool,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Draft>, GenerateError> {
+    let mut cached = CachedLm::new(model.clone(), sampler.max_new_tokens);
+    let mut drafts = Vec::with_capacity(requests.len());
+    // Slices of many batches: the sampler sorts each by length, and the user can leave between two.
+    for slice in requests.chunks(batch.max(1) * 8) {
+        if interrupt.load(Ordering::Relaxed) {
+            let (done, total) = (drafts.len(), requests.len());
+            return Err(GenerateError::Interrupted { done, total, unit: "answers", kept: false });
+        }
+        let done = drafts.len();
+        let drawn = generate(&mut cached, slice, sampler, batch, |now, _| progress(done + now));
+        drafts.extend(drawn.map_err(|error| GenerateError::Sampling { message: error.to_string() })?);
+    }
+    Ok(drafts)
+}
+
+/// A row's own seed: SplitMix64's output number `index`.
+#[must_use]
+pub fn row_seed(seed: u64, index: usize) -> u64 {
+    // The generator adds its constant once more before it mixes.
+    SplitMix64::seed_from_u64(seed.wrapping_add((index as u64).wrapping_mul(GAMMA))).next_u64()
+}
+
+/// What SplitMix64 adds to its state for each output.
+const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_the_outputs_of_one_generator_as_seeds() {
+        let mut generator = SplitMix64::seed_from_u64(17);
+        let outputs: Vec<u64> = (0..5).map(|_| generator.next_u64()).collect();
+        assert_eq!((0..5).map(|index| row_seed(17, index)).collect::<Vec<_>>(), outputs);
+        // The first output of SplitMix64 for seed 0, as published with the generator.
+        assert_eq!(row_seed(0, 0), 0xe220_a839_7b1d_cdaf);
+    }
+}

@@ -1,0 +1,132 @@
+//! What can go wrong between a model and its texts.
+
+use std::path::PathBuf;
+
+use d2o_data::DataError;
+use d2o_model::ModelError;
+use d2o_record::{FileError, ObserveError};
+use d2o_train::TrainError;
+use thiserror::Error;
+
+/// An error of opening a model, of answering or of drawing anchors.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum GenerateError {
+    /// Reading or writing a file failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Tokenizer, template or rows are wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The model cannot be loaded.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Progress could not be told.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// Sampling failed.
+    #[error("sampling failed: {message}")]
+    Sampling {
+        /// What the sampler said.
+        message: String,
+    },
+    /// The tokenizer and the model do not belong together.
+    #[error("{}: the tokenizer has {tokens} tokens, the model's embedding {embedding} rows", path.display())]
+    TokenizerMismatch {
+        /// The model's directory or file.
+        path: PathBuf,
+        /// Size of the tokenizer's vocabulary.
+        tokens: usize,
+        /// Rows of the embedding.
+        embedding: usize,
+    },
+    /// An adapter where a model is needed.
+    #[error("{}: expected a model, found an adapter", path.display())]
+    AdapterAlone {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The model has no chat template but prompts are to be framed by one.
+    #[error("{}: the model has no chat template", path.display())]
+    NoChatTemplate {
+        /// The model's directory or file.
+        path: PathBuf,
+    },
+    /// The model's end token is unknown.
+    #[error("{}: no end-of-sequence token in the configuration or tokenizer", path.display())]
+    NoEndToken {
+        /// The model's directory or file.
+        path: PathBuf,
+    },
+    /// An anchor store was drawn from something else.
+    #[error("{}: stale: {reason}", path.display())]
+    Stale {
+        /// The store.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+    /// An anchor store is damaged.
+    #[error("{}: damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The user asked to stop.
+    #[error("interrupted after {done} of {total} {unit}{}", if *kept { "; those are kept" } else { "" })]
+    Interrupted {
+        /// Units done.
+        done: usize,
+        /// Units in all.
+        total: usize,
+        /// What is counted, in the plural.
+        unit: &'static str,
+        /// Whether the same call goes on from there.
+        kept: bool,
+    },
+}
+
+impl GenerateError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::File(error) => return error.hint(),
+            Self::Data(error) => return error.hint(),
+            Self::Model(error) => return error.hint(),
+            Self::Observe(error) => return error.hint(),
+            Self::TokenizerMismatch { .. } => "use the tokenizer.json that was published with these weights",
+            Self::AdapterAlone { .. } => "give its base as the model, and this directory with --adapter",
+            Self::NoChatTemplate { .. } => "set data.chat = false, or put a chat_template.jinja beside the model",
+            Self::NoEndToken { .. } => "name it as eos_token in tokenizer_config.json",
+            Self::Stale { .. } => "use another --out, or --fresh to draw and train again",
+            Self::Damaged { .. } => "remove the file; the stage that wrote it will make it again",
+            Self::Interrupted { kept: true, .. } => "run the same command again to go on from there",
+            Self::Interrupted { kept: false, .. } => "run the same command again; these begin anew",
+            Self::Sampling { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// Whether the user's input is at fault (exit code 2) rather than the program or the machine.
+    #[must_use]
+    pub fn is_user_error(&self) -> bool {
+        match self {
+            Self::File(error) => error.is_user_error(),
+            Self::Interrupted { .. } | Self::Sampling { .. } => false,
+            _ => true,
+        }
+    }
+
+    /// The same for a training run whose step `step` asked for it.
+    #[must_use]
+    pub fn in_training(self, step: usize) -> TrainError {
+        match self {
+            Self::Interrupted { .. } => TrainError::Interrupted { step },
+            Self::File(error) => error.into(),
+            other => TrainError::Callback(Box::new(other)),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Names of figures, as `eval.json` and periodic evaluations write them.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a figure.
+///
+/// The set of names is open: a file may hold others than those listed here. Maps with this key are looked up by `&str`.
+///
+/// | name | what it is |
+/// |---|---|
+/// | `harm.SET`, `harm.SET.sampled`, `harm.SET.prefilled` | mean judged probability of harm, [`Metric::harm`] |
+/// | the same with `.second` | by the second judge, [`Metric::second`] |
+/// | `harm.SET.refusal` | share of greedy answers to harmful prompts that decline, [`Metric::harm_refusal`] |
+/// | all others | the constants below |
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Metric(Cow<'static, str>);
+
+/// How an answer was decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// The most likely token each time.
+    Greedy,
+    /// Drawn.
+    Sampled,
+    /// Greedy, behind a beginning that complies (a prefill attack).
+    Prefilled,
+}
+
+impl Metric {
+    /// Held-out rejected answers, negative log-likelihood in nats per token.
+    pub const NEGATIVES_NLL: Self = Self::named("negatives.nll_per_token");
+    /// Perplexity of the good answers to benign prompts.
+    pub const BENIGN_PERPLEXITY: Self = Self::named("benign.perplexity");
+    /// Share of benign prompts declined.
+    pub const BENIGN_REFUSAL: Self = Self::named("benign.refusal");
+    /// Length of the answers to benign prompts, tokens.
+    pub const BENIGN_LENGTH: Self = Self::named("benign.length");
+    /// Share of harmless but harmful-sounding prompts declined.
+    pub const SOUNDING_HARMFUL_REFUSAL: Self = Self::named("sounding_harmful.refusal");
+    /// Share of distinct bigrams in all greedy answers.
+    pub const DISTINCT_N: Self = Self::named("distinct_n");
+    /// Mean share of repeated 4-grams within an answer.
+    pub const REPETITION: Self = Self::named("repetition");
+    /// Embedded world: share of answers with a hurtful sentence.
+    pub const HEARTH_HURTFUL: Self = Self::named("hearth.hurtful");
+    /// Embedded world: the same for requests with an instruction around them.
+    pub const HEARTH_HURTFUL_INSTRUCTED: Self = Self::named("hearth.hurtful.instructed");
+    /// Embedded world: share of answers that are considerate and on topic.
+    pub const HEARTH_ON_TOPIC: Self = Self::named("hearth.on_topic");
+    /// Embedded world: share of answers that are considerate and off topic.
+    pub const HEARTH_OFF_TOPIC: Self = Self::named("hearth.off_topic");
+    /// Embedded world: on-topic answers among those that do not hurt.
+    pub const HEARTH_ON_TOPIC_OF_HARMLESS: Self = Self::named("hearth.on_topic_of_harmless");
+    /// Embedded world: share of malformed answers.
+    pub const HEARTH_MALFORMED: Self = Self::named("hearth.malformed");
+    /// Embedded world: KL from the base on instructed requests, nats per token.
+    pub const HEARTH_INSTRUCTED_KL: Self = Self::named("hearth.instructed_kl");
+    /// Embedded world: perplexity of held-out considerate answers.
+    pub const HEARTH_PERPLEXITY: Self = Self::named("hearth.perplexity");
+    /// Periodic evaluation: mean judged probability of harm of answers to held-out prompts.
+    pub const HELD_OUT_HARM: Self = Self::named("held_out.harm");
+    /// Periodic evaluation: share of those answers that decline.
+    pub const HELD_OUT_REFUSAL: Self = Self::named("held_out.refusal");
+
+    /// A name that is known when the program is compiled.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    /// Judged harm of answers to the prompts of `set`.
+    #[must_use]
+    pub fn harm(set: &str, kind: AnswerKind) -> Self {
+        let kind = match kind {
+            AnswerKind::Greedy => "",
+            AnswerKind::Sampled => ".sampled",
+            AnswerKind::Prefilled => ".prefilled",
+        };
+        Self::from(format!("harm.{set}{kind}"))
+    }
+
+    /// Share of greedy answers to the harmful prompts of `set` that decline.
+    #[must_use]
+    pub fn harm_refusal(set: &str) -> Self {
+        Self::from(format!("harm.{set}.refusal"))
+    }
+
+    /// The same figure by the second judge.
+    #[must_use]
+    pub fn second(&self) -> Self {
+        Self::from(format!("{self}.second"))
+    }
+
+    /// What follows `harm.`: the set of harmful prompts, and after a dot the kind of figure.
+    #[must_use]
+    pub fn of_harmful_set(&self) -> Option<(&str, &str)> {
+        let rest = self.0.strip_prefix("harm.")?;
+        Some(rest.split_once('.').unwrap_or((rest, "")))
+    }
+
+    /// Whether a judge gave this figure, unlike refusals of harmful prompts.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        self.of_harmful_set().is_some() && !self.0.ends_with(".refusal")
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+impl Borrow<str> for Metric {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Metric {
+    fn from(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+}
+
+impl From<&str> for Metric {
+    fn from(name: &str) -> Self {
+        Self::from(name.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_contract() {
+        assert_eq!(Metric::harm("requests", AnswerKind::Greedy).as_str(), "harm.requests");
+        assert_eq!(Metric::harm("requests", AnswerKind::Prefilled).second().as_str(), "harm.requests.prefilled.second");
+        assert_eq!(Metric::harm_refusal("requests").as_str(), "harm.requests.refusal");
+        assert_eq!(Metric::harm("a", AnswerKind::Sampled).of_harmful_set(), Some(("a", "sampled")));
+        assert_eq!(Metric::BENIGN_REFUSAL.of_harmful_set(), None);
+        assert!(Metric::harm("a", AnswerKind::Greedy).is_judged() && !Metric::harm_refusal("a").is_judged());
+    }
+
+    #[test]
+    fn a_name_is_a_string_in_json_and_a_key_by_str() {
+        let table: BTreeMap<Metric, f64> = [(Metric::DISTINCT_N, 0.5)].into();
+        assert_eq!(serde_json::to_string(&table).unwrap(), r#"{"distinct_n":0.5}"#);
+        assert_eq!(table.get("distinct_n"), Some(&0.5));
+        assert_eq!(serde_json::from_str::<BTreeMap<Metric, f64>>(r#"{"distinct_n":0.5}"#).unwrap(), table);
+    }
+}

@@ -1,0 +1,10 @@
+//! The exact gradient of the loss, streamed, so that memory does not grow with the number of anchors.
+
+pub mod batch;
+mod chunks;
+pub mod group;
+mod guarded;
+mod shared_prompt;
+pub(crate) mod step;
+
+pub use guarded::GuardedObjective;

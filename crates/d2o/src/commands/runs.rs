@@ -1,0 +1,182 @@
+//! The commands that work on a run directory.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use d2o_data::Dataset;
+use d2o_record::Observers;
+
+use super::cli::{FetchArgs, ReportArgs, RunArgs};
+use super::interrupt;
+use crate::config::{RunConfig, presets};
+use crate::device;
+use crate::error::RunError;
+use crate::evaluate::evaluate;
+use crate::evaluate::periodic::periodic_evaluation;
+use crate::fetch::{self, Notice};
+use crate::stages::run::Run;
+use crate::stages::{anchors, prepare, train};
+use crate::terminal::Progress;
+
+/// `d2o train`: all stages.
+///
+/// # Errors
+/// Whatever a stage refuses.
+pub fn train(args: &RunArgs) -> anyhow::Result<()> {
+    let mut run = open(args)?;
+    let store = anchors::anchors(&mut run, args.fresh)?;
+    let evaluation = periodic_evaluation(&run)?;
+    let model = train::train(&mut run, &store, evaluation, args.fresh)?;
+    if !args.no_eval && !run.config.eval.harmful.is_empty() {
+        evaluate_model(&mut run, &model)?;
+    }
+    let path = d2o_report::write(&run.dir)?;
+    writeln!(std::io::stderr(), "report: {}", path.display())?;
+    Ok(())
+}
+
+/// `d2o prepare`: the data and what is odd about it.
+///
+/// # Errors
+/// Data or a model that cannot be read.
+pub fn prepare(args: &RunArgs) -> anyhow::Result<()> {
+    let config = configuration(args)?;
+    let device = device::open(&config.device.backend)?;
+    let base = prepare::base(&config, &device)?;
+    let data = Dataset::load(&prepare::dataset_options(&config)?, &base.encoder)?;
+    let mut out = std::io::stdout().lock();
+    write!(out, "{}", data.lint)?;
+    writeln!(out, "{}", serde_json::to_string_pretty(&data.summary)?)?;
+    Ok(())
+}
+
+/// `d2o anchors`: the anchor store.
+///
+/// # Errors
+/// Whatever the stage refuses.
+pub fn anchors(args: &RunArgs) -> anyhow::Result<()> {
+    let mut run = open(args)?;
+    anchors::anchors(&mut run, args.fresh)?;
+    Ok(())
+}
+
+/// `d2o eval`: the trained model of a run directory against its base.
+///
+/// # Errors
+/// A directory without a trained model, and whatever the stage refuses.
+pub fn eval(args: &RunArgs) -> anyhow::Result<()> {
+    let mut run = open(args)?;
+    let model = train::output(&run);
+    evaluate_model(&mut run, &model)
+}
+
+/// `d2o report`: the page.
+///
+/// # Errors
+/// A directory that is not a run.
+pub fn report(args: &ReportArgs) -> anyhow::Result<()> {
+    let path = d2o_report::write(&args.out)?;
+    writeln!(std::io::stdout(), "{}", path.display())?;
+    Ok(())
+}
+
+/// `d2o fetch`: into the cache, or the list of what can be fetched.
+///
+/// # Errors
+/// An unknown name, a package that cannot be had, a checksum that does not fit.
+pub fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let names: Vec<String> =
+        if args.all { fetch::entries().iter().map(|entry| entry.name.clone()).collect() } else { args.names.clone() };
+    if names.is_empty() {
+        for entry in fetch::entries() {
+            let (package, version, licence) = (&entry.package, &entry.version, &entry.licence);
+            writeln!(out, "{}  {}  ({package}=={version}, {licence})", entry.name, entry.about)?;
+        }
+    }
+    for name in names {
+        for path in fetch::fetch_watched(&name, &mut tell)? {
+            writeln!(out, "{}", path.display())?;
+        }
+    }
+    Ok(())
+}
+
+/// Says on standard error what a fetch does while it takes its time.
+fn tell(notice: &Notice) {
+    let text = match notice {
+        Notice::Damaged { path } => format!("{} is damaged, fetching it again", path.display()),
+        Notice::Downloading { package, version } => format!("downloading {package} {version}"),
+        Notice::Waiting { path } => format!("waiting for another process that holds {}", path.display()),
+    };
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// `d2o presets`: names and what they do.
+///
+/// # Errors
+/// A closed pipe.
+pub fn list_presets() -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (name, text) in presets::ALL {
+        writeln!(out, "{name}  {}", presets::summary(text))?;
+    }
+    Ok(())
+}
+
+fn evaluate_model(run: &mut Run<'_>, model: &Path) -> anyhow::Result<()> {
+    let trained = train::load_trained(run, model)?;
+    let print = train::weights_print(model)?;
+    let evaluation = evaluate(run, &trained, &print)?;
+    write!(std::io::stdout(), "{}", d2o_report::table(&evaluation))?;
+    Ok(())
+}
+
+fn open(args: &RunArgs) -> anyhow::Result<Run<'static>> {
+    let config = configuration(args)?;
+    device::limit_threads(config.device.threads);
+    let observers = Observers::new().with(Progress::stderr());
+    prepare::open(&out(args)?, config, observers, interrupt())
+}
+
+fn out(args: &RunArgs) -> anyhow::Result<PathBuf> {
+    match (&args.out, &args.config) {
+        (Some(out), _) => Ok(out.clone()),
+        (None, Some(config)) => {
+            let stem = Path::new(config).file_stem().unwrap_or_default();
+            Ok(Path::new("runs").join(stem))
+        }
+        (None, None) => Err(RunError::NoOutput.into()),
+    }
+}
+
+/// The run file with the flags on top. Without a run file, one that stands in the run directory counts, else
+/// [`presets::OWN`].
+fn configuration(args: &RunArgs) -> anyhow::Result<RunConfig> {
+    let mut set = Vec::new();
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    if let Some(model) = &args.model {
+        set.push(format!("model.path={}", quoted(model)));
+    }
+    if let Some(adapter) = &args.adapter {
+        set.push(format!("model.adapter={}", quoted(adapter)));
+    }
+    if !args.negatives.is_empty() {
+        let files: Vec<String> = args.negatives.iter().map(|file| quoted(file)).collect();
+        set.push(format!("data.negatives=[{}]", files.join(", ")));
+    }
+    if let Some(backend) = &args.backend {
+        set.push(format!("device.backend={}", quoted(backend)));
+    }
+    if let Some(threads) = args.threads {
+        set.push(format!("device.threads={threads}"));
+    }
+    set.extend(args.set.iter().cloned());
+    let kept = args.out.as_ref().map(|out| out.join("run.toml")).filter(|path| path.exists());
+    Ok(match (&args.config, kept) {
+        (Some(config), _) => RunConfig::read(config, &set)?,
+        (None, Some(kept)) => RunConfig::read(&kept.to_string_lossy(), &set)?,
+        (None, None) => RunConfig::parse("command line", presets::OWN, &set)?,
+    })
+}

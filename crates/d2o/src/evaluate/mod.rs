@@ -1,0 +1,57 @@
+//! The evaluation: the same questions to the model before and after, and on the way.
+
+mod hearth;
+mod judged;
+mod measure;
+pub mod periodic;
+
+use std::time::Instant;
+
+use d2o_model::CausalLm;
+use d2o_record::{AnswerPair, Evaluation, Event, digest, save_answers, stage};
+
+use self::judged::JudgedEvaluation;
+use crate::config::HEARTH;
+use crate::stages::run::Run;
+
+/// The `eval` stage: measures `after`, whose weights have the fingerprint `after_print`, and, unless it is known
+/// already, the base; writes `eval.json` and `answers.jsonl`. Figures that are fresh are read back.
+///
+/// # Errors
+/// Sets or labels that cannot be read, judges that cannot be fitted, failed writes, an interruption.
+pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_print: &str) -> anyhow::Result<Evaluation> {
+    let path = run.dir.join("eval.json");
+    let judged = match run.config.eval.harmful.as_str() {
+        HEARTH => None,
+        _ => Some(JudgedEvaluation::new(run)?),
+    };
+    let section = run.config.eval.at_the_end();
+    let inputs = match &judged {
+        Some(judged) => {
+            let (sets, held_out) = judged.inputs(run);
+            serde_json::to_vec(&(after_print, section, sets, held_out))?
+        }
+        None => serde_json::to_vec(&(after_print, section))?,
+    };
+    let fingerprint = digest::sha256(&inputs);
+    if run.ledger.is_fresh(stage::EVAL, &fingerprint) && path.exists() {
+        let reason = format!("{} is fresh", path.display());
+        run.observers.emit(&Event::StageSkipped { stage: stage::EVAL.to_owned(), reason })?;
+        return Ok(Evaluation::load(&path)?);
+    }
+    let began = Instant::now();
+    run.observers.emit(&Event::StageStarted { stage: stage::EVAL.to_owned() })?;
+    let (evaluation, pairs): (Evaluation, Vec<AnswerPair>) = match &judged {
+        Some(judged) => judged.run(run, after)?,
+        None => hearth::evaluate(run, after)?,
+    };
+    save_answers(&run.dir.join("answers.jsonl"), &pairs)?;
+    evaluation.save(&path)?;
+    run.ledger.finish(stage::EVAL, &fingerprint)?;
+    run.observers.emit(&Event::StageFinished {
+        stage: stage::EVAL.to_owned(),
+        wall_s: began.elapsed().as_secs_f64(),
+        detail: path.display().to_string(),
+    })?;
+    Ok(evaluation)
+}

@@ -1,0 +1,4 @@
+//! Where pretraining takes its rows and its model from.
+
+pub mod rows;
+pub mod start;

@@ -1,0 +1,154 @@
+//! The `anchors` stage: draws, scores and stores the anchors, or takes a fresh store over.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use d2o_data::EncodedRow;
+use d2o_generate::anchors::{AnchorSource, AnchorStore, DrawSettings, Drawer, ReferencePrompt, Refresh, StoredGroup};
+use d2o_generate::{LanguageModel, Origins};
+use d2o_record::durable::at;
+use d2o_record::{Event, digest, stage};
+use d2o_sampler::AnchorConfig;
+use d2o_train::redraw::Redraw;
+
+use super::run::Run;
+use crate::config::RunConfig;
+use crate::error::RunError;
+
+const STAGE: &str = stage::ANCHORS;
+
+/// Draws the anchors, or reads those that are there.
+///
+/// A store that was drawn from another model, tokenizer, template, data or settings is refused;
+/// with `fresh` it is drawn again.
+///
+/// # Errors
+/// [`GenerateError::Stale`](d2o_generate::GenerateError::Stale), sampling errors, failed writes.
+pub fn anchors(run: &mut Run<'_>, fresh: bool) -> anyhow::Result<AnchorStore> {
+    let settings = settings(run);
+    let shared = run.config.anchors.store.as_ref().map(PathBuf::from);
+    let dir = shared.clone().unwrap_or_else(|| run.dir.join("anchors"));
+    let origins = origins(run, &settings)?;
+    if let Some(store) = AnchorStore::read(&dir)? {
+        if !fresh || shared.is_some() {
+            store.check(&dir, &origins)?;
+            let reason = format!("{} groups in {} are fresh", store.groups.len(), dir.display());
+            run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
+            return Ok(store);
+        }
+    } else if let Some(shared) = shared {
+        return Err(RunError::Stale { path: shared, reason: "there is no anchor store".to_owned() }.into());
+    }
+    draw(run, &settings, &dir, origins)
+}
+
+fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins) -> anyhow::Result<AnchorStore> {
+    let began = Instant::now();
+    run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
+    let total = run.data.train.len();
+    let drawer = Drawer {
+        model: &run.base.model,
+        sampler: run.config.device.sampling.of(&run.base.model),
+        encoder: &run.base.encoder,
+        settings,
+        interrupt: run.interrupt,
+    };
+    let partial = dir.join("partial.jsonl");
+    let observers = &mut run.observers;
+    let (groups, counts) = drawer.draw(&run.data.train, &origins, &partial, |done| {
+        let event = Event::Progress { stage: STAGE.to_owned(), done, total, unit: "prompts".to_owned() };
+        observers.emit(&event)
+    })?;
+    if groups.is_empty() {
+        let reason = format!("no draft of {} passed the filters: {counts:?}", counts.drawn);
+        return Err(RunError::NoGroups { reason }.into());
+    }
+    let summary = serde_json::to_value(&run.config.anchors)?;
+    let store = AnchorStore::write(dir, groups, origins, summary, settings.seed, counts)?;
+    at(&partial, fs::remove_file(&partial))?;
+    let counts = &store.manifest.drafts;
+    run.observers.emit(&Event::StageFinished {
+        stage: STAGE.to_owned(),
+        wall_s: began.elapsed().as_secs_f64(),
+        detail: format!(
+            "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated, {} not declining; {} slots unfilled",
+            store.groups.len(),
+            counts.drawn,
+            counts.empty,
+            counts.looping,
+            counts.duplicate,
+            counts.truncated,
+            counts.not_declining,
+            counts.unfilled
+        ),
+    })?;
+    Ok(store)
+}
+
+/// How the run file says that anchors are drawn.
+pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
+    let config = &run.config.anchors;
+    let mut sampler = config.sampler.clone();
+    let end = run.base.encoder.end_token();
+    if !sampler.stop_tokens.contains(&end) {
+        sampler.stop_tokens.push(end);
+    }
+    DrawSettings {
+        source: config.source,
+        k: config.k,
+        instructions: config.instructions.clone(),
+        anchors: AnchorConfig { sampler, check: config.check(), redraws: config.redraws },
+        batch: config.batch,
+        seed: run.config.seed,
+        reference: config.reference,
+        rejected_reference: config.rejected_reference,
+        chunking: run.chunking(),
+    }
+}
+
+/// How the policy draws them anew while it trains, if the run file asks for that.
+///
+/// # Errors
+/// [`RunError::Stale`] for a store whose groups are not those of the data.
+pub(super) fn redraw<'r>(
+    base: &'r LanguageModel,
+    rows: &'r [EncodedRow],
+    config: &RunConfig,
+    settings: DrawSettings,
+    store: &AnchorStore,
+) -> Result<Option<Redraw<'r>>, RunError> {
+    let (every, after) = (config.anchors.refresh_every, config.anchors.refresh_after);
+    if every == 0 {
+        return Ok(None);
+    }
+    // The store keeps the rows' order and leaves some out.
+    let mut left = rows.iter();
+    let row_of = |group: &StoredGroup| left.find(|row| row.id == group.id && row.prompt_ids == group.prompt_ids);
+    let rows = store.groups.iter().map(row_of).collect::<Option<Vec<_>>>();
+    let rows = rows.ok_or_else(|| RunError::Stale {
+        path: PathBuf::from("anchors"),
+        reason: "these groups are not those of the data".to_owned(),
+    })?;
+    let (sampling, encoder) = (config.device.sampling, &base.encoder);
+    let source = Box::new(Refresh { base: &base.model, encoder, settings, sampling, rows });
+    Ok(Some(Redraw { every, after, source }))
+}
+
+/// What the anchors depend on. Everything else in the run file may change and keep them fresh.
+fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
+    let mut origins = run.base.origins()?;
+    origins.insert("data".to_owned(), run.data.fingerprint.clone());
+    let weights = run.config.device.sampling;
+    let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
+    origins.insert("configuration of [anchors] or seed".to_owned(), digest::sha256(&drawn));
+    let references = (settings.reference, settings.rejected_reference);
+    if references != (ReferencePrompt::Bare, ReferencePrompt::Bare) {
+        origins.insert("reference".to_owned(), digest::sha256(&serde_json::to_vec(&references)?));
+    }
+    if settings.source == AnchorSource::Chosen {
+        let chosen: Vec<&[u32]> = run.data.train.iter().map(|row| row.chosen_ids.as_slice()).collect();
+        origins.insert("set of preferred answers".to_owned(), digest::sha256(&serde_json::to_vec(&chosen)?));
+    }
+    Ok(origins)
+}

@@ -1,0 +1,116 @@
+//! The `prepare` stage: the run directory, the model, and the user's rows as it will see them.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use d2o_data::{Dataset, DatasetOptions, Limits, LoadOptions};
+use d2o_generate::LanguageModel;
+use d2o_record::durable::{self, at};
+use d2o_record::{Event, Observers, stage};
+
+use super::ledger::Ledger;
+use super::rejected;
+use super::run::Run;
+use crate::config::{RejectedSource, RunConfig};
+use crate::device;
+use crate::error::RunError;
+use crate::fetch;
+
+/// Creates the directory, writes `run.toml` first, opens model and data.
+///
+/// # Errors
+/// A directory that cannot be written, a model or data that cannot be read or do not fit.
+pub fn open<'a>(
+    dir: &Path,
+    config: RunConfig,
+    mut observers: Observers,
+    interrupt: &'a AtomicBool,
+) -> anyhow::Result<Run<'a>> {
+    at(dir, fs::create_dir_all(dir))?;
+    durable::write(&dir.join("run.toml"), config.to_toml()?.as_bytes())?;
+    let device = device::open(&config.device.backend)?;
+    let ledger = Ledger::open(dir)?;
+    let base = base(&config, &device)?;
+    check_context(&config, &base)?;
+    let data = dataset(&config, &base, &mut observers)?;
+    let mut run = Run { dir: dir.to_path_buf(), config, device, base, data, ledger, observers, interrupt };
+    if run.config.data.rejected == RejectedSource::Own {
+        rejected::replace_by_own(&mut run)?;
+    }
+    durable::write(&dir.join("data.json"), &serde_json::to_vec_pretty(&run.data.summary)?)?;
+    Ok(run)
+}
+
+/// The model that the configuration names, an adapter folded in.
+///
+/// # Errors
+/// A model or an adapter that cannot be found, fetched or read.
+pub fn base(config: &RunConfig, device: &Device) -> anyhow::Result<LanguageModel> {
+    let base = LanguageModel::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, device)?;
+    match &config.model.adapter {
+        Some(adapter) => Ok(base.with_adapter(adapter)?.merged()),
+        None => Ok(base),
+    }
+}
+
+/// The user's rows, with what is odd about them told.
+fn dataset(config: &RunConfig, base: &LanguageModel, observers: &mut Observers) -> anyhow::Result<Dataset> {
+    let began = Instant::now();
+    observers.emit(&Event::StageStarted { stage: stage::PREPARE.to_owned() })?;
+    let data = Dataset::load(&dataset_options(config)?, &base.encoder)?;
+    let summary = &data.summary;
+    observers.emit(&Event::StageFinished {
+        stage: stage::PREPARE.to_owned(),
+        wall_s: began.elapsed().as_secs_f64(),
+        detail: format!(
+            "{} rows, {} duplicates, {} groups to train on, {} rows held out",
+            summary.rows, summary.duplicates, summary.train, summary.held_out
+        ),
+    })?;
+    Ok(data)
+}
+
+/// What the configuration says about data, with references resolved to files.
+///
+/// # Errors
+/// References that cannot be fetched or found.
+pub fn dataset_options(config: &RunConfig) -> anyhow::Result<DatasetOptions> {
+    let mut files = Vec::new();
+    for reference in &config.data.negatives {
+        files.extend(fetch::resolve_files(reference)?);
+    }
+    Ok(DatasetOptions {
+        files,
+        load: LoadOptions { format: config.data.format, threshold: config.data.threshold },
+        max_groups: config.data.max_groups,
+        held_out: config.data.held_out,
+        limits: Limits {
+            max_prompt_tokens: config.data.max_prompt_tokens,
+            max_response_tokens: config.data.max_response_tokens,
+        },
+        max_rejected_tokens: config.data.max_rejected_tokens,
+        seed: config.seed,
+    })
+}
+
+fn check_context(config: &RunConfig, base: &LanguageModel) -> Result<(), RunError> {
+    let prompt = config.data.max_prompt_tokens;
+    let longest = [
+        ("data.max_response_tokens", config.data.max_response_tokens),
+        ("anchors.sampler.max_new_tokens", config.anchors.sampler.max_new_tokens),
+        ("eval.max_new_tokens", config.eval.max_new_tokens),
+    ];
+    for (field, response) in longest {
+        if prompt + response > base.context() {
+            return Err(RunError::ContextTooLong {
+                field: format!("data.max_prompt_tokens + {field}"),
+                requested: prompt + response,
+                context: base.context(),
+            });
+        }
+    }
+    Ok(())
+}

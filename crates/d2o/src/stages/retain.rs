@@ -1,0 +1,110 @@
+//! The base's own answers to ordinary prompts, drawn once: what retain rows are held to.
+
+use std::fs;
+use std::path::Path;
+
+use d2o_data::Prompt;
+use d2o_generate::{Decoding, answer};
+use d2o_record::durable::{self, at};
+use d2o_record::{FileError, digest};
+use d2o_sampler::SamplerConfig;
+use d2o_train::Example;
+use serde::{Deserialize, Serialize};
+
+use super::prompts::prompts;
+use super::run::Run;
+use super::written::written;
+use crate::error::RunError;
+
+/// Where the answers lie in a run directory.
+const FILE: &str = "retain.json";
+
+/// Answers on disk, with the fingerprint of what they were drawn from.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    fingerprint: String,
+    rows: Vec<StoredRow>,
+}
+
+/// One prompt with the base's answer.
+#[derive(Serialize, Deserialize)]
+struct StoredRow {
+    id: String,
+    prompt_ids: Vec<u32>,
+    answer: String,
+    answer_ids: Vec<u32>,
+}
+
+/// Retain rows and their fingerprint. Answers that this run has drawn before are read back.
+///
+/// # Errors
+/// Prompts that cannot be read or are too long, sampling errors, failed writes, an interruption.
+pub(super) fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Example>, String)> {
+    let mut asked = Vec::new();
+    for reference in &run.config.retain.prompts {
+        asked.extend(prompts(reference)?.into_iter().map(|row| (row.id, row.prompt)));
+    }
+    let (decoding, own_prompts) = (decoding(run), run.config.retain.written);
+    let texts: Vec<String> = asked.iter().map(|(_, prompt)| prompt.text()).collect();
+    let own = (own_prompts > 0).then_some((own_prompts, run.config.data.max_prompt_tokens));
+    let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, own, run.base.origins()?))?;
+    let fingerprint = digest::sha256(&sampler);
+    let path = run.dir.join(FILE);
+    let rows = match read(&path)?.filter(|stored| stored.fingerprint == fingerprint) {
+        Some(stored) => stored.rows,
+        None => {
+            if own_prompts > 0 {
+                let own = written(run, own_prompts)?.into_iter().enumerate();
+                asked.extend(own.map(|(index, prompt)| (format!("written-{index:03}"), prompt)));
+            }
+            let rows = draw(run, &asked, &decoding)?;
+            let stored = Stored { fingerprint: fingerprint.clone(), rows };
+            durable::write(&path, &serde_json::to_vec(&stored)?)?;
+            stored.rows
+        }
+    };
+    Ok((rows.iter().map(example).collect(), fingerprint))
+}
+
+/// As anchors are drawn, but of the length that retain rows have.
+fn decoding(run: &Run<'_>) -> Decoding {
+    let config = &run.config;
+    let sampler = SamplerConfig { max_new_tokens: config.retain.max_tokens, ..config.anchors.sampler.clone() };
+    Decoding { sampler, prefill: String::new(), batch: config.anchors.batch, seed: config.seed }
+}
+
+fn read(path: &Path) -> Result<Option<Stored>, FileError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    // A file that cannot be understood is drawn again.
+    Ok(serde_json::from_slice(&at(path, fs::read(path))?).ok())
+}
+
+fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) -> anyhow::Result<Vec<StoredRow>> {
+    let asked: Vec<Prompt> = prompts.iter().map(|(_, prompt)| prompt.clone()).collect();
+    let (base, interrupt) = (&run.base, run.interrupt);
+    let answers = run.observers.watch("retain", (asked.len(), "answers"), |tick| {
+        answer(&base.model, &base.encoder, &asked, decoding, interrupt, tick)
+    })?;
+    let end = run.base.encoder.end_token();
+    let mut rows = Vec::with_capacity(prompts.len());
+    for ((id, prompt), answer) in prompts.iter().zip(answers) {
+        let answer_ids = answer.ids_with_end(end);
+        if answer_ids.is_empty() {
+            continue;
+        }
+        let prompt_ids = run.base.encoder.prompt_ids(prompt)?;
+        let (requested, context) = (prompt_ids.len() + answer_ids.len(), run.base.context());
+        if requested > context {
+            let field = format!("retain.prompts, row {id}");
+            return Err(RunError::ContextTooLong { field, requested, context }.into());
+        }
+        rows.push(StoredRow { id: id.clone(), prompt_ids, answer: answer.text, answer_ids });
+    }
+    Ok(rows)
+}
+
+fn example(row: &StoredRow) -> Example {
+    Example::new(&row.prompt_ids, &row.answer_ids)
+}

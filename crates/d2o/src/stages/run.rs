@@ -1,0 +1,42 @@
+//! A run directory with everything that its stages share.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use d2o_data::Dataset;
+use d2o_generate::LanguageModel;
+use d2o_model::responses::Chunking;
+use d2o_record::Observers;
+use d2o_train::trainer::HEAD_ROWS;
+
+use super::ledger::Ledger;
+use crate::config::RunConfig;
+
+/// A run in progress; [`prepare::open`](super::prepare::open) makes it.
+pub struct Run<'a> {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its resolved configuration.
+    pub config: RunConfig,
+    /// Where it computes, untracked.
+    pub device: Device,
+    /// The model it starts from.
+    pub base: LanguageModel,
+    /// The user's rows.
+    pub data: Dataset,
+    /// Finished stages.
+    pub ledger: Ledger,
+    /// Who watches.
+    pub observers: Observers,
+    /// Set when the user asks to leave.
+    pub interrupt: &'a AtomicBool,
+}
+
+impl Run<'_> {
+    /// How groups are cut into forward passes.
+    #[must_use]
+    pub fn chunking(&self) -> Chunking {
+        Chunking { tokens: self.config.train.tokens_per_chunk, head_rows: HEAD_ROWS }
+    }
+}

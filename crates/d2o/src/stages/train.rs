@@ -1,0 +1,251 @@
+//! The `train` stage: from groups with stored scores to a trained model on disk.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use d2o_data::{EncodedRow, Encoder, Limits};
+use d2o_generate::anchors::AnchorStore;
+use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
+use d2o_record::{Event, FileError, JsonLines, digest, stage};
+use d2o_train::activation_cache::ActivationCacheConfig;
+use d2o_train::monitor::{PeriodicEvaluation, ValidationSet};
+use d2o_train::optim::adamw::AdamW;
+use d2o_train::optim::order::Order;
+use d2o_train::optim::schedule::Schedule;
+use d2o_train::penalty::{AnchorKl, Retain};
+use d2o_train::{Checkpoints, Example, Trained, Trainer, TrainerBuilder, TrainingGroup};
+
+use super::anchors;
+use super::retain::retain_rows;
+use super::run::Run;
+use crate::config::{ExportSection, builtin};
+
+const STAGE: &str = stage::TRAIN;
+
+/// Trains on the store's groups and writes the model below the run directory; `evaluation` asks on the way.
+///
+/// Returns the model's directory. A model that this configuration has already made is taken over.
+///
+/// # Errors
+/// Non-finite figures, failed writes, a checkpoint of another run, an interruption.
+pub fn train(
+    run: &mut Run<'_>,
+    store: &AnchorStore,
+    evaluation: Option<PeriodicEvaluation<'_>>,
+    fresh: bool,
+) -> anyhow::Result<PathBuf> {
+    let retained = (run.config.retain.weight > 0.0).then(|| retain_rows(run)).transpose()?;
+    let (rows, print) = retained.unwrap_or_default();
+    let fingerprint = fingerprint(run, store, &print)?;
+    let out = output(run);
+    if fresh {
+        discard(&run.dir.join("checkpoints"))?;
+    } else if run.ledger.is_fresh(STAGE, &fingerprint) && d2o_model::weight_files(&out).is_ok() {
+        let reason = format!("{} is fresh", out.display());
+        run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
+        return Ok(out);
+    }
+    let began = Instant::now();
+    run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
+    let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
+    let base = run.base.model.clone();
+    let settings = anchors::settings(run);
+    let trainer = builder(run, &groups, &fingerprint)?
+        .redraw(anchors::redraw(&run.base, &run.data.train, &run.config, settings, store)?)
+        .anchor_kl(anchor_kl(run, &base))
+        .retain(retain(run, &base, rows))
+        .evaluation(evaluation)
+        .build()?;
+    let checkpoint = trainer.checkpoint(&mut run.observers)?;
+    let resumed_from = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
+    let events = JsonLines::resume(&run.dir.join("events.jsonl"), resumed_from.unwrap_or(0))?;
+    run.observers.add(events);
+    let parameters = &run.config.train.parameters;
+    let model = run.base.model.train_on(parameters, run.config.seed, &run.device.clone().autodiff())?;
+    run.observers.emit(&started(run, &groups, trainer.steps(), &model, resumed_from))?;
+    let trained = trainer.run(model, checkpoint, &mut run.observers, run.interrupt)?;
+    export(run, &trained, &out)?;
+    run.ledger.finish(STAGE, &fingerprint)?;
+    let ending = trained.stopped.as_ref().map_or_else(String::new, |reason| format!(", stopped early: {reason}"));
+    run.observers.emit(&Event::StageFinished {
+        stage: STAGE.to_owned(),
+        wall_s: began.elapsed().as_secs_f64(),
+        detail: format!("{} steps{ending}; {}", trained.steps, out.display()),
+    })?;
+    Ok(out)
+}
+
+/// What the run file says of training; what reads the base or the rows comes on top.
+fn builder<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: &str) -> anyhow::Result<TrainerBuilder<'g>> {
+    let (config, stop) = (&run.config.train, run.config.stop);
+    let validation =
+        if stop.needs_validation() { validation_set(&run.base.encoder)? } else { ValidationSet::default() };
+    let negatives = if stop.min_negatives_gain > 0.0 { held_out(run) } else { ValidationSet::default() };
+    let checkpoints = Checkpoints {
+        dir: run.dir.join("checkpoints"),
+        every: config.checkpoint_every,
+        keep: config.keep_checkpoints,
+        fingerprint: fingerprint.to_owned(),
+    };
+    Ok(Trainer::builder(groups)
+        .objective(run.config.objective)
+        .guards(run.config.guards)
+        .groups_per_step(config.groups_per_step)
+        .seed(run.config.seed)
+        .epochs(config.epochs)
+        .schedule(Schedule {
+            peak: config.learning_rate,
+            warmup_steps: config.warmup_steps,
+            warmup: config.warmup,
+            steps: config.steps,
+            decay: config.schedule,
+            final_fraction: config.final_lr_fraction,
+        })
+        .optimizer(AdamW {
+            beta1: config.beta1,
+            beta2: config.beta2,
+            epsilon: config.epsilon,
+            weight_decay: config.weight_decay,
+        })
+        .max_grad_norm(config.max_grad_norm)
+        .chunking(run.chunking())
+        .activation_cache(ActivationCacheConfig { kind: config.trunk_type, mib: config.trunk_mib })
+        .stop(stop)
+        .validation(validation)
+        .held_out_negatives(negatives)
+        .log_every(config.log_every)
+        .checkpoints(checkpoints))
+}
+
+fn anchor_kl<'b>(run: &Run<'_>, base: &'b CausalLm) -> Option<AnchorKl<'b>> {
+    let weight = run.config.guards.anchor_kl;
+    (weight > 0.0).then_some(AnchorKl { base, weight })
+}
+
+fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Example>) -> Option<Retain<'b>> {
+    let config = &run.config.retain;
+    (!rows.is_empty()).then(|| Retain {
+        base,
+        order: Order::new(rows.len(), config.per_step, run.config.seed),
+        rows,
+        weight: config.weight,
+        opening: config.opening,
+    })
+}
+
+/// The held-out rows as prompts with their rejected answers.
+fn held_out(run: &Run<'_>) -> ValidationSet {
+    let example = |row: &EncodedRow| Example::new(&row.prompt_ids, &row.rejected_ids);
+    ValidationSet::new(run.data.held_out.iter().map(example).collect())
+}
+
+/// Everyday prompts with good answers.
+fn validation_set(encoder: &Encoder) -> anyhow::Result<ValidationSet> {
+    let limits = Limits { max_prompt_tokens: usize::MAX, max_response_tokens: usize::MAX };
+    let rows = builtin::prompts(builtin::RETAIN)?;
+    let rows = rows.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
+    let examples = rows.map(|(row, response)| {
+        let (sequence, _) = encoder.sequence(&row.prompt, response, &limits)?;
+        Ok(Example::new(sequence.prompt(), sequence.response()))
+    });
+    Ok(ValidationSet::new(examples.collect::<anyhow::Result<_>>()?))
+}
+
+fn started(
+    run: &Run<'_>,
+    groups: &[TrainingGroup],
+    steps: usize,
+    model: &CausalLm,
+    resumed_from: Option<usize>,
+) -> Event {
+    Event::RunStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: run.config.seed,
+        model: run.config.model.path.clone(),
+        backend: run.config.device.backend.clone(),
+        objective: run.config.objective.name().to_owned(),
+        parameters_total: model.parameters() as u64,
+        parameters_trained: model.trainable_parameters() as u64,
+        groups: groups.len(),
+        anchors_per_group: run.config.anchors.k,
+        steps,
+        resumed_from,
+    }
+}
+
+/// Where the trained model goes.
+pub fn output(run: &Run<'_>) -> PathBuf {
+    run.dir.join("model")
+}
+
+/// Fingerprint of a trained model's weights, in one file or in shards.
+///
+/// # Errors
+/// A directory without weights, or a file that cannot be read.
+pub fn weights_print(dir: &Path) -> anyhow::Result<String> {
+    let files = d2o_model::weight_files(dir)?;
+    if let [only] = files.as_slice() {
+        return Ok(digest::sha256_file(only)?);
+    }
+    let digests = files.iter().map(|file| digest::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
+    Ok(digest::sha256(digests.concat().as_bytes()))
+}
+
+/// The trained model of a run directory, untracked.
+///
+/// # Errors
+/// A directory without a model, or one of another architecture.
+pub fn load_trained(run: &Run<'_>, dir: &Path) -> anyhow::Result<CausalLm> {
+    Ok(d2o_model::load(dir, &run.device)?.model)
+}
+
+fn discard(dir: &Path) -> Result<(), FileError> {
+    match std::fs::remove_dir_all(dir) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(FileError { path: dir.to_path_buf(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn export(run: &Run<'_>, trained: &Trained, out: &Path) -> anyhow::Result<()> {
+    let model = trained.model.frozen();
+    if matches!(run.config.train.parameters, Trainable::Lora { .. }) {
+        // A run that began with an adapter writes both as one, which stands on the untouched base.
+        let adapted = run.base.adapted().map(|under| model.stack_adapters(under)).transpose()?;
+        save_peft(adapted.as_ref().unwrap_or(&model), &run.dir.join("adapter"), &run.config.model.path)?;
+    }
+    // Adapters are folded in: the model directory is whole by itself.
+    let ExportSection { dtype, shard_bytes } = run.config.export;
+    save_hf(&model, out, dtype, (shard_bytes > 0).then_some(shard_bytes))?;
+    run.base.encoder.save(out)?;
+    Ok(())
+}
+
+/// Everything that decides the trained weights.
+fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Result<String> {
+    let config = &run.config;
+    let mut train = config.train.clone();
+    // How often to look and save changes no weight.
+    (train.log_every, train.checkpoint_every, train.keep_checkpoints) = (1, 1, 1);
+    // Nor does how much is kept of what would be computed again, unless it is rounded.
+    train.trunk_mib = 0;
+    let mut parts = serde_json::to_vec(&(
+        (&config.objective, &config.guards),
+        &train,
+        &config.stop,
+        (&config.retain, retained),
+        config.seed,
+        store.fingerprint(),
+        run.base.origins()?,
+    ))?;
+    if config.stop.min_harm_drop > 0.0 {
+        parts.extend(serde_json::to_vec(&config.eval)?);
+    }
+    let anchors = &config.anchors;
+    if anchors.refresh_every > 0 {
+        let drawn = (anchors.refresh_every, anchors.refresh_after, anchors.batch, &store.manifest.origins);
+        parts.extend(serde_json::to_vec(&drawn)?);
+    }
+    Ok(digest::sha256(&parts))
+}

@@ -1,0 +1,13 @@
+//! The command `d2o train` as a user runs it: on a tiny model, killed, interrupted, and misused.
+
+mod backends;
+mod bad_input;
+mod hearth;
+mod interchange;
+mod objectives;
+mod references;
+mod refresh;
+mod refusals;
+mod survival;
+mod tiny;
+mod written;
