@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod error;
 pub mod gradient;
 pub mod group;
+mod guarded;
 pub mod monitor;
 pub mod optim;
 pub mod penalty;

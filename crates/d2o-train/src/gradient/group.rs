@@ -13,9 +13,9 @@ use d2o_model::responses::{Chunking, group_ranges, score};
 use d2o_objective::{Group, ObjectiveConfig, Scored, log_one_minus_exp};
 
 use super::chunks::Chunks;
-use super::guarded::GuardedObjective;
 use crate::activation_cache::{ActivationCache, GroupActivations};
 use crate::group::TrainingGroup;
+use crate::guarded::GuardedObjective;
 use crate::optim::gradients::GradientSum;
 
 /// One group on its way through a step.

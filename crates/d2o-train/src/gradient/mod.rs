@@ -3,8 +3,7 @@
 pub mod batch;
 mod chunks;
 pub mod group;
-mod guarded;
 mod shared_prompt;
 pub(crate) mod step;
 
-pub use guarded::GuardedObjective;
+pub use crate::guarded::GuardedObjective;
