@@ -210,3 +210,9 @@ fn drafts_that_do_not_suit_are_drawn_again_and_kept_only_as_a_last_resort() {
     assert_eq!(lenient.dropped, DropCounts::default());
     assert_eq!(run(Fallback::Keep, 0).drafts, lenient.drafts, "nobody asks where all is kept");
 }
+
+#[test]
+fn the_total_counts_every_reason_once() {
+    let dropped = DropCounts { empty: 1, looping: 20, duplicate: 300, truncated: 4000, unsuited: 50_000 };
+    assert_eq!(dropped.total(), 54_321);
+}

@@ -2,7 +2,8 @@
 
 mod markov;
 
-use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};
+use burn::tensor::{Tensor, TensorData};
+use d2o_sampler::{Draft, Finish, Request, Row, SamplerConfig, generate};
 use markov::Markov;
 use std::collections::HashMap;
 
@@ -184,4 +185,25 @@ fn where_rows_join_a_free_place_is_taken_at_once() {
         assert!(rows.windows(2).all(|pair| pair[0].0 < pair[1].0) && rows.iter().all(|row| row.0 < 4));
         assert!(rows.len() == 4 || begun == 10);
     }
+}
+
+#[test]
+fn nobody_joins_a_closures_batch_on_its_way() {
+    // Token 1 follows a 0 and stops; a 2 is followed by 2 until the third place. So of the first two rows one ends at
+    // once, and its place stays empty until the other has ended as well.
+    let device = d2o_testing::device::device();
+    let mut calls = Vec::new();
+    let mut model = |rows: &[Row<'_>]| -> Result<Tensor<2>, std::convert::Infallible> {
+        calls.push(rows.iter().map(|row| row.ids.len() == row.fresh).collect::<Vec<bool>>());
+        let logits = |row: &Row<'_>| if row.ids[row.ids.len() - 1] == 0 { [0.0, 9.0, 0.0] } else { [0.0, 0.0, 9.0] };
+        let values: Vec<f32> = rows.iter().flat_map(logits).collect();
+        Ok(Tensor::from_data(TensorData::new(values, [rows.len(), 3]), &device))
+    };
+    let config =
+        SamplerConfig { temperature: 0.0, stop_tokens: vec![1], max_new_tokens: 3, ..SamplerConfig::default() };
+    let requests = [vec![2, 0], vec![2, 2], vec![2]].map(|prompt| Request { prompt, seed: 0 });
+    generate(&mut model, &requests, &config, 2, |_, _| {}).unwrap();
+    let rows: Vec<&[bool]> = calls.iter().map(Vec::as_slice).collect();
+    let expected: [&[bool]; 6] = [&[true, true], &[false], &[false], &[true], &[false], &[false]];
+    assert_eq!(rows, expected);
 }
