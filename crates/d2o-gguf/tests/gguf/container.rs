@@ -144,7 +144,7 @@ fn other_quantisations_are_refused_by_name() {
     for (kind, name) in [(ggml::IQ4_NL, "IQ4_NL"), (77, "GGML type 77")] {
         let mut file = small();
         file.tensor("c", &[32], kind, &[0; 18]);
-        let error = file.open().err().expect("the type is not read");
+        let error = file.open().expect_err("the type is not read");
         assert!(matches!(&error, GgufError::TensorType { ggml_type, .. } if ggml_type == name));
         assert!(error.to_string().contains(&format!("tensor `c` is stored as {name}; F32, F16, BF16, Q4_0")));
         assert!(error.hint().is_some());
