@@ -41,8 +41,8 @@ enum Command {
     /// Let transformers, PEFT, the `gguf` package and llama.cpp read what `d2o` writes; the first time, install them
     /// in a virtual environment below the target directory (several GB).
     Interop(interop::InteropArgs),
-    /// Everything a change has to pass: format, architecture, lints, tests, documentation.
-    Check,
+    /// Everything a change has to pass: format, architecture, lints, tests, documentation, packages.
+    Check(check::CheckArgs),
     /// The invariants of docs/architecture.md that the dependency table shows.
     Arch,
 }
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),
-        Command::Check => check::check().map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::check(&args).map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
