@@ -5,10 +5,10 @@ use std::hint::black_box;
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use d2o_generate::CachedLm;
+use d2o_model::responses::{Chunking, score};
 use d2o_model::{CausalLm, ModelConfig};
 use d2o_sampler::{Distribution, Request, SamplerConfig, generate};
-use d2o_train::cached::CachedLm;
-use d2o_train::trainer::step::{Chunking, score};
 use serde_json::json;
 
 fn model(vocab: usize) -> CausalLm {

@@ -9,12 +9,12 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use d2o_data::{LoadOptions, load_negatives};
 use d2o_model::{CausalLm, ModelConfig, Trainable};
 use d2o_objective::{Group, ObjectiveConfig, Scored};
-use d2o_train::trainer::adamw::AdamW;
-use d2o_train::trainer::gradients::{GradientSum, clip_global_norm};
-use d2o_train::trainer::group::{Response, TrainingGroup};
-use d2o_train::trainer::guarded::Guarded;
-use d2o_train::trainer::step::{Chunking, GroupPass};
-use d2o_train::trainer::trunk::Trunk;
+use d2o_train::activation_cache::ActivationCache;
+use d2o_train::gradient::GuardedObjective;
+use d2o_train::gradient::group::GroupPass;
+use d2o_train::optim::adamw::AdamW;
+use d2o_train::optim::gradients::{GradientSum, clip_global_norm};
+use d2o_train::{Chunking, Response, TrainingGroup};
 use serde_json::json;
 
 fn loss(criterion: &mut Criterion) {
@@ -66,7 +66,7 @@ fn model() -> CausalLm {
 fn step(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("whole step of one prompt");
     group.sample_size(10);
-    let loss = Guarded::from(ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 });
+    let loss = GuardedObjective::from(ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 });
     let chunking = Chunking { tokens: 1024, head_rows: 256 };
     for anchors in [1, 4, 8, 64] {
         let response =
@@ -84,9 +84,9 @@ fn step(criterion: &mut Criterion) {
             let mut optimizer = adamw.optimizer();
             bencher.iter(|| {
                 let model = policy.take().expect("back after every step");
-                let pass = GroupPass { policy: &model, loss: &loss, group: &prompt, index: 0, scale: 1.0, chunking };
+                let pass = GroupPass { policy: &model, loss: &loss, group: &prompt, scale: 1.0, chunking };
                 let mut sum = GradientSum::default();
-                pass.accumulate(&mut Trunk::default(), &mut sum);
+                pass.accumulate(ActivationCache::default().group(0), &mut sum);
                 let (gradients, _) = clip_global_norm(&model, sum.take().expect("a gradient"), 1.0);
                 policy = Some(optimizer.step(1e-5, model, gradients));
             });

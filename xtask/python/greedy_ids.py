@@ -1,7 +1,7 @@
 """Greedy continuations of a model as transformers computes them, in float32 on the CPU.
 
     python greedy_ids.py --model SmolLM2-135M-Instruct.Q4_1.gguf \
-        --out ../../crates/d2o-train/tests/fixtures/smollm2_greedy.json
+        --out ../../crates/d2o/tests/fixtures/smollm2_greedy.json
 
 Takes the first prompts of a JSONL file (`{"id", "prompt", ...}` a line), frames each as a single
 user turn with the model's own chat template, and continues it greedily up to `--new` tokens or the

@@ -53,7 +53,17 @@ const FLOORS: [(&str, &[&str]); 17] = [
     ),
     (
         "d2o-benches",
-        &[TOP, "d2o-data", "d2o-kernels", "d2o-model", "d2o-objective", "d2o-record", "d2o-sampler", "d2o-train"],
+        &[
+            TOP,
+            "d2o-data",
+            "d2o-generate",
+            "d2o-kernels",
+            "d2o-model",
+            "d2o-objective",
+            "d2o-record",
+            "d2o-sampler",
+            "d2o-train",
+        ],
     ),
     ("xtask", &[]),
 ];
@@ -63,6 +73,9 @@ const TOP: &str = "d2o";
 
 /// What tests share; every crate's tests may use it.
 const TESTING: &str = "d2o-testing";
+
+/// What a crate that trains may turn on beside: Burn's derivatives and optimizers.
+const TRAINING: (&str, &[&str]) = ("d2o-train", &["autodiff", "optim"]);
 
 /// Crates that need no tensors and compile without Burn.
 const WITHOUT_BURN: [&str; 6] = ["d2o-gguf", "d2o-record", "d2o-datasets", "d2o-data", "d2o-eval", "d2o-report"];
@@ -141,10 +154,13 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
     FLOORS.iter().find(|(known, _)| *known == name).map(|(_, may)| *may)
 }
 
-/// Whether one member of the workspace may depend on another. Tests may use what tests share, and the crate itself.
+/// Whether one member of the workspace may depend on another. Tests may use what tests share, the crate itself, and
+/// what stands below it by way of others: they turn on features there.
 fn may_use(name: &str, on: &str, normal: bool) -> bool {
-    let in_tests = !normal && name != "xtask" && (on == TESTING || on == name);
-    in_tests || allowed(name).is_some_and(|may| may.contains(&on))
+    let direct = |name: &str| allowed(name).unwrap_or_default();
+    let below = |name: &str| direct(name).iter().any(|between| direct(between).contains(&on));
+    let in_tests = !normal && name != "xtask" && (on == TESTING || on == name || below(name));
+    in_tests || direct(name).contains(&on)
 }
 
 /// What is wrong with how a library uses Burn outside its tests.
@@ -162,7 +178,8 @@ fn burn_violation(name: &str, dependency: &Dependency) -> Option<String> {
     if dependency.default_features {
         return Some(format!("{name} must use {burn} without its default features"));
     }
-    let chosen = dependency.features.iter().find(|feature| CHOICES.contains(&feature.as_str()))?;
+    let trains = |feature: &str| name == TRAINING.0 && TRAINING.1.contains(&feature);
+    let chosen = dependency.features.iter().find(|feature| CHOICES.contains(&feature.as_str()) && !trains(feature))?;
     Some(format!("{name} must not enable {burn}'s feature `{chosen}`: only {TOP} and tests do"))
 }
 
@@ -207,6 +224,9 @@ mod tests {
         assert_eq!(with("d2o-data", on("d2o")), ["d2o-data must not depend on d2o"]);
         let shared = Dependency { normal: false, ..on(TESTING) };
         assert!(with("d2o-sampler", shared).is_empty(), "tests share a crate");
+        let kernels = |normal| Dependency { normal, ..on("d2o-kernels") };
+        assert!(with("d2o-generate", kernels(false)).is_empty(), "tests turn on features below");
+        assert_eq!(with("d2o-generate", kernels(true)), ["d2o-generate must not depend on d2o-kernels"]);
         assert_eq!(with("d2o-sampler", on(TESTING)), ["d2o-sampler must not depend on d2o-testing"]);
     }
 
@@ -225,6 +245,8 @@ mod tests {
         assert_eq!(with("d2o-train", flex(true)).len(), 1);
         assert!(with("d2o-model", flex(false)).is_empty(), "tests may");
         assert!(with("d2o", flex(true)).is_empty(), "the top may");
+        let derivatives = Dependency { features: vec!["autodiff".to_owned(), "optim".to_owned()], ..on("burn") };
+        assert!(with("d2o-train", derivatives).is_empty(), "what trains needs derivatives");
         let defaults = Dependency { default_features: true, ..on("burn") };
         assert_eq!(with("d2o-sampler", defaults), ["d2o-sampler must use burn without its default features"]);
         assert_eq!(

@@ -10,7 +10,10 @@ use crate::interop::interop_if_ready;
 use crate::parity::Records;
 use crate::test::{Backend, SCOPE, test_in};
 
-/// The one crate that is looked at a second time, alone: what it makes optional, and without Burn beside it.
+/// Everything that is optional and can be compiled here: the second backend, downloads from a hub, Parquet.
+const ALL: &[&str] = &["--workspace", "--features", "d2o/hub,d2o/wgpu,d2o-testing/wgpu,d2o-data/parquet"];
+
+/// The one crate that is tested a second time, alone: what it makes optional, and without Burn beside it.
 const DATA: &[&str] = &["--package", "d2o-data", "--features", "parquet"];
 
 /// What a second backend repeats: test programs that compare with a reference implementation or compute with
@@ -38,14 +41,14 @@ pub(crate) fn check() -> Result<()> {
     succeed(&mut cargo(["fmt", "--all", "--check"]))?;
     arch::check()?;
     let records = Records::new()?;
+    lint(ALL)?;
     for scope in [DATA, SCOPE] {
-        lint(scope)?;
         test_in(scope, &[], Backend::Default, &records)?;
     }
     if has_vulkan() {
         for part in ON_DEVICE {
             let part: Vec<OsString> = part.iter().map(OsString::from).collect();
-            test_in(SCOPE, &part, Backend::Wgpu, &records)?;
+            test_in(ALL, &part, Backend::Wgpu, &records)?;
         }
     } else {
         eprintln!(
@@ -53,7 +56,7 @@ pub(crate) fn check() -> Result<()> {
         );
     }
     cuda_types()?;
-    let mut documentation = cargo(["doc", "--no-deps"].iter().chain(SCOPE));
+    let mut documentation = cargo(["doc", "--no-deps"].iter().chain(ALL));
     succeed(documentation.env("RUSTDOCFLAGS", "--deny warnings"))?;
     interop_if_ready()?;
     print!("{}", records.table()?.text());
@@ -68,7 +71,7 @@ fn lint(scope: &[&str]) -> Result<()> {
 /// Type-checks what only CUDA builds see. With `DOCS_RS` the build scripts below Burn ask for no LLVM, which
 /// they would download.
 fn cuda_types() -> Result<()> {
-    succeed(cargo(["check", "--package", "d2o-train", "--features", "cuda", "--tests"]).env("DOCS_RS", "1"))
+    succeed(cargo(["check", "--package", "d2o", "--features", "cuda", "--tests"]).env("DOCS_RS", "1"))
 }
 
 /// Whether the Vulkan loader would find a driver: by the variables or places where it looks on Linux, and

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cargo::{describe, root, succeed};
 use crate::interop;
-use crate::run::built;
+use crate::run::{D2O, built};
 
 mod cases;
 
@@ -52,7 +52,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<()> {
         Some(python) => python.clone(),
         None => interop::python()?,
     };
-    let d2o = built(None)?;
+    let d2o = built(D2O, None)?;
     println!("| vocab | case | wall, s: theirs / ours = ratio | CPU, s | peak, MB |\n|---|---|---|---|---|");
     for &vocab in &args.vocab {
         let place = work.join(format!("v{vocab}"));

@@ -144,7 +144,7 @@ impl Environment {
 
 /// The program as the tests build it.
 fn build() -> Result<PathBuf> {
-    succeed(&mut cargo(["build", "--package", "d2o-train", "--bin", "d2o"]))?;
+    succeed(&mut cargo(["build", "--package", "d2o", "--bin", "d2o"]))?;
     Ok(target()?.join("debug").join(format!("d2o{}", std::env::consts::EXE_SUFFIX)))
 }
 

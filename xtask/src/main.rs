@@ -33,7 +33,7 @@ enum Command {
     Fetch(Passed),
     /// Build `d2o` and run any of its commands.
     D2o(Passed),
-    /// Build `d2o` and compare methods in the small world: `d2o reproduce`.
+    /// Build `d2o-lab` and compare methods in Hearth, the small synthetic world.
     Reproduce(Passed),
     /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         Command::Train(passed) => run::train(&passed.args),
         Command::Fetch(passed) => run::command("fetch", &passed.args),
         Command::D2o(passed) => run::d2o(&passed.args),
-        Command::Reproduce(passed) => run::command("reproduce", &passed.args),
+        Command::Reproduce(passed) => run::lab(&passed.args),
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),

@@ -12,6 +12,12 @@ use crate::cargo::{cargo, root, succeed};
 /// What a run without any choice runs.
 const DEFAULT_PRESET: &str = "hearth";
 
+/// The command, package and program alike.
+pub(crate) const D2O: &str = "d2o";
+
+/// What compares methods.
+const LAB: &str = "d2o-lab";
+
 /// `d2o train ARGS`.
 pub(crate) fn train(args: &[OsString]) -> Result<ExitCode> {
     let mut args = args.to_vec();
@@ -29,20 +35,26 @@ pub(crate) fn command(name: &str, args: &[OsString]) -> Result<ExitCode> {
 
 /// `d2o ARGS`, in the caller's directory and with its exit code.
 pub(crate) fn d2o(args: &[OsString]) -> Result<ExitCode> {
-    let program = built(backend(args).as_deref())?;
+    let program = built(D2O, backend(args).as_deref())?;
     become_program(Command::new(&program).args(args)).with_context(|| format!("cannot run {}", program.display()))
 }
 
-/// The program, built in release with the backend.
-pub(crate) fn built(backend: Option<&str>) -> Result<PathBuf> {
-    let mut build = cargo(["build", "--release", "--package", "d2o-train", "--bin", "d2o"]);
+/// `d2o-lab ARGS`: the comparison of methods.
+pub(crate) fn lab(args: &[OsString]) -> Result<ExitCode> {
+    let program = built(LAB, None)?;
+    become_program(Command::new(&program).args(args)).with_context(|| format!("cannot run {}", program.display()))
+}
+
+/// A program, built in release with the backend.
+pub(crate) fn built(name: &str, backend: Option<&str>) -> Result<PathBuf> {
+    let mut build = cargo(["build", "--release", "--package", name, "--bin", name]);
     if let Some(backend) = backend {
         build.args(["--features", backend]);
     }
     succeed(&mut build)?;
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec()?;
     let directory = metadata.target_directory.join("release");
-    Ok(directory.join(format!("d2o{}", std::env::consts::EXE_SUFFIX)).into_std_path_buf())
+    Ok(directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)).into_std_path_buf())
 }
 
 /// Turns into the program, so that Ctrl-C reaches it alone and the terminal waits for its last checkpoint.

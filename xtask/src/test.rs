@@ -9,9 +9,8 @@ use anyhow::{Context, Result, bail};
 use crate::cargo::{cargo, describe};
 use crate::parity::{Records, VARIABLE};
 
-/// What is compiled everywhere: the same for lints, tests and documentation, so that Burn is compiled once. Every
-/// crate's tests have both backends; the features give the program the second one, too, and downloads from a hub.
-pub(crate) const SCOPE: &[&str] = &["--workspace", "--features", "d2o-train/hub,d2o-train/wgpu"];
+/// What the tests of a first visit compile: the processor's backend alone.
+pub(crate) const SCOPE: &[&str] = &["--workspace"];
 
 /// Environment variable with the backend that tests compute on.
 const BACKEND: &str = "D2O_TEST_BACKEND";

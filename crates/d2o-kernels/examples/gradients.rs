@@ -11,7 +11,7 @@ use d2o_kernels::{
 };
 
 /// Prints the table. In its place a test of the crate calls this function.
-pub fn main() {
+pub(crate) fn main() {
     println!("instructions: {}", Level::best().name());
     for (name, difference, fused_ms, composed_ms) in compare() {
         println!("{name:15} differs by {difference:.1e}; {fused_ms:.1} ms, composed {composed_ms:.1} ms");

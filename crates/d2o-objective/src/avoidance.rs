@@ -55,8 +55,7 @@ fn quotient<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// `Σ_k c_k x^k`, to the last digit of double precision for the two series here.
 fn polynomial<const D: usize>(x: Tensor<D>, coefficient: impl Fn(usize) -> f64) -> Tensor<D> {
-    let last = x.zeros_like().add_scalar(coefficient(TERMS - 1));
-    (0..TERMS - 1).rev().fold(last, |sum, k| (sum * x.clone()).add_scalar(coefficient(k)))
+    (0..TERMS).rev().fold(x.zeros_like(), |sum, k| (sum * x.clone()).add_scalar(coefficient(k)))
 }
 
 /// `1[x < bound]` as a constant.
@@ -64,7 +63,7 @@ fn below<const D: usize>(x: &Tensor<D>, bound: f64) -> Tensor<D> {
     negative(&x.clone().without_autodiff().sub_scalar(bound))
 }
 
-/// `min(x, −10⁻⁶)` in value, `x` in slope.
+/// `min(x, −10⁻⁶)` in value, `x` in gradient.
 fn cut<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let constant = x.clone().without_autodiff();
     let nothing = x - constant.clone();

@@ -32,6 +32,12 @@ enum Shape {
     RatioQuantiles { beta: f64 },
 }
 
+/// One number for each pair on both sides, `[batch, k]`; the rejected answer stands beside every anchor.
+struct Sides {
+    anchors: Tensor<2>,
+    rejected: Tensor<2>,
+}
+
 impl ObjectiveConfig {
     /// The part of the loss that [`terms`](Self::terms) cannot hold, if there is one.
     pub(crate) fn curve(&self) -> Option<Curve> {
@@ -67,7 +73,7 @@ impl Curve {
             }
             Shape::Odds => {
                 let logit = |m: Tensor<2>| m.clone() - log_one_minus_exp(m);
-                let (anchors, rejected) = per_token(group);
+                let Sides { anchors, rejected } = per_token(group);
                 logit(anchors) - logit(rejected)
             }
             Shape::Divergence { beta, divergence } => {
@@ -99,43 +105,49 @@ impl Curve {
     }
 
     /// `∂loss/∂s` of every response of a detached group.
-    pub(crate) fn slopes(self, group: &Group) -> ScoreGradients {
+    pub(crate) fn score_gradients(self, group: &Group) -> ScoreGradients {
         let w = self.weight(self.argument(group)).mul_scalar(self.scale);
         let [_, k] = w.dims();
-        let (anchors, rejected) = self.pulled_back(group, w);
+        let Sides { anchors, rejected } = self.pulled_back(group, w);
         ScoreGradients { anchors: anchors.neg().div_scalar(k as f64), rejected: rejected.mean_dim(1).squeeze_dim(1) }
     }
 
     /// `w · ∂h/∂s_w` and `−w · ∂h/∂s_l` of each pair, `[batch, k]`.
-    fn pulled_back(self, group: &Group, w: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    fn pulled_back(self, group: &Group, w: Tensor<2>) -> Sides {
         match self.shape {
             Shape::Penalised { beta, lambda } => {
                 let pull = w.mul_scalar(beta);
                 // ∂/∂Δ_w of the margin is 1, or 1 + λ where the anchor has lost likelihood.
                 let rate = negative(&group.anchors.log_ratio()).mul_scalar(lambda).add_scalar(1.0);
-                (pull.clone() * rate, pull)
+                Sides { anchors: pull.clone() * rate, rejected: pull }
             }
             Shape::Odds => {
-                // The logit's slope at log p is 1/(1 − p).
-                let slope = |m: Tensor<2>, tokens: Tensor<2>| (one_minus_exp(m) * tokens.clamp_min(1.0)).recip();
-                let (anchors, rejected) = per_token(group);
+                // The logit's derivative at log p is 1/(1 − p).
+                let derivative = |m: Tensor<2>, tokens: Tensor<2>| (one_minus_exp(m) * tokens.clamp_min(1.0)).recip();
+                let Sides { anchors, rejected } = per_token(group);
                 let lengths = beside(group, group.rejected.tokens.clone());
-                (w.clone() * slope(anchors, group.anchors.tokens.clone()), w * slope(rejected, lengths))
+                Sides {
+                    anchors: w.clone() * derivative(anchors, group.anchors.tokens.clone()),
+                    rejected: w * derivative(rejected, lengths),
+                }
             }
             Shape::Divergence { beta, divergence } => {
                 let pull = w.mul_scalar(beta);
-                let rejected = divergence.slope(beside(group, group.rejected.log_ratio()));
-                (pull.clone() * divergence.slope(group.anchors.log_ratio()), pull * rejected)
+                let rejected = divergence.derivative(beside(group, group.rejected.log_ratio()));
+                Sides {
+                    anchors: pull.clone() * divergence.derivative(group.anchors.log_ratio()),
+                    rejected: pull * rejected,
+                }
             }
             Shape::MarginQuantiles { beta } => {
                 let pull = w.mul_scalar(beta);
-                (pull.clone(), pull)
+                Sides { anchors: pull.clone(), rejected: pull }
             }
             Shape::RatioQuantiles { beta } => {
                 let pull = w.mul_scalar(beta);
                 let rejected = beside(group, group.rejected.log_ratio());
                 let partner = transported(&rejected, &group.anchors.log_ratio(), pull.clone());
-                (pull, partner)
+                Sides { anchors: pull, rejected: partner }
             }
         }
     }
@@ -148,13 +160,13 @@ fn beside(group: &Group, rejected: Tensor<1>) -> Tensor<2> {
 }
 
 /// Log-probabilities per token of anchors and rejected answers, `[batch, k]`.
-fn per_token(group: &Group) -> (Tensor<2>, Tensor<2>) {
+fn per_token(group: &Group) -> Sides {
     let lengths = |tokens: &Tensor<2>| tokens.clone().without_autodiff().clamp_min(1.0);
     let rejected = beside(group, group.rejected.tokens.clone());
-    (
-        group.anchors.policy.clone() / lengths(&group.anchors.tokens),
-        beside(group, group.rejected.policy.clone()) / lengths(&rejected),
-    )
+    Sides {
+        anchors: group.anchors.policy.clone() / lengths(&group.anchors.tokens),
+        rejected: beside(group, group.rejected.policy.clone()) / lengths(&rejected),
+    }
 }
 
 /// The policy's and the reference's margins `s_w − s_l`, `[batch, k]`; the second is a constant.

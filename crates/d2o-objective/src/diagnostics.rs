@@ -16,7 +16,7 @@ pub struct Diagnostics {
     /// rejected answer apart: the rejected answer's, so for KTO `β(z₀ − Δ_l)`, for SPPO `−Δ_l`, for
     /// `nca_pair`, `bco_pair` and `apo_zero` `−βΔ_l`.
     pub h: Tensor<1>,
-    /// Minus the link's slope at `h`: how much of the gradient is left. D²O: `σ(−h)`. Pairwise
+    /// Minus the link's derivative at `h`: how much of the gradient is left. D²O: `σ(−h)`. Pairwise
     /// losses: the mean over the pairs. SFT, gradient ascent and unlikelihood: 1. Hinges: the share that is open.
     pub w: Tensor<1>,
     /// `(1/k) Σ_i Δ_w,i`, in nats: whether the policy still holds on to the anchors.

@@ -21,7 +21,7 @@ pub enum Divergence {
     Alpha(f64),
 }
 
-/// Exponents above this go on along the tangent, so that value and slope stay finite in `f32`.
+/// Exponents above this go on along the tangent, so that value and derivative stay finite in `f32`.
 const LARGEST_EXPONENT: f64 = 50.0;
 
 impl Divergence {
@@ -40,7 +40,7 @@ impl Divergence {
     }
 
     /// `g'(Δ)`, elementwise; above zero everywhere.
-    pub(crate) fn slope<const D: usize>(self, ratio: Tensor<D>) -> Tensor<D> {
+    pub(crate) fn derivative<const D: usize>(self, ratio: Tensor<D>) -> Tensor<D> {
         match self.rate() {
             None => sigmoid(ratio.neg()),
             Some(rate) => ratio.mul_scalar(rate).clamp_max(LARGEST_EXPONENT).exp(),

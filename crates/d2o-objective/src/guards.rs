@@ -16,7 +16,7 @@ use crate::{Group, ObjectiveConfig, ObjectiveError, ScoreGradients};
 pub struct Guards {
     /// How far below the reference a rejected answer is pushed at the most, nats; 0 knows no end.
     ///
-    /// Below the floor its slope is zero and the objective sees `−floor`, so the weight that the link leaves to the
+    /// Below the floor its gradient is zero and the objective sees `−floor`, so the weight that the link leaves to the
     /// anchors no longer dies out with the rejected answer.
     pub rejected_floor: f64,
     /// Rejected answers count as if each had this many tokens: `s_l` and its reference are multiplied by
@@ -84,31 +84,31 @@ impl Guards {
         loss
     }
 
-    /// `∂loss/∂s_θ` of each response, without automatic differentiation; at a kink, the slope of its flat side.
+    /// `∂loss/∂s_θ` of each response, without automatic differentiation; at a kink, the gradient of its flat side.
     ///
     /// # Panics
     /// As [`ObjectiveConfig::score_gradients`].
     pub fn score_gradients(&self, objective: &ObjectiveConfig, group: &Group) -> ScoreGradients {
         let group = group.detached();
         let [_, k] = group.dims();
-        let mut slopes = objective.score_gradients(&self.apply(&group));
+        let mut gradients = objective.score_gradients(&self.apply(&group));
         if self.rejected_tokens > 0.0 {
-            slopes.rejected = slopes.rejected * self.scale(&group);
+            gradients.rejected = gradients.rejected * self.scale(&group);
         }
         if self.rejected_floor > 0.0 {
             let ratio = self.common_length(&group).rejected.log_ratio();
-            slopes.rejected = slopes.rejected.mask_fill(ratio.lower_equal_elem(-self.rejected_floor), 0.0);
+            gradients.rejected = gradients.rejected.mask_fill(ratio.lower_equal_elem(-self.rejected_floor), 0.0);
         }
         if self.anchor_nll > 0.0 {
             let pull = lengths(&group.anchors.tokens).recip().mul_scalar(self.anchor_nll / k as f64);
-            slopes.anchors = slopes.anchors - pull;
+            gradients.anchors = gradients.anchors - pull;
         }
         if self.anchor_hinge > 0.0 {
             let ratio = mean(group.anchors.log_ratio());
             let open = ratio.zeros_like().mask_fill(ratio.lower_elem(-self.anchor_slack), self.anchor_hinge / k as f64);
-            slopes.anchors = slopes.anchors - open.unsqueeze_dim(1);
+            gradients.anchors = gradients.anchors - open.unsqueeze_dim(1);
         }
-        slopes
+        gradients
     }
 
     /// The group as the objective sees it.

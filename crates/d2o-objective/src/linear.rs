@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
+use crate::coefficient::{Coefficient, Streaming};
+use crate::group::{Group, Scored};
 use crate::link::Link;
-use crate::{Coefficient, Group, Scored, Streaming};
 
 /// What the coefficients multiply.
 #[derive(Debug, Clone, Copy)]

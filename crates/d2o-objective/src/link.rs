@@ -67,17 +67,17 @@ impl Link {
             Self::Unbiased { smoothing } => sigmoid(h.neg()).add_scalar(smoothing / (1.0 - 2.0 * smoothing)),
             Self::ReverseKl { smoothing } => {
                 let target = ((1.0 - smoothing) / smoothing).ln();
-                logistic_slope(h.clone()) * h.neg().add_scalar(target)
+                sigmoid_derivative(h.clone()) * h.neg().add_scalar(target)
             }
             Self::Square { target } => h.sub_scalar(target).mul_scalar(-2.0),
             Self::Hinge { margin } => open(&h.neg().add_scalar(margin)),
-            Self::Miss => logistic_slope(h),
+            Self::Miss => sigmoid_derivative(h),
             Self::Modulated { tau } => {
                 let u = h.clone().mul_scalar(1.0 / tau);
                 let off = sigmoid(u.clone().neg());
                 let exponential = (log_sigmoid(u.clone()) - h.clone()).exp();
                 let logistic = sigmoid(h.clone().neg()) * off.clone();
-                let fading = log_sigmoid(h) * logistic_slope(u).mul_scalar(1.0 / tau);
+                let fading = log_sigmoid(h) * sigmoid_derivative(u).mul_scalar(1.0 / tau);
                 logistic - fading + exponential * off.mul_scalar(-1.0 / tau).add_scalar(1.0)
             }
         }
@@ -85,7 +85,7 @@ impl Link {
 }
 
 /// `σ'(x) = σ(x) σ(−x)`.
-fn logistic_slope<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+fn sigmoid_derivative<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     sigmoid(x.clone()) * sigmoid(x.neg())
 }
 

@@ -131,6 +131,21 @@ fn the_ends_of_the_unit_interval_are_the_first_and_last_kept_token() {
     assert_eq!(distribution.draw(1.0 - f64::EPSILON / 2.0).id, 3);
 }
 
+#[test]
+fn a_uniform_at_the_end_of_a_tokens_share_draws_the_next() {
+    // Two equal tokens: the first holds [0, ½), and ½ itself belongs to the second.
+    let distribution = Distribution::new(&[0.0, 0.0], &[], &config());
+    assert_eq!(distribution.draw(0.5 - f64::EPSILON).id, 0);
+    assert_eq!(distribution.draw(0.5).id, 1);
+}
+
+#[test]
+fn a_token_is_kept_down_to_the_smallest_normal_number() {
+    // e^−87.3 = 1.2e-38 is the last relative probability that is told from 0.
+    let kept = |logit: f32| Distribution::new(&[0.0, logit], &[], &config()).probs().count();
+    assert_eq!((kept(-87.3), kept(-87.31)), (2, 1));
+}
+
 /// Tokens by falling logit, of equals the lower id first, with their softmax probabilities.
 fn ranked(logits: &[f32]) -> Vec<(u32, f64)> {
     let max = logits.iter().copied().fold(f32::MIN, f32::max);

@@ -92,3 +92,82 @@ fn a_constant_loss_is_refused() {
     ObjectiveConfig::D2o { beta: 0.3, alpha: 0.0 }.validate().unwrap();
     ObjectiveConfig::D2o { beta: 0.0, alpha: 0.1 }.validate().unwrap();
 }
+
+/// What the documentation of every knob gives as its default.
+#[test]
+fn every_knob_has_the_default_that_its_documentation_names() {
+    use ObjectiveConfig::*;
+    let beta = 0.1;
+    let expected = [
+        D2o { beta, alpha: 0.1 },
+        Dpo { beta, label_smoothing: 0.0 },
+        Sft {},
+        Npo { beta },
+        GradientAscent {},
+        Ipo { tau: 0.1 },
+        Slic { delta: 1.0, lambda: 0.1 },
+        SimPo { beta: 2.0, gamma: 0.5 },
+        Kto { beta, desirable: 1.0, undesirable: 1.0, reference_point: 0.0 },
+        SimNpo { beta: 2.5, gamma: 0.0 },
+        Rpo { beta, nll_weight: 1.0 },
+        Dpop { beta: 0.3, lambda: 50.0 },
+        CalDpo { beta },
+        Unlikelihood {},
+        Hinge { beta },
+        Robust { beta, label_smoothing: 0.1 },
+        ExoPair { beta, label_smoothing: 0.001 },
+        NcaPair { beta },
+        BcoPair { beta },
+        SppoHard { beta },
+        ApoZero { beta },
+        ApoDown { beta },
+        Discopop { beta, tau: 0.05 },
+        SigmoidNorm { beta },
+        Aot { beta, label_smoothing: 0.0 },
+        AotUnpaired { beta, label_smoothing: 0.0 },
+        FDpo { beta, divergence: Divergence::ForwardKl },
+        Cpo { beta, nll_weight: 1.0 },
+        Orpo { beta },
+    ];
+    assert_eq!(expected.len(), ObjectiveConfig::KINDS.len());
+    for config in expected {
+        assert_eq!(parse(&format!("kind = \"{}\"", config.name())).unwrap(), config);
+    }
+    // The paper's α = β, also where no objective is named at all, or only one of the two.
+    assert_eq!(ObjectiveConfig::default(), expected[0]);
+    assert_eq!(parse("kind = \"d2o\"\nbeta = 0.3").unwrap(), D2o { beta: 0.3, alpha: 0.1 });
+}
+
+#[test]
+fn the_ends_of_a_range_are_inside_or_outside_as_documented() {
+    let discopop = |tau| ObjectiveConfig::Discopop { beta: 0.1, tau }.validate();
+    assert!(discopop(0.5).is_ok());
+    for tau in [-0.5, 0.0, 1.0, 1.5] {
+        assert!(matches!(discopop(tau).unwrap_err(), ObjectiveError::OutOfRange { field: "tau", .. }), "{tau}");
+    }
+    // One side of KTO may be switched off, not both.
+    let kto = |desirable, undesirable| {
+        ObjectiveConfig::Kto { beta: 0.1, desirable, undesirable, reference_point: 0.0 }.validate()
+    };
+    assert!(kto(0.0, 1.0).is_ok() && kto(1.0, 0.0).is_ok());
+    assert!(matches!(kto(0.0, 0.0).unwrap_err(), ObjectiveError::NoEffect { objective: "kto", .. }));
+}
+
+#[test]
+fn hints_say_what_to_write() {
+    let hint = |config: ObjectiveConfig| config.validate().unwrap_err().hint().unwrap();
+    let nan = hint(ObjectiveConfig::Npo { beta: f64::NAN });
+    assert_eq!(nan, "write `beta` as a plain decimal number, for example 0.1");
+    let range = hint(ObjectiveConfig::Ipo { tau: -1.0 });
+    assert_eq!(range, "set `tau` to a number above 0, or leave it out to take the default");
+    let idle = hint(ObjectiveConfig::D2o { beta: 0.0, alpha: 0.0 });
+    assert_eq!(idle, "give at least one of the coefficients a value above zero");
+}
+
+#[test]
+fn only_optimal_transport_couples_the_groups_of_a_batch() {
+    for config in all_objectives() {
+        let transport = matches!(config.name(), "aot" | "aot_unpaired");
+        assert_eq!(config.couples_groups(), transport, "{}", config.name());
+    }
+}

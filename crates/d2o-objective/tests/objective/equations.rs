@@ -218,3 +218,17 @@ fn log_sigmoid_is_exact_in_both_tails() {
     assert!((logs[5] / -(-30f64).exp() - 1.0).abs() < 1e-12);
     assert_close(&values(d2o_objective::sigmoid(x)), &arguments.map(sigma), 1e-15);
 }
+
+#[test]
+fn a_divergence_goes_on_along_its_tangent_beyond_fifty_nats() {
+    // g(Δ) = −exp(−Δ). From Δ = −50 on it is the tangent there: −e⁵⁰ (1 − 50 − Δ), so −11 e⁵⁰ at Δ = −60. The
+    // rejected answer is at its reference, g = −1, and β = e⁻⁵⁰ brings h to −11 + e⁻⁵⁰.
+    let beta = (-50f64).exp();
+    let mut sample = Sample::new(1, 1, 12).at_reference();
+    sample.anchors.policy[0] -= 60.0;
+    let config = ObjectiveConfig::FDpo { beta, divergence: Divergence::ForwardKl };
+    assert_close(&sample.losses(&config), &[-ln_sigma(-11.0)], 1e-9);
+    // There g' = e⁵⁰, so the anchor's gradient is −σ(11) β e⁵⁰ = −σ(11).
+    let gradients = config.score_gradients(&sample.group(&Place::double()));
+    assert_close(&values(gradients.anchors), &[-sigma(11.0)], 1e-9);
+}

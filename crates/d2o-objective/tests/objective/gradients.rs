@@ -11,14 +11,14 @@ fn grad<const D: usize>(leaf: &Tensor<D>, gradients: &burn::tensor::Gradients, c
 }
 
 fn closed(config: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
-    let slopes = config.score_gradients(&sample.group(&Place::double()));
-    [values(slopes.anchors), values(slopes.rejected)]
+    let gradients = config.score_gradients(&sample.group(&Place::double()));
+    [values(gradients.anchors), values(gradients.rejected)]
 }
 
 /// `(L(s + ε) − L(s − ε)) / 2ε` for each score in turn.
 fn differences(config: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
     const STEP: f64 = 1e-5;
-    let slope = |at: &dyn Fn(&mut Sample) -> &mut f64| {
+    let difference = |at: &dyn Fn(&mut Sample) -> &mut f64| {
         let total = |by: f64| {
             let mut moved = sample.clone();
             *at(&mut moved) += by;
@@ -28,8 +28,8 @@ fn differences(config: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
     };
     let anchors = 0..sample.batch * sample.k;
     [
-        anchors.map(|i| slope(&|s| &mut s.anchors.policy[i])).collect(),
-        (0..sample.batch).map(|i| slope(&|s| &mut s.pushed(config)[i])).collect(),
+        anchors.map(|i| difference(&|s| &mut s.anchors.policy[i])).collect(),
+        (0..sample.batch).map(|i| difference(&|s| &mut s.pushed(config)[i])).collect(),
     ]
 }
 
@@ -50,7 +50,7 @@ fn closed_form_automatic_and_finite_differences_agree() {
 }
 
 #[test]
-fn d2o_slopes_are_w_times_the_coefficients() {
+fn d2o_gradients_are_w_times_the_coefficients() {
     let (beta, alpha, k) = (0.1, 0.3, 4);
     let config = ObjectiveConfig::D2o { beta, alpha };
     let sample = Sample::new(5, k, 22);
@@ -62,7 +62,7 @@ fn d2o_slopes_are_w_times_the_coefficients() {
     }
 }
 
-/// At the first step the policy is the reference and `w = ½`. A `log σ` through `|x|` has a wrong slope
+/// At the first step the policy is the reference and `w = ½`. A `log σ` through `|x|` has a wrong gradient
 /// exactly there, in the precision that training uses.
 #[test]
 fn the_first_step_has_half_the_coefficients_as_gradient() {
@@ -75,30 +75,30 @@ fn the_first_step_has_half_the_coefficients_as_gradient() {
 }
 
 #[test]
-fn the_log_sigmoid_keeps_its_slope_at_zero_and_far_out() {
+fn the_log_sigmoid_keeps_its_gradient_at_zero_and_far_out() {
     let arguments = [-1e4, -20.0, 0.0, 20.0, 60.0, 1e4];
     let at = Place::single().autodiff();
     let x = at.tensor(&arguments, [6]).require_grad();
-    let slopes = grad(&x, &log_sigmoid(x.clone()).sum().backward(), 6);
-    assert_eq!([slopes[0], slopes[2], slopes[5]], [1.0, 0.5, 0.0]);
-    for (slope, argument) in slopes.iter().zip(arguments).skip(3).take(2) {
-        assert!((slope / (-argument).exp() - 1.0).abs() < 1e-5, "lost precision at {argument}");
+    let gradients = grad(&x, &log_sigmoid(x.clone()).sum().backward(), 6);
+    assert_eq!([gradients[0], gradients[2], gradients[5]], [1.0, 0.5, 0.0]);
+    for (gradient, argument) in gradients.iter().zip(arguments).skip(3).take(2) {
+        assert!((gradient / (-argument).exp() - 1.0).abs() < 1e-5, "lost precision at {argument}");
     }
 }
 
 /// `d/dx log(1 − exp(x)) = −p/(1 − p)`: also close to 0 and to 1, and at a token that is cut off.
 #[test]
-fn the_avoidance_keeps_its_slope_at_both_ends() {
+fn the_avoidance_keeps_its_gradient_at_both_ends() {
     let arguments: [f64; 7] = [-80.0, -20.0, -1.0, -0.5, -1e-3, -1e-6, 0.0];
     let at = Place::single().autodiff();
     let x = at.tensor(&arguments, [7]).require_grad();
     let avoided = log_one_minus_exp(x.clone());
-    let slopes = grad(&x, &avoided.clone().sum().backward(), 7);
-    for ((value, slope), argument) in values(avoided).iter().zip(slopes).zip(arguments) {
+    let gradients = grad(&x, &avoided.clone().sum().backward(), 7);
+    for ((value, gradient), argument) in values(avoided).iter().zip(gradients).zip(arguments) {
         let argument = argument.min(-1e-6);
         let rest = -argument.exp_m1();
         assert!((value / (-argument.exp()).ln_1p().max(-14.0) - 1.0).abs() < 1e-4, "value at {argument}: {value}");
-        assert!((slope / (-argument.exp() / rest) - 1.0).abs() < 1e-4, "slope at {argument}: {slope}");
+        assert!((gradient / (-argument.exp() / rest) - 1.0).abs() < 1e-4, "gradient at {argument}: {gradient}");
     }
 }
 
@@ -142,8 +142,8 @@ fn diagnostics_and_closed_forms_are_outside_the_graph() {
     for config in all_objectives() {
         let group = tracked(&Sample::new(2, 2, 26), Place::double());
         let seen = config.forward(&group).diagnostics;
-        let slopes = config.score_gradients(&group);
-        assert!(!slopes.anchors.is_autodiff());
+        let gradients = config.score_gradients(&group);
+        assert!(!gradients.anchors.is_autodiff());
         for figure in [
             seen.h,
             seen.w,
@@ -151,7 +151,7 @@ fn diagnostics_and_closed_forms_are_outside_the_graph() {
             seen.rejected_log_ratio,
             seen.reward_margin,
             seen.reward_accuracy,
-            slopes.rejected,
+            gradients.rejected,
         ] {
             assert!(!figure.is_autodiff());
         }
@@ -167,6 +167,6 @@ fn closed_form_and_automatic_agree_at_the_reference_too() {
         for part in 0..2 {
             assert_close(&closed[part], &automatic[part], 1e-12);
         }
-        assert!(closed.concat().iter().any(|slope| *slope != 0.0), "{} stands still", config.name());
+        assert!(closed.concat().iter().any(|gradient| *gradient != 0.0), "{} stands still", config.name());
     }
 }

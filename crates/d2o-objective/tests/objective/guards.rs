@@ -32,7 +32,7 @@ fn guards_that_are_off_change_nothing() {
 }
 
 #[test]
-fn slopes_agree_with_finite_differences() {
+fn gradients_agree_with_finite_differences() {
     let guards = Guards {
         rejected_floor: 3.0,
         rejected_tokens: 12.0,
@@ -45,14 +45,14 @@ fn slopes_agree_with_finite_differences() {
     for seed in 0..6 {
         let sample = Sample::new(1, 3, seed);
         for objective in [D2O, ObjectiveConfig::Npo { beta: 0.3 }, ObjectiveConfig::SimPo { beta: 2.0, gamma: 0.5 }] {
-            let slopes = guards.score_gradients(&objective, &sample.group(&Place::double()));
+            let gradients = guards.score_gradients(&objective, &sample.group(&Place::double()));
             let difference = |anchor| {
                 let [up, down] = [step, -step].map(|by| moved(&guards, &objective, &sample, anchor, by));
                 (up - down) / (2.0 * step)
             };
             let anchors: Vec<f64> = (0..3).map(|index| difference(Some(index))).collect();
-            assert_close(&values(slopes.anchors), &anchors, 1e-6);
-            assert_close(&values(slopes.rejected), &[difference(None)], 1e-6);
+            assert_close(&values(gradients.anchors), &anchors, 1e-6);
+            assert_close(&values(gradients.rejected), &[difference(None)], 1e-6);
         }
     }
 }
@@ -62,11 +62,11 @@ fn below_the_floor_the_negative_rests_and_the_anchors_keep_their_weight() {
     let mut sample = Sample::new(1, 2, 1).at_reference();
     sample.rejected.policy[0] -= 50.0;
     let floored = Guards { rejected_floor: 4.0, ..Guards::default() };
-    let slopes = floored.score_gradients(&D2O, &sample.group(&Place::double()));
-    assert_eq!(values(slopes.rejected), [0.0]);
+    let gradients = floored.score_gradients(&D2O, &sample.group(&Place::double()));
+    assert_eq!(values(gradients.rejected), [0.0]);
     // h = 0.25 * 4 = 1 instead of 12.5, so each of two anchors is pulled by 0.1/2 * sigmoid(-1).
     let pull = 0.05 / (1.0 + 1f64.exp());
-    assert_close(&values(slopes.anchors), &[-pull, -pull], 1e-9);
+    assert_close(&values(gradients.anchors), &[-pull, -pull], 1e-9);
     let free = Guards::default().score_gradients(&D2O, &sample.group(&Place::double()));
     assert!(values(free.anchors)[0].abs() < 1e-6);
 }
@@ -109,4 +109,32 @@ fn senseless_guards_are_refused() {
     }
     assert!(toml::from_str::<Guards>("floor = 1.0").is_err());
     assert_eq!(toml::from_str::<Guards>("").unwrap(), Guards::default());
+}
+
+fn gradients(guards: &Guards, objective: &ObjectiveConfig, sample: &Sample) -> [Vec<f64>; 2] {
+    let gradients = guards.score_gradients(objective, &sample.group(&Place::double()));
+    [values(gradients.anchors), values(gradients.rejected)]
+}
+
+#[test]
+fn guards_that_are_off_change_no_gradient() {
+    let sample = Sample::new(3, 4, 5);
+    for objective in all_objectives() {
+        let bare = objective.score_gradients(&sample.group(&Place::double()));
+        let bare = [values(bare.anchors), values(bare.rejected)];
+        assert_eq!(gradients(&Guards::default(), &objective, &sample), bare, "{}", objective.name());
+    }
+}
+
+#[test]
+fn the_hinge_pulls_at_each_anchor_only_beyond_its_slack() {
+    let guards = Guards { anchor_hinge: 2.0, anchor_slack: 1.0, ..Guards::default() };
+    let mut sample = Sample::new(1, 2, 3).at_reference();
+    // Mean log-ratios of 0.5 and −0.9 are above −1: closed. At −1.5 each of the two anchors is pulled by 2/2 more.
+    for (ratio, pull) in [(0.5, 0.0), (-0.9, 0.0), (-1.5, 1.0)] {
+        sample.anchors.policy = sample.anchors.reference.iter().map(|reference| reference + ratio).collect();
+        let [bare, _] = gradients(&Guards::default(), &D2O, &sample);
+        let [found, _] = gradients(&guards, &D2O, &sample);
+        assert_close(&found, &[bare[0] - pull, bare[1] - pull], 1e-12);
+    }
 }

@@ -55,7 +55,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
-    /// Anywhere up to ten thousand nats, a slope in single precision is zero only where the mathematics,
+    /// Anywhere up to ten thousand nats, a gradient in single precision is zero only where the mathematics,
     /// in double precision, is flat (a closed hinge) or below what single precision can hold.
     #[test]
     fn a_gradient_vanishes_only_where_the_mathematics_does(
@@ -69,13 +69,13 @@ proptest! {
         sample.rejected.policy[0] = at(3, -50.0);
         for config in all_objectives() {
             let single = automatic(&config, &tracked(&sample, Place::single())).concat();
-            let slopes = config.score_gradients(&sample.group(&Place::single()));
-            let closed = [values(slopes.anchors), values(slopes.rejected)].concat();
+            let gradients = config.score_gradients(&sample.group(&Place::single()));
+            let closed = [values(gradients.anchors), values(gradients.rejected)].concat();
             let exact = config.score_gradients(&sample.group(&Place::double()));
             let exact = [values(exact.anchors), values(exact.rejected)].concat();
             for ((single, closed), exact) in single.iter().zip(&closed).zip(&exact) {
                 prop_assert!(single.is_finite() && closed.is_finite());
-                // Products of two slopes that are each representable need not be.
+                // Products of two gradients that are each representable need not be.
                 let gone = exact.abs() < 1e-30;
                 prop_assert!(gone || *single != 0.0, "{}: automatic, {exact}", config.name());
                 prop_assert!(gone || *closed != 0.0, "{}: closed form, {exact}", config.name());
@@ -85,7 +85,7 @@ proptest! {
 }
 
 #[test]
-fn targets_are_where_the_slope_changes_sign() {
+fn targets_are_where_the_gradient_changes_sign() {
     // IPO: (x − 1/(2τ))² has its minimum where the per-token margin is 1/(2τ) = 1.25.
     let config = ObjectiveConfig::Ipo { tau: 0.4 };
     let mut sample = Sample::new(3, 1, 30).at_reference();

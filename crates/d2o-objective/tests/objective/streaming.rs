@@ -79,8 +79,8 @@ impl Tabular {
             let avoided = config.needs_avoidance() && index == self.anchors.len();
             let score = if avoided { self.avoidance(&logits, response) } else { self.score(&logits, response) };
             let gradients = score.backward();
-            for (sum, slope) in buffer.iter_mut().zip(values(logits.grad(&gradients).unwrap())) {
-                *sum += c * slope;
+            for (sum, gradient) in buffer.iter_mut().zip(values(logits.grad(&gradients).unwrap())) {
+                *sum += c * gradient;
             }
         }
         buffer
@@ -102,7 +102,7 @@ fn streamed_equals_direct_wherever_it_is_offered() {
             };
             let weight = values(config.weight(&table.group(&table.parameters())).unwrap())[0];
             let mut streamed = table.accumulated(&config, &table.coefficients(streaming));
-            streamed.iter_mut().for_each(|slope| *slope *= weight);
+            streamed.iter_mut().for_each(|gradient| *gradient *= weight);
             assert_close(&streamed, &table.direct(&config), 1e-13);
         }
     }
@@ -113,9 +113,9 @@ fn two_passes_equal_direct_for_every_objective() {
     for k in [1, 4] {
         let table = Tabular::new(k);
         for config in all_objectives() {
-            let slopes = config.score_gradients(&table.group(&table.parameters()));
-            let mut coefficients = values(slopes.anchors);
-            coefficients.extend(values(slopes.rejected));
+            let gradients = config.score_gradients(&table.group(&table.parameters()));
+            let mut coefficients = values(gradients.anchors);
+            coefficients.extend(values(gradients.rejected));
             assert_close(&table.accumulated(&config, &coefficients), &table.direct(&config), 1e-13);
         }
     }

@@ -23,7 +23,7 @@ impl Default for RunConfig {
             device: DeviceSection::default(),
             data: DataSection::default(),
             anchors: AnchorSection::default(),
-            objective: ObjectiveConfig::D2o { beta: 0.1, alpha: 0.02 },
+            objective: ObjectiveConfig::default(),
             guards: Guards::default(),
             train: TrainSection::default(),
             retain: RetainSection::default(),

@@ -142,8 +142,19 @@ fn kinds_apply_before_their_knobs() {
 #[test]
 fn a_knob_of_an_unwritten_kind_changes_the_default() {
     let config = parse(MINIMAL, &["objective.beta=0.5", "train.parameters.layers=2"]).unwrap();
-    assert_eq!(config.objective, ObjectiveConfig::D2o { beta: 0.5, alpha: 0.02 });
+    assert_eq!(config.objective, ObjectiveConfig::D2o { beta: 0.5, alpha: 0.1 });
     assert_eq!(toml::Table::try_from(config.train.parameters).unwrap()["layers"].as_integer(), Some(2));
+}
+
+#[test]
+fn the_objective_has_one_default() {
+    // The paper's α = β = 0.1, whether the section is left out, empty but for its kind, or only half written.
+    let expected = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
+    assert_eq!(ObjectiveConfig::default(), expected);
+    for section in ["", "[objective]\nkind = \"d2o\"\n", "[objective]\nkind = \"d2o\"\nbeta = 0.1\n"] {
+        let config = parse(&format!("{MINIMAL}{section}"), &[]).unwrap();
+        assert_eq!(config.objective, expected, "{section}");
+    }
 }
 
 #[test]
