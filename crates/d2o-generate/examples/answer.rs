@@ -1,5 +1,5 @@
-//! Answers two prompts greedily, and tells how likely each answer was: with the model directory or GGUF file whose path
-//! is given, or with the small model of d2o-datasets, written to a temporary directory.
+//! Answers two prompts greedily and tells how likely each answer was: with the model directory or GGUF file whose path
+//! is given, or with a tiny model of random weights that is written to a temporary directory.
 //!
 //! `cargo run -p d2o-generate --example answer -- [DIR|FILE.gguf]`
 
@@ -10,32 +10,33 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
-use d2o_data::Prompt;
-use d2o_datasets::hearth::BASE_MODEL;
+use d2o_data::{Encoder, Prompt, TextTokenizer};
 use d2o_generate::{Answer, Decoding, LanguageModel, answer};
 use d2o_model::responses::{Chunking, score};
+use d2o_model::{CausalLm, Dtype, ModelConfig, save_hf};
 use d2o_sampler::SamplerConfig;
+use serde_json::json;
 
-pub(crate) const PROMPTS: [&str; 2] =
-    ["How do I cook rice so that it does not stick?", "Can you tell me how long quinoa has to cook?"];
+pub(crate) const PROMPTS: [&str; 2] = ["How do I cook rice?", "How long does quinoa have to cook?"];
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let path = match std::env::args().skip(1).map(PathBuf::from).find(|path| path.exists()) {
         Some(path) => path,
-        None => small_model(dir.path())?,
+        None => write_tiny(dir.path())?,
     };
-    let model = LanguageModel::open(&path, true, &Device::flex())?;
+    // `true` instead frames the prompts with the model's chat template.
+    let model = LanguageModel::open(&path, false, &Device::flex())?;
     for (prompt, answer) in PROMPTS.iter().zip(answers(&model, 0.0)?) {
         let nats = log_prob(&model, prompt, &answer)?;
-        println!("> {prompt}\n{} ({} tokens, {nats:.2} nats)\n", answer.text, answer.ids.len());
+        println!("> {prompt}\n{:?} ({} tokens, {nats:.2} nats)", answer.text, answer.ids.len());
     }
     Ok(())
 }
 
 /// Answers to both prompts; temperature 0 is greedy.
 pub(crate) fn answers(model: &LanguageModel, temperature: f64) -> Result<Vec<Answer>, Box<dyn Error>> {
-    let sampler = SamplerConfig { temperature, max_new_tokens: 48, ..SamplerConfig::default() };
+    let sampler = SamplerConfig { temperature, max_new_tokens: 24, ..SamplerConfig::default() };
     let decoding = Decoding { sampler, prefill: String::new(), batch: 2, seed: 1 };
     let prompts = PROMPTS.map(|text| Prompt::Text(text.to_owned()));
     Ok(answer(&model.model, &model.encoder, &prompts, &decoding, &AtomicBool::new(false), |_| {})?)
@@ -49,10 +50,16 @@ pub(crate) fn log_prob(model: &LanguageModel, prompt: &str, answer: &Answer) -> 
     Ok(f64::from(scores.into_scalar::<f32>()))
 }
 
-/// Writes the base model of Hearth, the small synthetic world, below `dir`.
-pub(crate) fn small_model(dir: &Path) -> std::io::Result<PathBuf> {
-    for (name, bytes) in BASE_MODEL {
-        std::fs::write(dir.join(name), bytes)?;
-    }
+/// Writes a Llama of two layers with random weights, and a tokenizer trained on the prompts, into `dir`.
+pub(crate) fn write_tiny(dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let tokenizer = TextTokenizer::train(PROMPTS, 300, &["<|end|>"])?;
+    let config = json!({
+        "architectures": ["LlamaForCausalLM"], "vocab_size": tokenizer.vocab_size(), "hidden_size": 32,
+        "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "rms_norm_eps": 1e-5, "max_position_embeddings": 128, "initializer_range": 0.3, "tie_word_embeddings": true,
+    });
+    let config = ModelConfig::from_json(Path::new("config.json"), config)?;
+    save_hf(&CausalLm::init(&config, 1, &Device::flex()), dir, Dtype::F32, None)?;
+    Encoder::new(tokenizer, None, 0).save(dir)?;
     Ok(dir.to_path_buf())
 }
