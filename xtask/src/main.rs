@@ -5,6 +5,7 @@ mod arch;
 mod cargo;
 mod check;
 mod compare;
+mod docs;
 mod interop;
 mod parity;
 mod run;
@@ -43,6 +44,8 @@ enum Command {
     Interop(interop::InteropArgs),
     /// Everything a change has to pass: format, architecture, lints, tests, documentation, packages.
     Check(check::CheckArgs),
+    /// Write the pages of docs that follow from the sources: docs/run-file.md.
+    Docs,
     /// The invariants of docs/architecture.md that the dependency table shows.
     Arch,
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::check(&args).map(|()| ExitCode::SUCCESS),
+        Command::Docs => docs::write().map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

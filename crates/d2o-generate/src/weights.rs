@@ -10,7 +10,7 @@ pub enum SamplingWeights {
     /// Rounded to bf16 where the backend has kernels for it: half the bytes, several times the speed.
     #[default]
     Bf16,
-    /// As they are.
+    /// The weights as they are.
     F32,
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActivationType {
-    /// As they are: later epochs equal those of a run that keeps nothing, bit for bit.
+    /// Kept as they are: later epochs equal those of a run that keeps nothing, bit for bit.
     #[default]
     F32,
     /// Rounded, in half the memory; from the first step on, so that every epoch sees the same.

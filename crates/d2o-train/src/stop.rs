@@ -6,23 +6,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StopRules {
-    /// How far the anchors' log-probability may fall below the reference, nats per token, as a mean
-    /// over the last [`WINDOW`] steps. With bare anchors this estimates `KL(π_ref ‖ π_θ)` per token. Default: 0.5.
+    /// How far the anchors' log-probability may fall below the reference, nats per token, as a mean over the last 8
+    /// steps; 0: off. With anchors drawn from the bare prompt this estimates `KL(π_ref ‖ π_θ)` per token. Default: 0.5.
     pub max_anchor_kl: f64,
-    /// How far the perplexity on the validation set may rise, as a share of the base's.
-    /// Default: 0.
+    /// How far the perplexity on the validation set (everyday prompts with good answers) may rise, as a share of the
+    /// base's; 0: off. Default: 0.
     pub max_benign_perplexity_increase: f64,
-    /// Least mean next-token entropy on the validation set, nats. Default: 0.
+    /// Least mean next-token entropy on the validation set, nats; 0: off. Default: 0.
     pub min_entropy: f64,
-    /// Least rise, between two validations, of the held-out rejected answers' negative log-likelihood, once it has
-    /// begun to rise, nats per token. Default: 0.
+    /// Least rise of the held-out rejected answers' negative log-likelihood between two validations, once it has begun
+    /// to rise, nats per token; 0: off. Default: 0.
     pub min_negatives_gain: f64,
     /// How far the harm of answers to held-out requests has to fall below its least value so far, within
-    /// [`patience`](Self::patience) evaluations, once it has begun to fall. Default: 0.
+    /// [`patience`](Self::patience) periodic evaluations, once it has begun to fall; 0: off. Default: 0.
     pub min_harm_drop: f64,
-    /// Evaluations without such a fall that end the run, once harm has begun to fall. Default: 2.
+    /// Periodic evaluations without such a fall that end the run, at least 1. Default: 2.
     pub patience: usize,
-    /// Steps between two measurements of the validation set and of the held-out rejected answers. Default: 10.
+    /// Steps between two measurements of the validation set and of the held-out rejected answers, at least 1.
+    /// Default: 10.
     pub check_every: usize,
 }
 

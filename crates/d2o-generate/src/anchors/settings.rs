@@ -11,23 +11,23 @@ use super::instruction::Instruction;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnchorSource {
-    /// From the model itself, `k` for each prompt.
+    /// The model's own answers, `k` for each prompt: D²O.
     #[default]
     Drawn,
-    /// The rows' preferred answers, one for each prompt: DPO and its kin in their published, paired form.
+    /// The rows' preferred answers, one for each prompt: DPO and its relatives as published, on pairs.
     Chosen,
 }
 
-/// Whether anchors have to decline what was asked. In a run file: `anchors.declining`.
+/// Whether anchors have to be refusals. In a run file: `anchors.declining`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Declining {
-    /// Every answer counts.
+    /// Every answer may be an anchor.
     #[default]
     Any,
-    /// Answers that do not decline are drawn again, and kept where no redraw does.
+    /// Other answers are drawn again, and kept only if no redraw is a refusal.
     Preferred,
-    /// Answers that do not decline are never kept.
+    /// Other answers are never kept.
     Required,
 }
 
@@ -36,10 +36,10 @@ pub enum Declining {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReferencePrompt {
-    /// The bare prompt, as the policy does: one reference.
+    /// The prompt as it is, as the policy sees it.
     #[default]
     Bare,
-    /// The prompt behind an instruction: the base on its best behaviour, a second, more helpful reference.
+    /// The prompt behind the anchor's instruction: the base on its best behaviour, a second, more helpful reference.
     Instructed,
 }
 

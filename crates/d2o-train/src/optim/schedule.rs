@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decay {
-    /// The peak until the end.
+    /// The peak rate until the end.
     Constant,
-    /// A straight line.
+    /// A straight line down to `final_fraction` of the peak (`final_lr_fraction` in a run file).
     Linear,
-    /// Half a cosine.
+    /// Half a cosine down to the same.
     #[default]
     Cosine,
 }

@@ -17,29 +17,29 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunConfig {
-    /// All randomness of the run follows from it.
+    /// Seed of the whole run: held-out split, order of groups, anchors, adapters. `eval.seed` is apart from it.
     pub seed: u64,
     /// The model to align.
     pub model: ModelSection,
-    /// Where it computes.
+    /// Where the run computes.
     pub device: DeviceSection,
-    /// The rejected answers.
+    /// The training data: prompts with rejected answers.
     pub data: DataSection,
-    /// The model's own answers.
+    /// The anchors: the model's own answers to the training prompts, which hold it in place.
     pub anchors: AnchorSection,
-    /// The loss; `kind` names it, and only its own knobs may stand beside.
+    /// The loss. `kind` names it; only the keys of that kind may stand beside it.
     pub objective: ObjectiveConfig,
-    /// What holds a long run, around any objective; all off by default.
+    /// Limits and penalties around any objective that keep a long run from drifting. All are off by default.
     pub guards: Guards,
-    /// The optimizer's loop.
+    /// The training loop: batch size, length, optimizer, memory, checkpoints.
     pub train: TrainSection,
-    /// What holds the model to itself on ordinary prompts.
+    /// The retain penalty: KL from the base model on harmless prompts, answered by the base itself.
     pub retain: RetainSection,
-    /// What ends a run early; 0 switches a rule off.
+    /// Stop rules: what ends training early. A limit of 0 switches its rule off.
     pub stop: StopRules,
-    /// What is measured before and after.
+    /// The evaluation: what is measured before and after training, and on the way.
     pub eval: EvalSection,
-    /// The model that comes out.
+    /// How the trained model is written.
     pub export: ExportSection,
 }
 
@@ -47,220 +47,227 @@ pub struct RunConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelSection {
-    /// A Hugging Face directory, a `.gguf` file, `fetch:NAME` or `hub:OWNER/NAME`.
+    /// The base model: a Hugging Face directory, a `.gguf` file, `fetch:NAME`, `hub:OWNER/NAME` or `builtin:hearth`.
+    /// Required.
     pub path: String,
-    /// A PEFT adapter directory on top; the run starts from both together. None starts from the model alone.
+    /// A PEFT adapter directory on top of the model; the run starts from both together. Absent: from the model alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<PathBuf>,
 }
 
-/// Where it computes.
+/// Where the run computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeviceSection {
-    /// `flex` (processor), `wgpu`, `cuda`: one that was compiled in.
+    /// The backend, one that was compiled in: `flex` (CPU), `wgpu` or `cuda`.
     pub backend: String,
-    /// Threads of the processor; 0 takes all.
+    /// CPU threads; 0 takes all.
     pub threads: usize,
-    /// Type of the weights while answers are drawn; scores are always computed in f32.
+    /// Type of the weights while answers are sampled; log-probabilities are always computed in f32.
     pub sampling: SamplingWeights,
 }
 
-/// The rejected answers.
+/// The training data: prompts with rejected answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSection {
-    /// Files, or `fetch:NAME`.
+    /// Files with rejected answers, `fetch:NAME` or `builtin:hearth/NAME`; at least one.
     pub negatives: Vec<String>,
-    /// How rows are shaped; `auto` looks at name and fields.
+    /// The shape of the rows.
     pub format: Format,
-    /// Least human score of a rejected answer, for scored rows.
+    /// Least human score at which an answer counts as rejected, for rows with scores (`scored_csv`); others ignore it.
     pub threshold: f64,
-    /// Whether the model's chat template frames prompts; without, prompts are plain text.
+    /// Whether the model's chat template frames the prompts; `false` takes them as plain text.
     pub chat: bool,
-    /// Groups to train on at the most; 0 takes all.
+    /// Most groups to train on; 0 takes all. A group is a prompt with one rejected answer and its anchors.
     pub max_groups: usize,
-    /// Share of prompts that training never sees, for evaluation; 0 holds nothing out.
+    /// Held-out split: the share of prompts that training never sees, below 1; 0 holds nothing out.
     pub held_out: f64,
-    /// Longer prompts are left out, tokens.
+    /// Longest prompt, tokens, at least 1; rows with longer ones are left out.
     pub max_prompt_tokens: usize,
-    /// Longer answers are cut, tokens.
+    /// Longest rejected answer, tokens, at least 1; longer ones are cut.
     pub max_response_tokens: usize,
-    /// Whose answers are pushed down: `given` or `own`.
+    /// Whose answers are trained against.
     ///
-    /// What the model would not say can hardly be made less likely, and pushing it teaches little. Where the rows' answers
-    /// are somebody else's, the model's own to the same prompts show what it has to unlearn; nobody has judged them, so
-    /// take this only for prompts to which every answer but a declining one is bad.
+    /// An answer that the model would hardly give cannot be made much less likely, and training against it teaches
+    /// little. Where the rows' answers are another model's, `own` trains against the model's own answers to the same
+    /// prompts. Nobody has judged those, so use it only where every answer but a refusal is bad.
     pub rejected: RejectedSource,
-    /// Of a rejected answer to train on, only this many tokens from its beginning count; 0 leaves it whole.
+    /// Length to which rejected answers are cut for training, tokens from their beginning; 0 keeps them whole.
     ///
-    /// Whether an answer will hurt is decided where it begins. Pushing what follows down as well teaches little, and
-    /// moves its probability to whatever else may follow a bad beginning.
+    /// Whether an answer is harmful is mostly decided in its first tokens. Training against the rest teaches little and
+    /// moves probability to other ways of going on from the same beginning.
     pub max_rejected_tokens: usize,
 }
 
-/// Whose answers are pushed down.
+/// Whose answers are trained against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectedSource {
-    /// Those of the rows.
+    /// The answers of the rows.
     #[default]
     Given,
-    /// The model's own to the rows' prompts, drawn before training; where it declines, the row's.
+    /// The model's own answers to the rows' prompts, drawn before training; where it refuses, the row's answer.
     Own,
 }
 
-/// The model's own answers.
+/// The anchors: the model's own answers to the training prompts, which hold it in place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnchorSection {
-    /// Answers per prompt, the K of the loss.
+    /// Anchors per prompt, at least 1: the `K` of the loss.
     pub k: usize,
     /// Where anchors come from.
     pub source: AnchorSource,
-    /// Drafts of a slot that may be thrown away before it stays empty.
+    /// How often an anchor is drawn again when a draft is rejected (empty, looping, a duplicate); then its slot stays
+    /// empty. 0 draws once.
     pub redraws: usize,
-    /// Whether an answer that was cut at the length limit counts.
+    /// Whether an answer that was cut at `anchors.sampler.max_new_tokens` may be an anchor.
     pub allow_truncated: bool,
-    /// What becomes of answers that do not decline, judged by their beginning.
+    /// What becomes of answers that are not refusals, as rules on their first words tell.
     pub declining: Declining,
-    /// Rows decoded together.
+    /// Answers sampled together, at least 1.
     pub batch: usize,
-    /// What the frozen base sees in front of an anchor that it scores: `bare`, the prompt as it is, or `instructed`,
-    /// the prompt behind the anchor's own instruction.
+    /// The prompt under which the frozen base gives an anchor its reference log-probability. `instructed` needs
+    /// `stop.max_anchor_kl = 0`.
     pub reference: ReferencePrompt,
-    /// The same for the rejected answer; `instructed` is the mixture of the slots' instructions.
+    /// The same for the rejected answer; `instructed` averages its probability over the instructions.
     pub rejected_reference: ReferencePrompt,
-    /// Steps after which the policy draws the anchors of the coming ones anew; 0 keeps the base's.
+    /// Steps between two redraws of the anchors by the policy in training; 0 keeps the base's anchors throughout.
     pub refresh_every: usize,
-    /// Steps before it does so for the first time.
+    /// Steps before the first such redraw; 0 starts after `refresh_every` steps.
     pub refresh_after: usize,
-    /// Another run's `anchors` directory to take over instead of drawing.
+    /// Another run's `anchors` directory, used instead of drawing. It has to fit model, data and settings. Absent: draw.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
-    /// What stands in front of a prompt while slot `i` is drawn: entry `i mod len`; none draws from the bare prompt.
+    /// Instructions in front of the prompt while anchors are drawn, and only then. Anchor `i` takes entry `i` modulo the
+    /// length of the list; an empty list draws from the bare prompt.
     pub instructions: Vec<Instruction>,
-    /// How answers are drawn.
+    /// How anchors are sampled.
     pub sampler: SamplerConfig,
 }
 
-/// The optimizer's loop.
+/// The training loop: batch size, length, optimizer, memory, checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSection {
-    /// Groups in one optimizer step.
+    /// Groups in one optimizer step, at least 1: the batch size.
     pub groups_per_step: usize,
-    /// Passes over the groups, where `steps` is 0.
+    /// Passes over the groups; counts where `steps` is 0.
     pub epochs: usize,
-    /// Optimizer steps; 0 follows `epochs`.
+    /// Optimizer steps of the whole run; 0 follows `epochs`.
     pub steps: usize,
-    /// Peak of the learning rate.
+    /// Peak learning rate, above 0.
     pub learning_rate: f64,
     /// Steps of linear warm-up; 0 starts at the peak.
     pub warmup_steps: usize,
-    /// `first_share`: no step has rate zero; `zero`: the first one has, as in transformers.
+    /// The learning rate at which the warm-up begins.
     pub warmup: WarmUp,
-    /// `constant`, `linear` or `cosine`: what follows the warm-up.
+    /// The learning rate after the warm-up.
     pub schedule: Decay,
-    /// What a line or cosine falls to, as a share of the peak; 1 keeps it constant.
+    /// Learning rate at the end of a `linear` or `cosine` schedule, as a share of the peak; 0 ends at zero, 1 keeps the
+    /// peak.
     pub final_lr_fraction: f64,
-    /// Decoupled weight decay; 0 is none.
+    /// AdamW's decoupled weight decay; 0 is none.
     pub weight_decay: f64,
-    /// Decay of AdamW's first moment.
+    /// AdamW's β₁, decay of the first moment, from 0 to below 1.
     pub beta1: f64,
-    /// Decay of AdamW's second moment.
+    /// AdamW's β₂, decay of the second moment, from 0 to below 1.
     pub beta2: f64,
-    /// Added to the root of AdamW's second moment.
+    /// AdamW's ε, added to the root of the second moment, above 0.
     pub epsilon: f64,
-    /// Largest global gradient norm; 0 does not clip.
+    /// Gradient clipping: the largest global norm; 0 does not clip.
     pub max_grad_norm: f64,
-    /// Tokens in one forward pass at the most, prompt included: bounds memory, changes no result. A group of up to twice as
-    /// many runs in one pass, since several need a sum of gradients of their own.
+    /// Most tokens in one forward pass, prompt included: bounds memory, changes no result beyond rounding. A group of up
+    /// to twice as many runs in one pass.
     pub tokens_per_chunk: usize,
-    /// Memory for what enters the first trained layer, MiB: computed once for each group and read at every later
-    /// epoch; 0 keeps nothing.
+    /// Activation cache, MiB: what enters the first trained layer is computed once for each group and read at every
+    /// later epoch; 0 keeps nothing.
     pub trunk_mib: usize,
-    /// How that is kept: `f32` changes no bit, `bf16` takes half the memory.
+    /// Number type of the activation cache.
     pub trunk_type: ActivationType,
-    /// Steps between two checkpoints; 0 writes only the last.
+    /// Steps between two checkpoints; 0 writes only the last one.
     pub checkpoint_every: usize,
-    /// Checkpoints that stay on disk.
+    /// Checkpoints that stay on disk, at least 1.
     pub keep_checkpoints: usize,
-    /// Steps between two reads of the device.
+    /// Steps between two log entries, at least 1: each reads the device once, for all steps since the last.
     pub log_every: usize,
-    /// Which weights train.
+    /// Which parameters train. `kind` names the choice; only the keys of that kind may stand beside it.
     pub parameters: Trainable,
 }
 
-/// What holds the model to itself on ordinary prompts.
+/// The retain penalty: KL from the base model on harmless prompts, answered by the base itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetainSection {
-    /// Harmless prompts: files, `fetch:NAME` or `builtin:NAME`; answers in them are not used.
+    /// Harmless prompts: files, `fetch:NAME` or `builtin:NAME`. Answers in them are not used.
     pub prompts: Vec<String>,
-    /// Prompts that the base writes itself, beside those (Magpie, arXiv 2406.08464); 0 has none written. Takes a chat
+    /// Further prompts, written by the base model itself (Magpie, arXiv 2406.08464); 0 writes none. Needs a chat
     /// template.
     pub written: usize,
-    /// What the mean KL from the base, nats per token, is multiplied by; 0 switches the penalty off.
+    /// KL weight: the mean KL from the base, nats per token, is multiplied by it and added to the loss; 0 switches the
+    /// penalty off.
     pub weight: f64,
-    /// What the first four tokens of an answer count in that mean, where it is decided whether to decline; 1 treats
-    /// all tokens alike.
+    /// Weight of the first four tokens of an answer in that mean, where the model decides whether to refuse; 1 weighs
+    /// all tokens alike, 0 leaves the four out.
     pub opening: f64,
-    /// Prompts beside the groups in one optimizer step.
+    /// Retain prompts in one optimizer step, at least 1.
     pub per_step: usize,
-    /// Length limit of the base's own answers, tokens.
+    /// Longest answer of the base to a retain prompt, tokens, at least 1.
     pub max_tokens: usize,
 }
 
-/// What is measured before and after.
+/// The evaluation: what is measured before and after training, and on the way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvalSection {
-    /// Harmful prompts: a file or `fetch:NAME`; empty skips the evaluation.
+    /// Harmful prompts: a file, `fetch:NAME`, or `builtin:hearth` for Hearth's held-out requests and exact judge. Empty
+    /// skips the evaluation.
     pub harmful: String,
-    /// Prompts taken of them, evenly spread; 0 takes all.
+    /// Most harmful prompts, taken evenly spread; 0 takes all.
     pub harmful_limit: usize,
-    /// Everyday prompts with good answers: a file or `builtin:benign`.
+    /// Everyday prompts with good answers, for perplexity, length and over-refusal: a file or `builtin:benign`.
     pub benign: String,
-    /// Prompts taken of them; 0 takes all.
+    /// Most everyday prompts; 0 takes all.
     pub benign_limit: usize,
-    /// Harmless prompts that sound harmful: a file or `builtin:sounding_harmful`.
+    /// Harmless prompts that sound harmful, for over-refusal: a file or `builtin:sounding_harmful`.
     pub sounding_harmful: String,
-    /// Prompts taken of them; 0 takes all.
+    /// Most of those prompts; 0 takes all.
     pub sounding_harmful_limit: usize,
-    /// Scored answers on which the first judge is fitted.
+    /// Answers with human scores on which the first harm judge is fitted.
     pub labelled: Vec<String>,
-    /// Scored answers on which the second judge is fitted.
+    /// Answers with human scores on which the second harm judge is fitted.
     pub second_labelled: Vec<String>,
-    /// Length limit of an answer, tokens.
+    /// Longest answer, tokens, at least 1.
     pub max_new_tokens: usize,
-    /// Rows decoded together.
+    /// Answers decoded together, at least 1.
     pub batch: usize,
-    /// What prefilled answers begin with.
+    /// Prefill attack: the text that answers to harmful prompts are made to begin with.
     pub prefill: String,
-    /// Temperature of sampled answers.
+    /// Temperature of sampled answers; 0 makes them greedy.
     pub temperature: f64,
-    /// Nucleus of sampled answers.
+    /// Nucleus sampling: the probability mass of the likeliest tokens that sampled answers draw from, above 0; 1 keeps
+    /// all tokens.
     pub top_p: f64,
-    /// Steps between two looks at answers to held-out requests while training goes on; 0 never looks. Changes no weight,
-    /// unless `stop.min_harm_drop` ends the run. The requests are those of `builtin:hearth` where `harmful` is that,
-    /// elsewhere the data's (`data.held_out`), answered greedily and read by the first judge.
+    /// Periodic evaluation: steps between two rounds of answers to held-out requests while training goes on; 0 is none.
+    /// It changes no weight, unless `stop.min_harm_drop` ends the run. The requests are Hearth's where `eval.harmful` is
+    /// `builtin:hearth`, else the data's (`data.held_out`), answered greedily and read by the first judge.
     pub look_every: usize,
-    /// Requests asked at each look.
+    /// Most requests of each periodic evaluation, at least 1.
     pub look_limit: usize,
-    /// Resamples of the confidence intervals.
+    /// Bootstrap resamples of each confidence interval, at least 1.
     pub bootstrap: usize,
-    /// Seed of sampled answers, judges and intervals: apart from the run's, so that runs compare.
+    /// Seed of sampled answers, judges and intervals. It is apart from the run's, so that runs with other seeds compare.
     pub seed: u64,
 }
 
-/// The model that comes out.
+/// How the trained model is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportSection {
-    /// Type of the exported weights.
+    /// Number type of the written weights.
     pub dtype: Dtype,
-    /// Weights beyond this many bytes are split into shards with an index; 0 writes one file.
+    /// Largest weight file, bytes: more is split into shards with an index; 0 writes one file.
     pub shard_bytes: u64,
 }
 
@@ -278,7 +285,7 @@ impl AnchorSection {
 }
 
 impl EvalSection {
-    /// What decides the figures at the end: looks on the way change none of them.
+    /// What decides the figures at the end: periodic evaluation changes none of them.
     pub fn at_the_end(&self) -> Self {
         Self { look_every: 0, look_limit: 0, ..self.clone() }
     }
