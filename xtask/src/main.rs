@@ -32,7 +32,7 @@ enum Command {
     Fetch(Passed),
     /// Build `d2o` and run any of its commands.
     D2o(Passed),
-    /// Build `d2o` and compare methods in the small world: `d2o reproduce`.
+    /// Build `d2o` and compare methods in Hearth, the small synthetic world: `d2o reproduce`.
     Reproduce(Passed),
     /// Run all tests, say which were left out, and print how far they were from the reference implementations.
     Test(Passed),
