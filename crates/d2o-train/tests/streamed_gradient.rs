@@ -168,8 +168,7 @@ fn the_scale_multiplies_and_sums_add_up() {
     let once = streamed(&model, &objective, 1000, 1.0);
     let mut sum = GradientSum::default();
     let (policy, loss, group) = (&model, &GuardedObjective::from(objective), &group());
-    let pass =
-        GroupPass { policy, loss, group, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
+    let pass = GroupPass { policy, loss, group, scale: 0.5, chunking: Chunking { tokens: 1000, head_rows: 64 } };
     for _ in 0..2 {
         pass.accumulate(ActivationCache::default().group(0), &mut sum);
     }

@@ -10,7 +10,7 @@ use d2o_data::{EncodedRow, Encoder};
 use d2o_eval::refusal::is_refusal;
 use d2o_model::CausalLm;
 use d2o_record::ObserveError;
-use d2o_sampler::{AnchorDraws, Draft, Finish, AnchorSlot, draw_anchors};
+use d2o_sampler::{AnchorDraws, AnchorSlot, Draft, Finish, draw_anchors};
 
 use super::blocks::{Block, Blocks};
 use super::reference::References;
@@ -124,7 +124,11 @@ impl Drawer<'_> {
         let mut slots = Vec::with_capacity(rows.len() * self.settings.k);
         for &(group, row) in rows {
             for slot in 0..self.settings.k {
-                slots.push(AnchorSlot { prompt_ids: self.settings.prompt_of_slot(self.encoder, row, slot)?, group, slot });
+                slots.push(AnchorSlot {
+                    prompt_ids: self.settings.prompt_of_slot(self.encoder, row, slot)?,
+                    group,
+                    slot,
+                });
             }
         }
         Ok(slots)
