@@ -130,3 +130,39 @@ impl GenerateError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interrupted(unit: &'static str, kept: bool) -> GenerateError {
+        GenerateError::Interrupted { done: 32, total: 90, unit, kept }
+    }
+
+    #[test]
+    fn an_interruption_says_what_is_kept_and_speaks_of_no_checkpoint() {
+        for (error, message, hint) in [
+            (
+                interrupted("prompts", true),
+                "interrupted after 32 of 90 prompts; those are kept",
+                "run the same command again to go on from there",
+            ),
+            (
+                interrupted("answers", false),
+                "interrupted after 32 of 90 answers",
+                "run the same command again; these begin anew",
+            ),
+        ] {
+            assert_eq!((error.to_string().as_str(), error.hint().as_deref()), (message, Some(hint)));
+            assert!(!error.is_user_error(), "exit code 1: nothing is wrong with the input");
+        }
+    }
+
+    #[test]
+    fn in_training_an_interruption_is_the_run_s_and_anything_else_is_passed_on() {
+        let error = interrupted("prompts", false).in_training(7);
+        assert!(matches!(error, TrainError::Interrupted { step: 7 }), "{error}");
+        let error = GenerateError::Sampling { message: "no logits".to_owned() }.in_training(7);
+        assert!(matches!(error, TrainError::Callback(_)) && error.to_string().contains("no logits"), "{error}");
+    }
+}

@@ -215,7 +215,7 @@ fn convergence(evidence: Evidence<'_>) -> Answer {
     let others = ["sft", "npo", "dpo-slow"].iter().filter_map(|name| evidence.find(name)).map(told);
     let all: Vec<String> = [told(main), told(dpo)].into_iter().chain(others).collect();
     let because = format!(
-        "until {:.0} % of the answers hurt: {}; drawing the anchors took {:.0} thousand tokens more",
+        "until {:.0} % of the answers are hurtful: {}; drawing the anchors took {:.0} thousand tokens more",
         100.0 * THRESHOLD,
         all.join("; "),
         main.drawn_kilotokens

@@ -9,7 +9,7 @@ use crate::claims::{Claim, Evidence, added, claims};
 use crate::figure::{Curve, curves, dots};
 use crate::outcome::{Outcome, Point};
 use crate::seed::THRESHOLD;
-use crate::spread::Spread;
+use crate::spread::{Spread, number, signed};
 use crate::{machine, variance};
 use d2o_record::FileError;
 use d2o_record::durable::{self, at};
@@ -46,12 +46,13 @@ pub fn write(path: &Path, evidence: Evidence<'_>, seeds: &[u64]) -> Result<(), F
 fn head(evidence: Evidence<'_>, seeds: &[u64]) -> String {
     let collected = evidence.collected;
     let mut text = format!(
-        "# The comparison in the small world\n\n\
-         Made by `cargo xtask reproduce` from {} cells and seeds {seeds:?}; do not edit. Each cell is the preset `hearth`\n\
-         on half of its negatives with a few keys changed (`d2o-preset` is the preset itself). Cells of one seed and the same anchor settings train on the same anchors, in the same\n\
-         order, for the same number of optimizer steps unless their name says otherwise; all answers of a group go through\n\
-         the model, also those that an objective leaves out. Answers to held-out requests are drawn at temperature 1 and\n\
-         read by the exact judge. Numbers are means over seeds ± half a 95 % interval (Student's t); a verdict needs\n\
+        "# Comparison of methods in Hearth, the small synthetic world\n\n\
+         Made by `cargo xtask reproduce` from {} cells and seeds {seeds:?}; do not edit. Each cell is the preset\n\
+         `hearth` on half of its negatives with a few keys changed (`d2o-preset` is the preset itself). Cells of one\n\
+         seed and the same anchor settings train on the same anchors, in the same order, for the same number of\n\
+         optimizer steps unless their name says otherwise; all answers of a group go through the model, also those that\n\
+         an objective leaves out. Answers to held-out requests are drawn at temperature 1 and read by the exact judge.\n\
+         Numbers are means over seeds ± half a 95 % interval (Student's t); – where there is no number; a verdict needs\n\
          intervals that lie apart.\n\n\
          Machine: {}. All processes together took {:.1} minutes of one thread each.\n\n",
         collected.outcomes.len(),
@@ -62,20 +63,21 @@ fn head(evidence: Evidence<'_>, seeds: &[u64]) -> String {
         let mean = |name: &str| base.before.get(name).map_or(f64::NAN, |estimate| estimate.mean);
         let _ = writeln!(
             text,
-            "LanguageModel: {:.1} % hurtful, {:.1} % on topic, {:.1} % malformed, perplexity {:.4}; with an instruction {:.1} % hurtful.\n",
-            100.0 * mean("hearth.hurtful"),
-            100.0 * mean("hearth.on_topic"),
-            100.0 * mean("hearth.malformed"),
-            mean("hearth.perplexity"),
-            100.0 * mean("hearth.hurtful.instructed")
+            "Base: {} % hurtful, {} % on topic, {} % malformed, perplexity {}; with an instruction {} % hurtful.\n",
+            number(100.0 * mean("hearth.hurtful"), 1),
+            number(100.0 * mean("hearth.on_topic"), 1),
+            number(100.0 * mean("hearth.malformed"), 1),
+            number(mean("hearth.perplexity"), 4),
+            number(100.0 * mean("hearth.hurtful.instructed"), 1)
         );
     }
     text
 }
 
 const COLUMNS: &str = "| question | cell | seeds | hurtful % | on topic % | malformed % | perplexity, change in % | \
-                       KL where kind | gradient variation | anchors' / rejected's log-ratio | steps | \
-                       k tokens trained / drawn | s | steps to threshold |\n\
+                       KL from the base, instructed requests | gradient variation | \
+                       anchors' / rejected's log-ratio | steps | k tokens trained / drawn | seconds | \
+                       steps to threshold |\n\
                        |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
 
 fn table(outcomes: &[Outcome]) -> String {
@@ -83,7 +85,7 @@ fn table(outcomes: &[Outcome]) -> String {
     for outcome in outcomes {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {:.3} | {:.2} | {:+.1} / {:+.1} | {:.0} | {:.0} / {:.0} | {:.0} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} / {} | {} | {} / {} | {} | {} |",
             outcome.cell.group,
             outcome.cell.name,
             outcome.seeds,
@@ -91,23 +93,23 @@ fn table(outcomes: &[Outcome]) -> String {
             outcome.on_topic.percent(),
             outcome.malformed.percent(),
             outcome.perplexity.change(),
-            outcome.drift.mean,
-            outcome.gradient_variation.mean,
-            outcome.anchor_log_ratio.mean,
-            outcome.rejected_log_ratio.mean,
-            outcome.updates,
-            outcome.kilotokens,
-            outcome.drawn_kilotokens,
-            outcome.seconds,
+            number(outcome.drift.mean, 3),
+            number(outcome.gradient_variation.mean, 2),
+            signed(outcome.anchor_log_ratio.mean),
+            signed(outcome.rejected_log_ratio.mean),
+            number(outcome.updates, 0),
+            number(outcome.kilotokens, 0),
+            number(outcome.drawn_kilotokens, 0),
+            number(outcome.seconds, 0),
             threshold(outcome)
         );
     }
     let _ = write!(
         text,
-        "\nPerplexity is that of held-out considerate answers to the bare requests; KL where kind is from the base, in nats\n\
-         per token, on the base's own harmless answers to instructed requests; gradient variation is the standard deviation\n\
-         of the gradient's norm over its mean in the second half of the run; seconds are those of training alone, one thread.\n\
-         The threshold is {:.0} % hurtful answers of 102, looked at every {LOOK_EVERY} steps.\n\n",
+        "\nPerplexity is that of held-out considerate answers to the bare requests; KL from the base is in nats per token,\n\
+         on the base's own harmless answers to instructed requests; gradient variation is the standard deviation of the\n\
+         gradient's norm over its mean in the second half of the run; seconds are those of training alone, one thread.\n\
+         The threshold is {:.0} % hurtful answers of 102, evaluated every {LOOK_EVERY} steps.\n\n",
         100.0 * THRESHOLD
     );
     text
@@ -192,7 +194,8 @@ fn scatter(evidence: Evidence<'_>) -> Vec<Curve> {
 fn commands(outcomes: &[Outcome], seeds: &[u64]) -> String {
     let seed = seeds.first().copied().unwrap_or_default();
     let mut text = format!(
-        "## Any row again\n\nA row with all its seeds: `cargo xtask reproduce --only CELL`. One run of it, for seed {seed}\n\
+        "## Any row again\n\n\
+         A row with all its seeds: `cargo xtask reproduce --only CELL`. One run of it, for seed {seed}\n\
          (`cargo xtask d2o` stands for `d2o`):\n\n"
     );
     for outcome in outcomes {
@@ -200,7 +203,8 @@ fn commands(outcomes: &[Outcome], seeds: &[u64]) -> String {
     }
     let _ = write!(
         text,
-        "\nThe variance of the gradient is measured on groups of the cell with the most anchors, {} of their anchors each.\n",
+        "\nThe variance of the gradient is measured on groups of the cell with the most anchors, {} of their anchors\n\
+         each.\n",
         variance::SLOTS
     );
     text

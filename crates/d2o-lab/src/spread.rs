@@ -39,8 +39,25 @@ impl Spread {
 
     /// As per cents with one decimal: `2.9 ± 0.4`.
     pub fn percent(&self) -> String {
-        format!("{:.1} ± {:.1}", 100.0 * self.mean, 100.0 * self.half)
+        if self.mean.is_finite() {
+            format!("{:.1} ± {}", 100.0 * self.mean, number(100.0 * self.half, 1))
+        } else {
+            MISSING.to_owned()
+        }
     }
+}
+
+/// What stands where there is no number.
+const MISSING: &str = "–";
+
+/// A number with so many decimals, or a dash where it is none.
+pub(crate) fn number(value: f64, decimals: usize) -> String {
+    if value.is_finite() { format!("{value:.decimals$}") } else { MISSING.to_owned() }
+}
+
+/// The same with its sign and one decimal.
+pub(crate) fn signed(value: f64) -> String {
+    if value.is_finite() { format!("{value:+.1}") } else { MISSING.to_owned() }
 }
 
 #[cfg(test)]
@@ -56,6 +73,14 @@ mod tests {
         assert!((spread.half - 2.776 * 0.5f64.sqrt() / 5f64.sqrt()).abs() < 1e-12);
         assert_eq!(Spread::of(&[0.3]), Spread { mean: 0.3, half: 0.0, deviation: 0.0 });
         assert_eq!(Spread { mean: 0.029, half: 0.004, deviation: 0.0 }.percent(), "2.9 ± 0.4");
+    }
+
+    #[test]
+    fn what_is_no_number_is_a_dash() {
+        assert_eq!([number(0.0684, 3), number(f64::NAN, 3), number(101.6, 0)], ["0.068", "–", "102"]);
+        assert_eq!([signed(0.04), signed(-6.81), signed(f64::NAN)], ["+0.0", "-6.8", "–"]);
+        assert_eq!(Spread::of(&[f64::NAN, 0.5]).percent(), "–");
+        assert_eq!(Spread::of(&[f64::NAN, 0.5]).change(), "–");
     }
 
     #[test]

@@ -238,4 +238,57 @@ mod tests {
         assert!(StopRules::off().validation(&state, ValidationFigures { nll: 9.0, entropy: 0.0 }).is_empty());
         assert!(!StopRules::off().needs_validation());
     }
+
+    #[test]
+    fn exactly_at_the_limit_no_rule_trips() {
+        let mut state = StopState::default();
+        let rules = StopRules { max_anchor_kl: 0.25, ..StopRules::off() };
+        let checks: Vec<_> = (0..WINDOW).filter_map(|_| rules.anchors(&mut state, 0.25)).collect();
+        assert!(checks.len() == 1 && checks[0].value == 0.25 && !checks[0].tripped);
+
+        // A rise of the limit is a rise, and the same rise again no plateau; 0.25 after it is one.
+        let rules = StopRules { min_negatives_gain: 0.5, ..StopRules::off() };
+        let checks: Vec<_> = [2.0, 2.5, 3.0, 3.25].iter().filter_map(|nll| rules.negatives(&mut state, *nll)).collect();
+        let read: Vec<_> = checks.iter().map(|check| (check.value, check.tripped)).collect();
+        assert_eq!(read, [(0.5, false), (0.5, false), (0.25, true)]);
+
+        // A fall of the limit is a fall; a fall from there is counted from there.
+        let rules = StopRules { min_harm_drop: 0.25, patience: 1, ..StopRules::off() };
+        let checks: Vec<_> = [0.75, 0.5, 0.25, 0.25].iter().filter_map(|harm| rules.harm(&mut state, *harm)).collect();
+        let read: Vec<_> = checks.iter().map(|check| (check.value, check.tripped)).collect();
+        assert_eq!(read, [(0.25, false), (0.25, false), (0.0, true)]);
+
+        let base = ValidationFigures { nll: 2.0, entropy: 2.0 };
+        state.base = Some(base);
+        let rise = 0.5f64.exp() - 1.0;
+        let rules = StopRules { max_benign_perplexity_increase: rise, min_entropy: 1.0, ..StopRules::off() };
+        let checks = rules.validation(&state, ValidationFigures { nll: 2.5, entropy: 1.0 });
+        let read: Vec<_> = checks.iter().map(|check| (check.value, check.tripped)).collect();
+        assert_eq!(read, [(rise, false), (1.0, false)]);
+    }
+
+    #[test]
+    fn each_rule_of_the_validation_set_needs_it_and_stands_alone() {
+        let perplexity = StopRules { max_benign_perplexity_increase: 0.1, ..StopRules::off() };
+        let entropy = StopRules { min_entropy: 0.1, ..StopRules::off() };
+        assert!(perplexity.needs_validation() && entropy.needs_validation());
+        let base = Some(ValidationFigures { nll: 2.0, entropy: 2.0 });
+        let state = StopState { base, ..StopState::default() };
+        let rules = |of: StopRules| -> Vec<_> {
+            of.validation(&state, ValidationFigures { nll: 2.0, entropy: 2.0 }).iter().map(|check| check.rule).collect()
+        };
+        assert_eq!(rules(perplexity), ["max_benign_perplexity_increase"]);
+        assert_eq!(rules(entropy), ["min_entropy"]);
+    }
+
+    #[test]
+    fn where_nothing_is_said_the_anchors_rule_is_on_and_remembers_though_it_be_off() {
+        let default = StopRules::default();
+        assert_eq!((default.max_anchor_kl, default.patience, default.check_every), (0.5, 2, 10));
+        assert_eq!(StopRules { max_anchor_kl: 0.0, ..default }, StopRules::off());
+        let mut state = StopState::default();
+        assert!((0..2 * WINDOW).all(|_| StopRules::off().anchors(&mut state, 9.0).is_none()));
+        assert_eq!(state.anchor_fall, [9.0; WINDOW]);
+        assert_eq!(WINDOW, 8, "of which checkpoints hold the values");
+    }
 }

@@ -23,16 +23,26 @@ impl DeviceError {
     }
 }
 
-/// Names of the backends in this program.
+/// The backends that there are, the one that every machine can run first, and whether this program has each.
+const BACKENDS: [(&str, bool); 3] =
+    [("flex", cfg!(feature = "flex")), ("wgpu", cfg!(feature = "wgpu")), ("cuda", cfg!(feature = "cuda"))];
+
+/// Names of the backends in this program, in the order in which one is chosen.
 pub fn compiled() -> Vec<&'static str> {
-    vec![
-        #[cfg(feature = "flex")]
-        "flex",
-        #[cfg(feature = "wgpu")]
-        "wgpu",
-        #[cfg(feature = "cuda")]
-        "cuda",
-    ]
+    BACKENDS.iter().filter(|(_, compiled)| *compiled).map(|(name, _)| *name).collect()
+}
+
+/// What computes where nothing else is said: of `flex`, `wgpu` and `cuda` the first that is in this program.
+#[must_use]
+pub fn default_backend() -> &'static str {
+    first_of(&compiled())
+}
+
+/// The first of the backends that is among `compiled`. A program without any has the first of all as its default, so
+/// that opening it says what to build.
+fn first_of(compiled: &[&str]) -> &'static str {
+    let names = || BACKENDS.iter().map(|(name, _)| *name);
+    names().find(|name| compiled.contains(name)).unwrap_or(BACKENDS[0].0)
 }
 
 /// Opens a backend's default device, untracked.
@@ -61,9 +71,33 @@ pub fn limit_threads(threads: usize) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_first_backend_that_was_compiled_in() {
+        for (compiled, default) in [
+            (&["flex"][..], "flex"),
+            (&["wgpu"], "wgpu"),
+            (&["cuda"], "cuda"),
+            (&["cuda", "wgpu"], "wgpu"),
+            (&["wgpu", "flex"], "flex"),
+            (&["cuda", "flex", "wgpu"], "flex"),
+            // Nothing to compute on: opening the default names the feature to build with.
+            (&[], "flex"),
+        ] {
+            assert_eq!(first_of(compiled), default, "{compiled:?}");
+        }
+    }
+
+    #[test]
+    fn the_default_opens() {
+        assert!(compiled().contains(&default_backend()));
+        open(default_backend()).unwrap();
+    }
+
     #[test]
     fn an_absent_backend_is_named_with_the_remedy() {
-        let error = super::open("abacus").unwrap_err();
+        let error = open("abacus").unwrap_err();
         assert!(error.to_string().starts_with("backend `abacus` is not compiled in"), "{error}");
         assert!(error.hint().unwrap().contains("--features abacus"));
     }

@@ -84,34 +84,61 @@ mod tests {
         Block { origins: origins.clone(), index, groups: Vec::new(), counts: DraftCounts::default() }
     }
 
-    #[test]
-    fn a_file_of_blocks_is_never_shorter_than_what_is_taken_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("anchors/partial.jsonl");
-        let ours = origins("ours");
-        let (mut blocks, taken) = Blocks::open(&path, &ours).unwrap();
+    /// A file with two blocks, what it holds, and the place beside it where a new one is written before it is renamed.
+    fn two_blocks(dir: &Path, ours: &Origins) -> (PathBuf, Vec<u8>, PathBuf) {
+        let path = dir.join("anchors/partial.jsonl");
+        let (mut blocks, taken) = Blocks::open(&path, ours).unwrap();
         assert!(taken.is_empty());
-        blocks.append(&block(&ours, 0)).unwrap();
-        blocks.append(&block(&ours, 1)).unwrap();
-        let whole = fs::read(&path).unwrap();
-        // A kill at any later moment finds both blocks: the file is not opened for writing from its beginning.
+        blocks.append(&block(ours, 0)).unwrap();
+        blocks.append(&block(ours, 1)).unwrap();
+        let (whole, aside) = (fs::read(&path).unwrap(), path.with_file_name(".partial.jsonl.partial"));
+        (path, whole, aside)
+    }
 
-        let before = fs::metadata(&path).unwrap().modified().unwrap();
-        let (_, taken) = Blocks::open(&path, &ours).unwrap();
-        assert_eq!((taken.len(), fs::read(&path).unwrap()), (2, whole.clone()));
-        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before, "an intact file is left alone");
-        // A torn third line goes, aside and by renaming: a file that cannot be written aside stays as it was.
-        let mut torn = whole.clone();
-        torn.extend_from_slice(b"{\"origins\":");
+    #[test]
+    fn an_intact_file_is_taken_over_and_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = origins("ours");
+        let (path, whole, aside) = two_blocks(dir.path(), &ours);
+        // Whoever writes the file anew fails at this directory.
+        fs::create_dir(&aside).unwrap();
+        let (mut blocks, taken) = Blocks::open(&path, &ours).unwrap();
+        assert_eq!(taken.iter().map(|block| block.index).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(fs::read(&path).unwrap(), whole);
+        // The next block comes behind those that were there.
+        blocks.append(&block(&ours, 2)).unwrap();
+        assert!(fs::read(&path).unwrap().starts_with(&whole));
+        assert_eq!(Blocks::open(&path, &ours).unwrap().1.len(), 3);
+    }
+
+    #[test]
+    fn a_torn_line_is_cut_off_and_no_moment_has_fewer_blocks() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = origins("ours");
+        let (path, whole, aside) = two_blocks(dir.path(), &ours);
+        let torn = [whole.as_slice(), b"{\"origins\":"].concat();
         fs::write(&path, &torn).unwrap();
-        let aside = path.with_file_name(".partial.jsonl.partial");
+        // The shorter file is written aside and renamed: while that cannot be done, the file stays as it was.
         fs::create_dir(&aside).unwrap();
         assert!(Blocks::open(&path, &ours).is_err());
         assert_eq!(fs::read(&path).unwrap(), torn);
         fs::remove_dir(&aside).unwrap();
         assert_eq!(Blocks::open(&path, &ours).unwrap().1.len(), 2);
         assert_eq!(fs::read(&path).unwrap(), whole);
-        // Blocks of another origin are nobody's.
-        assert!(Blocks::open(&path, &origins("theirs")).unwrap().1.is_empty());
+    }
+
+    #[test]
+    fn only_whole_lines_of_the_same_origin_in_their_order_count() {
+        let (ours, theirs) = (origins("ours"), origins("theirs"));
+        let line = |origins: &Origins, index: usize| serde_json::to_string(&block(origins, index)).unwrap() + "\n";
+        let first = line(&ours, 0);
+        for behind in [line(&theirs, 1), line(&ours, 2), line(&ours, 1).trim_end().to_owned(), "{}\n".to_owned()] {
+            // Nor does what stands behind such a line.
+            let text = format!("{first}{behind}{}", line(&ours, 1));
+            let (blocks, bytes) = complete(text.as_bytes(), &ours);
+            assert_eq!((blocks.len(), bytes), (1, first.len()), "{text}");
+        }
+        assert!(complete(first.trim_end().as_bytes(), &ours).0.is_empty(), "a line that may go on");
+        assert!(complete(first.as_bytes(), &theirs).0.is_empty(), "blocks of another origin are nobody's");
     }
 }

@@ -57,3 +57,33 @@ impl Optimizer for AdamW {
         state
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::TensorData;
+
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_the_common_ones() {
+        let AdamW { beta1, beta2, epsilon, weight_decay } = AdamW::default();
+        assert_eq!((beta1, beta2, epsilon, weight_decay), (0.9, 0.999, 1e-8, 0.0));
+    }
+
+    /// Two steps on one weight of 1 at a rate of 0.1, with β 0.5 and 0.75, no ε and a decay of 0.5, gradients 2 and 4.
+    #[test]
+    fn two_steps_by_hand() {
+        let device = d2o_testing::device::device();
+        let tensor = |value: f32| Tensor::<1>::from_data(TensorData::from([value]), &device);
+        let value = |tensor: Tensor<1>| tensor.into_data().iter::<f64>().next().unwrap();
+        let adamw = AdamW { beta1: 0.5, beta2: 0.75, epsilon: 0.0, weight_decay: 0.5 };
+        // Moments 1 and 1, corrected by 1/2 and 1/4: 2 and 4, a step of 0.1 · 2 / 2. The decay takes 0.1 · 0.5 of 1.
+        let (weight, state) = adamw.step(0.1, tensor(1.0), tensor(2.0), None);
+        assert!((value(weight.clone()) - 0.85).abs() < 1e-6);
+        // Moments 0.5 + 2 and 0.75 + 4, corrected by 3/4 and 7/16: 10/3 and 76/7.
+        let (weight, state) = adamw.step(0.1, weight, tensor(4.0), state);
+        let expected = 0.85 * 0.95 - 0.1 * (10.0 / 3.0) / (76.0f64 / 7.0).sqrt();
+        assert!((value(weight) - expected).abs() < 1e-6);
+        assert_eq!(state.unwrap().momentum.time, 2);
+    }
+}

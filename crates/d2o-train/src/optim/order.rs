@@ -58,4 +58,14 @@ mod tests {
         assert_eq!(epoch(2), epoch(2));
         assert_ne!(Order::new(10, 10, 4).step(0), Order::new(10, 10, 3).step(0));
     }
+
+    #[test]
+    fn steps_are_consecutive_parts_of_an_epoch_and_the_last_may_be_smaller() {
+        let order = Order::new(10, 4, 3);
+        let whole = Order::new(10, 10, 3).step(1);
+        assert_eq!([order.step(3), order.step(4), order.step(5)].concat(), whole, "the second epoch");
+        assert_eq!([3, 4, 5].map(|step| order.step(step).len()), [4, 4, 2]);
+        assert_ne!(whole, (0..10).collect::<Vec<_>>());
+        assert_eq!(Order::new(8, 4, 0).steps_per_epoch(), 2);
+    }
 }

@@ -122,4 +122,19 @@ mod tests {
         let level = Schedule { decay: Decay::Cosine, final_fraction: 1.0, ..constant };
         assert!((0..5).all(|step| constant.at(step) == 2.0 && level.at(step) == 2.0));
     }
+
+    #[test]
+    fn a_run_that_is_all_warm_up_ends_at_the_peak_and_one_step_later_at_the_fraction() {
+        let short = Schedule { steps: 4, ..COSINE };
+        assert_eq!([3, 4].map(|step| short.at(step)), [1.0, 1.0]);
+        assert!((short.at(5) - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn where_nothing_is_said_it_falls_from_5e_5_to_a_tenth_after_three_steps() {
+        let default = Schedule { steps: 13, ..Schedule::default() };
+        assert!((default.at(0) - 5e-5 / 3.0).abs() < 1e-18);
+        assert_eq!([2, 3].map(|step| default.at(step)), [5e-5, 5e-5]);
+        assert!((default.at(8) - 5e-5 * 0.55).abs() < 1e-18 && (default.at(13) - 5e-6).abs() < 1e-18);
+    }
 }

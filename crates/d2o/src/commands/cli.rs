@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::hearth::HearthCommand;
 use crate::commands::pretrain::PretrainArgs;
+use crate::device::default_backend;
 
 /// Align a language model with nothing but its rejected answers.
 #[derive(Debug, Parser)]
@@ -124,7 +125,7 @@ pub struct ModelArgs {
     #[arg(long)]
     pub model: String,
     /// The backend.
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = default_backend())]
     pub backend: String,
     /// Threads of the processor; 0 takes all.
     #[arg(long, default_value_t = 0)]

@@ -17,7 +17,7 @@ use d2o_generate::LanguageModel;
 /// has no form in GGUF, a place that cannot be written.
 pub fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let form = Form::of(args)?;
-    let device = device::open("flex")?;
+    let device = device::open(device::default_backend())?;
     let mut base = LanguageModel::open_with_template(&fetch::resolve_model(&args.model)?, &device)?;
     if let Some(dir) = &args.adapter {
         base = base.with_adapter(dir)?;

@@ -9,6 +9,7 @@ use d2o_model::{Dtype, Trainable, save_hf};
 use serde::Serialize;
 
 use super::{demand, interrupt};
+use crate::device::default_backend;
 use crate::pretrain::rows::{Predicted, read};
 use crate::pretrain::start::{NewModel, Start};
 use crate::terminal::Progress;
@@ -97,7 +98,7 @@ pub struct PretrainArgs {
     #[serde(skip)]
     pub dtype: WeightsArg,
     /// The backend.
-    #[arg(long, default_value = "flex")]
+    #[arg(long, default_value = default_backend())]
     pub backend: String,
     /// Threads of the processor; 0 takes all.
     #[arg(long, default_value_t = 0)]

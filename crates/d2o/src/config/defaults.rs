@@ -14,6 +14,7 @@ use super::{
     AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedSource, RetainSection,
     RunConfig, TrainSection,
 };
+use crate::device::default_backend;
 
 impl Default for RunConfig {
     fn default() -> Self {
@@ -36,7 +37,7 @@ impl Default for RunConfig {
 
 impl Default for DeviceSection {
     fn default() -> Self {
-        Self { backend: "flex".to_owned(), threads: 0, sampling: SamplingWeights::default() }
+        Self { backend: default_backend().to_owned(), threads: 0, sampling: SamplingWeights::default() }
     }
 }
 

@@ -61,15 +61,19 @@ fn dataset(config: &RunConfig, base: &LanguageModel, observers: &mut Observers) 
     let began = Instant::now();
     observers.emit(&Event::StageStarted { stage: stage::PREPARE.to_owned() })?;
     let data = Dataset::load(&dataset_options(config)?, &base.encoder)?;
-    let summary = &data.summary;
+    let (summary, lint) = (&data.summary, data.lint.summary());
     observers.emit(&Event::StageFinished {
         stage: stage::PREPARE.to_owned(),
         wall_s: began.elapsed().as_secs_f64(),
         detail: format!(
-            "{} rows, {} duplicates, {} groups to train on, {} rows held out",
+            "{} rows, {} duplicates, {} groups to train on, {} rows held out; lint: {lint}",
             summary.rows, summary.duplicates, summary.train, summary.held_out
         ),
     })?;
+    if data.lint.findings.iter().any(|finding| finding.rows > 0) {
+        let message = format!("odd rows: {lint}; `d2o prepare` tells where they stand");
+        observers.emit(&Event::Warning { message })?;
+    }
     Ok(data)
 }
 

@@ -1,9 +1,10 @@
-//! The small world: pretraining a model of it, and aligning the one that is compiled in.
+//! Hearth, the small synthetic world: pretraining a model of it, and aligning the one that is compiled in.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use d2o_datasets::hearth::{Grammar, Hearth};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -53,8 +54,19 @@ fn answers_alone_can_be_learned_from_a_model_that_is_there() {
         dir.path(),
         &format!("pretrain --data world/corpus.jsonl --loss response --model first/model --out next {SMALL}"),
     );
-    let sizes = |out: &str| json(&dir.path().join(out).join("model/config.json"))["vocab_size"].clone();
-    assert_eq!(sizes("first"), sizes("next"), "the tokenizer came along");
+    let tokenizer = |out: &str| fs::read(dir.path().join(out).join("model/tokenizer.json")).unwrap();
+    assert!(tokenizer("next") == tokenizer("first"), "the tokenizer comes along");
+    let own = format!("pretrain --data world/corpus.jsonl --out own {SMALL}");
+    d2o(dir.path(), &own);
+    assert!(tokenizer("own") != tokenizer("first"), "of other texts it would be another one");
+    // The same rows with their requests: the answers alone are fewer tokens, at every step.
+    d2o(dir.path(), &format!("pretrain --data world/corpus.jsonl --model first/model --out all {SMALL}"));
+    let tokens = |out: &str| -> Vec<u64> {
+        let steps = events(&dir.path().join(out), "pretrain_step");
+        steps.iter().map(|step| step["tokens"].as_u64().unwrap()).collect()
+    };
+    let (answers, all) = (tokens("next"), tokens("all"));
+    assert!(answers.len() == 6 && answers.iter().zip(&all).all(|(answers, all)| answers < all), "{answers:?} {all:?}");
 }
 
 /// The compiled-in base keeps its promise: it hurts with about every second answer to a bare request, rarely when it
@@ -86,10 +98,19 @@ fn preferred_answers_can_be_the_anchors() {
         "train --config hearth --out run --no-eval --set data.negatives=[\"builtin:hearth/pairs-00\"] \
          --set data.max_groups=4 --set anchors.source=chosen --set objective.kind=dpo --set train.steps=1",
     );
+    let pairs = Hearth::new(Grammar::embedded(), 0).text("pairs-00", 1632).unwrap();
+    let pairs: Vec<Value> = pairs.lines().map(|pair| serde_json::from_str(pair).unwrap()).collect();
     let rows = fs::read_to_string(dir.path().join("run/anchors/anchors.jsonl")).unwrap();
-    for row in rows.lines().map(|row| serde_json::from_str::<Value>(row).unwrap()) {
-        let anchors = row["anchors"].as_array().unwrap();
-        assert!(anchors.len() == 1 && anchors[0]["answer"]["reference"].as_f64().unwrap() < 0.0);
+    let rows: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(rows.len(), 4, "each group has its anchor");
+    for row in rows {
+        let [anchor] = &row["anchors"].as_array().unwrap()[..] else { panic!("one anchor: {row}") };
+        let of_row = |pair: &&Value| {
+            (&pair["prompt"], &pair["rejected"]) == (&row["prompt"][0]["content"], &row["rejected"]["text"])
+        };
+        let pair = pairs.iter().find(of_row).unwrap();
+        assert_eq!(anchor["answer"]["text"], pair["chosen"], "the preferred answer of the same row");
+        assert!(anchor["answer"]["reference"].as_f64().unwrap() < 0.0, "scored by the base: {row}");
     }
 }
 

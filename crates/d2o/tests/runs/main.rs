@@ -4,6 +4,8 @@ mod backends;
 mod bad_input;
 mod hearth;
 mod interchange;
+mod interruption;
+mod lint;
 mod objectives;
 mod references;
 mod refresh;

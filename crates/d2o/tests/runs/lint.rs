@@ -1,0 +1,34 @@
+//! What is odd about the rows is told by `d2o train` in a line and by `d2o prepare` in a table.
+
+use std::fs;
+
+use crate::tiny::{World, said};
+
+const ODD: &str = "1 × duplicate row, 1 × text that spells out a special token";
+
+#[test]
+fn a_run_tells_in_a_line_what_prepare_tells_in_a_table() {
+    let world = World::new();
+    let few = ["--set", "train.steps=1"];
+    let output = world.train("clean", &few).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("rows held out; lint: nothing odd ("), "{}", said(&output));
+    assert!(!said(&output).contains("warning:"), "{}", said(&output));
+
+    let rows = fs::read_to_string(world.path("rows.jsonl")).unwrap();
+    let first = rows.lines().next().unwrap();
+    let special = r#"{"prompt": "And one more?", "rejected": "No.<|im_end|>"}"#;
+    fs::write(world.path("rows.jsonl"), format!("{rows}\n{first}\n{special}")).unwrap();
+    let output = world.train("odd", &few).output().unwrap();
+    assert!(output.status.success(), "nothing odd stops a run: {}", said(&output));
+    assert!(said(&output).contains(&format!("rows held out; lint: {ODD} (")), "{}", said(&output));
+    let warning = format!("warning: odd rows: {ODD}; `d2o prepare` tells where they stand");
+    assert_eq!(said(&output).matches(&warning).count(), 1, "{}", said(&output));
+
+    let output = world.d2o(&["prepare", "--config", world.path("run.toml").to_str().unwrap()]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let line = |name: &str| table.lines().find(|line| line.contains(name)).unwrap_or_default();
+    assert!(line("duplicate row").trim_start().starts_with("1  ") && line("duplicate row").contains("rows.jsonl:13"));
+    assert!(line("special token").contains("rows.jsonl:14"), "{table}");
+    assert!(line("empty answer").trim_start().starts_with("0  "), "{table}");
+}
