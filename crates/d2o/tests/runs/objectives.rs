@@ -36,7 +36,7 @@ fn every_kind_of_objective_trains_from_a_run_file() {
         // The last of two layers trains: seven maps and two norms.
         assert_eq!(moved(&world, kind), 9, "{kind}");
         let [started] = &events(&world.path(kind), "run_started")[..] else { panic!("{kind} started once") };
-        assert_eq!(started["objective"], kind);
+        assert_eq!(started["objective"].as_str(), Some(*kind));
         assert!(weights.insert(world.weights_of(kind)), "{kind} trains as another kind does");
     }
 }
