@@ -24,7 +24,7 @@ pub enum Format {
     HhTranscripts,
     /// CSV with the columns `objective`, `assistant_response` and `human_score` (or `human_score_1`, …).
     ScoredCsv,
-    /// Parquet with columns as in `SafetyPairs` or `Jsonl`; needs the feature `parquet`.
+    /// Parquet with columns as in `safety_pairs` or `jsonl`; needs the feature `parquet`.
     Parquet,
 }
 

@@ -151,7 +151,7 @@ fn type_of(kind: &Kind) -> String {
         Kind::Simple(name) => (*name).to_owned(),
         Kind::List(inner) => match &**inner {
             Kind::Named(_) => "list of tables".to_owned(),
-            inner => format!("list of {}", type_of(inner)),
+            inner => format!("list of {}s", type_of(inner)),
         },
         Kind::Optional(inner) => type_of(inner),
         Kind::Named(_) => "one of those below".to_owned(),
