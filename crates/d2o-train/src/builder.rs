@@ -19,7 +19,6 @@ use crate::trainer::{Checkpoints, HEAD_ROWS, Trainer};
 
 impl<'a> Trainer<'a> {
     /// A run over `groups`, with defaults for everything else.
-    #[must_use]
     pub fn builder(groups: &'a [TrainingGroup]) -> TrainerBuilder<'a> {
         TrainerBuilder::new(groups)
     }

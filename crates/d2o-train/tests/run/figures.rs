@@ -100,7 +100,7 @@ fn a_number_that_is_not_finite_ends_the_run_and_names_the_step() {
     groups[broken].rejected.reference = f64::NAN;
     let trainer = builder(&groups, 6, 1e-2).build().unwrap();
     let told = run(&trainer, tracked(&base));
-    assert!(matches!(told.ended, Err(TrainError::NonFinite { step: 2, quantity: "loss", .. })));
+    assert!(matches!(told.ended, Err(TrainError::NonFinite { step: 2, quantity: "the loss", .. })));
     assert_eq!(told.steps(), [1]);
 }
 
