@@ -111,7 +111,7 @@ impl LanguageModel {
     /// Fingerprints of weights, tokenizer and template.
     ///
     /// # Errors
-    /// [`GenerateError::Io`] if a weight file cannot be read again.
+    /// [`GenerateError::File`] if a weight file cannot be read again.
     pub fn origins(&self) -> Result<Origins, GenerateError> {
         let digests = self.files.iter().map(|file| digest::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
         let template = self.encoder.template().map_or_else(|| "none".to_owned(), ChatTemplate::fingerprint);

@@ -23,7 +23,7 @@ type Picture = (&'static str, &'static str, Option<String>);
 /// Writes the page at `path`, and its figures into a directory of the same name beside it.
 ///
 /// # Errors
-/// [`FileError::File`] naming the file.
+/// [`FileError`] naming the file.
 pub fn write(path: &Path, evidence: Evidence<'_>, seeds: &[u64]) -> Result<(), FileError> {
     let dir = path.with_extension("");
     at(&dir, fs::create_dir_all(&dir))?;

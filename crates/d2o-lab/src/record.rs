@@ -30,7 +30,7 @@ impl Record {
     /// Writes it.
     ///
     /// # Errors
-    /// [`FileError::File`] naming the file.
+    /// [`FileError`] naming the file.
     pub(super) fn write(&self, dir: &Path) -> Result<(), FileError> {
         let json = serde_json::to_vec(self).expect("a note is plain data");
         durable::write(&dir.join(FILE), &json)

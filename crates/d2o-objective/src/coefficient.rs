@@ -62,7 +62,7 @@ impl Coefficient {
 ///
 /// For an objective `L = f(h)` whose argument `h` is linear in the scores, the gradient of a group is
 /// `∇L = weight · Σ_j c_j ∇s_j`: the `c_j` below depend on lengths only, and one number per group,
-/// [`ObjectiveConfig::weight`], on all scores. So each response can be run forward and backward on its
+/// [`ObjectiveConfig::weight`](crate::ObjectiveConfig::weight), on all scores. So each response can be run forward and backward on its
 /// own, its gradient added with `c_j` to a buffer of the group, and the buffer multiplied by the weight
 /// once the last score is known. This equals the gradient of the joint graph up to rounding: nothing
 /// is approximated, and memory does not grow with the number of anchors.

@@ -44,7 +44,7 @@ impl Drawer<'_> {
     /// there are taken over. The caller removes the file once the store is written.
     ///
     /// # Errors
-    /// Sampling and template errors; [`GenerateError::Io`]; [`GenerateError::Interrupted`].
+    /// Sampling and template errors; [`GenerateError::File`]; [`GenerateError::Interrupted`].
     pub fn draw(
         &self,
         rows: &[EncodedRow],

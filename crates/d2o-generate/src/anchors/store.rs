@@ -172,7 +172,7 @@ impl AnchorStore {
     /// Writes groups and head below `dir`; the head comes last, so a store with a head is complete.
     ///
     /// # Errors
-    /// [`GenerateError::Io`] naming the file.
+    /// [`GenerateError::File`] naming the file.
     pub fn write(
         dir: &Path,
         groups: Vec<StoredGroup>,
