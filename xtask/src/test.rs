@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use crate::cargo::{cargo, describe};
 use crate::parity::{Records, VARIABLE};
 
-/// What the tests of a first visit compile: the processor's backend alone.
-pub(crate) const SCOPE: &[&str] = &["--workspace"];
+/// What the tests of a first visit compile: the processor's backend alone, and no benchmarks.
+pub(crate) const SCOPE: &[&str] = &["--workspace", "--exclude", "d2o-benches"];
 
 /// Environment variable with the backend that tests compute on.
 const BACKEND: &str = "D2O_TEST_BACKEND";
