@@ -141,10 +141,10 @@ mod tests {
             anchors: vec![response(2), response(3)],
             rejected: response(4),
         };
-        let redrawn = Redrawn::new(BTreeMap::from([(5, vec![response(9)])]));
-        assert_eq!(redrawn.group(5, &given).anchors, [response(9)]);
+        let redrawn = Redrawn::new(BTreeMap::from([(5, vec![response(9), response(8)])]));
+        assert_eq!(redrawn.group(5, &given).anchors, [response(9), response(8)]);
         assert_eq!(redrawn.group(5, &given).rejected, given.rejected);
         assert_eq!(redrawn.group(6, &given).as_ref(), &given);
-        assert_eq!((redrawn.anchors(), redrawn.groups().collect::<Vec<_>>()), (1, vec![5]));
+        assert_eq!((redrawn.anchors(), redrawn.groups().collect::<Vec<_>>()), (2, vec![5]));
     }
 }
