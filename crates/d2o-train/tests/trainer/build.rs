@@ -115,7 +115,7 @@ fn groups_that_are_not_whole_are_refused() {
         spoil(&mut groups[3]);
         let error = Trainer::builder(&groups).build().err().unwrap();
         assert!(error.to_string().starts_with("`groups`: expected a prompt"), "{error}");
-        assert!(error.to_string().ends_with("in group `group 3`"), "{error}");
+        assert!(error.to_string().ends_with("in group `g3`"), "{error}");
     }
 }
 

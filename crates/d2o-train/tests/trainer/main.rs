@@ -1,6 +1,12 @@
-//! The trainer as a library: what it refuses, what it reads the reference from, and what a kill costs.
+//! Whole runs of the trainer on a tiny model: what `build` refuses, what each step computes, what is told of it, what ends
+//! it, and what is kept.
 
 mod build;
+mod checkpoints;
+mod evaluation;
+mod figures;
+mod redraws;
 mod reference;
-mod resume;
+mod stop_rules;
 mod tiny;
+mod updates;

@@ -7,7 +7,7 @@ use d2o_record::Event;
 use d2o_train::TrainError;
 use serde_json::Value;
 
-use crate::tiny::{Told, builder, checkpoints, groups, model, run, run_until, tracked, weights};
+use crate::tiny::{Told, builder, checkpoints, groups, killed_at, model, run, run_until, tracked, weights};
 
 fn written(told: &Told) -> Vec<usize> {
     told.all(|event| matches!(event, Event::Checkpoint { .. }).then(|| event.step()).flatten())
@@ -67,6 +67,22 @@ fn an_interrupted_run_goes_on_to_the_same_bits_and_adds_up_tokens_and_time() {
     assert_eq!(state(dir.path(), 6)["tokens"], tokens(&whole));
     let seconds = |step: usize| state(dir.path(), step)["wall_s"].as_f64().unwrap();
     assert!(seconds(4) > 0.0 && seconds(6) > seconds(4));
+}
+
+#[test]
+fn a_killed_run_goes_on_from_its_last_checkpoint_to_the_same_bits() {
+    let base = model(5);
+    let groups = groups(&base);
+    let whole = run(&builder(&groups, 7, 1e-2).build().unwrap(), tracked(&base));
+    let dir = tempfile::tempdir().unwrap();
+    let trainer = builder(&groups, 7, 1e-2).checkpoints(checkpoints(dir.path(), 2, 2)).build().unwrap();
+    let killed = killed_at(&trainer, tracked(&base), 5);
+    assert!(matches!(killed.ended, Err(TrainError::Observe(_))));
+    assert_eq!(written(&killed), [2, 4]);
+    // Step 5 was taken and is lost.
+    let resumed = run(&trainer, tracked(&base));
+    assert_eq!(resumed.steps(), [5, 6, 7]);
+    assert!(weights(&resumed.trained().model) == weights(&whole.trained().model));
 }
 
 #[test]

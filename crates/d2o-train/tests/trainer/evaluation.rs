@@ -42,6 +42,39 @@ fn the_base_every_nth_and_the_last_step_are_evaluated_and_no_bit_changes() {
 }
 
 #[test]
+fn the_steps_before_an_evaluation_or_a_checkpoint_are_told_before_it() {
+    let base = model(5);
+    let groups = groups(&base);
+    let asked = Cell::new(0);
+    let dir = tempfile::tempdir().unwrap();
+    // Nothing asks for the figures of a step but what follows it.
+    let trainer = builder(&groups, 6, 1e-2).log_every(100).evaluation(scripted(2, &[0.5], &asked));
+    let trainer = trainer.checkpoints(checkpoints(dir.path(), 5, 2)).build().unwrap();
+    let told = run(&trainer, tracked(&base));
+    let order = told.all(|event| match event {
+        Event::Step { step, .. } => Some(("step", *step)),
+        Event::Evaluated { step, .. } => Some(("evaluated", *step)),
+        Event::Checkpoint { step, .. } => Some(("checkpoint", *step)),
+        _ => None,
+    });
+    let expected = [
+        ("evaluated", 0),
+        ("step", 1),
+        ("step", 2),
+        ("evaluated", 2),
+        ("step", 3),
+        ("step", 4),
+        ("evaluated", 4),
+        ("step", 5),
+        ("checkpoint", 5),
+        ("step", 6),
+        ("evaluated", 6),
+        ("checkpoint", 6),
+    ];
+    assert_eq!(order, expected);
+}
+
+#[test]
 fn harm_that_stands_still_ends_the_run_but_not_after_its_last_step() {
     let base = model(5);
     let groups = groups(&base);
