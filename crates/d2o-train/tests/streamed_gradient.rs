@@ -8,6 +8,7 @@ use d2o_model::{CausalLm, ModelConfig, Placement, Trainable};
 use d2o_objective::{Group, Guards, ObjectiveConfig, Scored};
 use d2o_train::activation_cache::{ActivationCache, ActivationCacheConfig, ActivationType};
 use d2o_train::gradient::GuardedObjective;
+use d2o_train::gradient::batch::accumulate_coupled;
 use d2o_train::gradient::group::GroupPass;
 use d2o_train::group::{Response, TrainingGroup};
 use d2o_train::optim::gradients::{GradientSum, clip_global_norm};
@@ -158,6 +159,65 @@ fn guarded_it_is_the_gradient_of_the_guarded_loss() {
         for (a, b) in found.iter().zip(&expected) {
             assert!((a - b).abs() <= 1e-4 * largest, "{guards:?}: {a} {b}");
         }
+    }
+}
+
+/// Every pair of an anchor with its group's rejected answer as a row of its own, in one graph.
+fn pairs(model: &CausalLm, groups: &[TrainingGroup]) -> Group {
+    let device = model.device().without_autodiff();
+    let column = |values: Vec<f64>| {
+        let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+        Tensor::<1>::from_data(TensorData::from(values.as_slice()), &device)
+    };
+    let scored = |rows: Vec<(&TrainingGroup, &Response)>| Scored {
+        policy: Tensor::cat(rows.iter().map(|(group, row)| separate(model, &group.prompt, &row.ids)).collect(), 0),
+        reference: column(rows.iter().map(|(_, row)| row.reference).collect()),
+        tokens: column(rows.iter().map(|(_, row)| row.ids.len() as f64).collect()),
+    };
+    let anchors = groups.iter().flat_map(|group| group.anchors.iter().map(move |anchor| (group, anchor)));
+    let anchors = scored(anchors.collect());
+    let rejected = groups.iter().flat_map(|group| group.anchors.iter().map(move |_| (group, &group.rejected)));
+    let anchors = Scored {
+        policy: anchors.policy.unsqueeze_dim(1),
+        reference: anchors.reference.unsqueeze_dim(1),
+        tokens: anchors.tokens.unsqueeze_dim(1),
+    };
+    Group::new(anchors, scored(rejected.collect()))
+}
+
+#[test]
+fn over_groups_that_are_sorted_together_it_is_the_gradient_of_the_mean_over_all_pairs() {
+    let objective = ObjectiveConfig::Aot { beta: 0.3, label_smoothing: 0.0 };
+    assert!(objective.couples_groups());
+    let response = |ids: &[u32], reference: f64| Response { ids: ids.to_vec(), reference };
+    let other = TrainingGroup {
+        id: "other".to_owned(),
+        prompt: vec![21, 22],
+        anchors: vec![response(&[23], -2.0), response(&[24, 25], -9.0), response(&[26, 27, 28], -11.5)],
+        rejected: response(&[29, 30], -6.0),
+    };
+    let groups = [group(), other];
+    let model = model().train_on(&Trainable::All {}, 0, &d2o_testing::device::device().autodiff()).unwrap();
+    let per_pair = objective.forward(&pairs(&model, &groups)).per_example;
+    let loss = per_pair.clone().narrow(0, 0, 3).mean() + per_pair.clone().narrow(0, 3, 3).mean();
+    let expected = values(&model, &GradientsParams::from_grads(loss.backward(), &model));
+    let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+    assert!(largest > 1e-4, "the gradient is not zero");
+
+    let mut sum = GradientSum::default();
+    let chunking = Chunking { tokens: 9, head_rows: 3 };
+    let both: Vec<&TrainingGroup> = groups.iter().collect();
+    let figures = accumulate_coupled(&model, &objective, &both, 0.5, chunking, &mut sum);
+    let found = values(&model, &sum.take().unwrap());
+    assert_eq!(found.len(), expected.len());
+    for (a, b) in found.iter().zip(&expected) {
+        assert!((a - 0.5 * b).abs() <= 1e-4 * largest, "{a} {b}");
+    }
+    // A group's loss is the first of its figures.
+    let losses: Vec<f32> = per_pair.into_data().iter::<f32>().collect();
+    for (figures, losses) in figures.into_iter().zip(losses.chunks(3)) {
+        let told: f32 = figures.narrow(0, 0, 1).into_scalar();
+        assert!((told - losses.iter().sum::<f32>() / 3.0).abs() < 1e-5, "{told} {losses:?}");
     }
 }
 
