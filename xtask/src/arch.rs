@@ -6,7 +6,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use crate::cargo::root;
 
 /// Every crate with those that it may use, from the ground floor up: all of them stand above it in this list.
-const FLOORS: [(&str, &[&str]); 17] = [
+const FLOORS: [(&str, &[&str]); 18] = [
     ("d2o-kernels", &[]),
     ("d2o-gguf", &[]),
     ("d2o-objective", &[]),
@@ -65,6 +65,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
             "d2o-train",
         ],
     ),
+    ("d2o-fuzz", &[TOP, "d2o-data", "d2o-generate", "d2o-gguf", "d2o-model", "d2o-record", "d2o-report", "d2o-train"]),
     ("xtask", &[]),
 ];
 
@@ -81,7 +82,7 @@ const TRAINING: (&str, &[&str]) = ("d2o-train", &["autodiff", "optim"]);
 const WITHOUT_BURN: [&str; 6] = ["d2o-gguf", "d2o-record", "d2o-datasets", "d2o-data", "d2o-eval", "d2o-report"];
 
 /// Crates that are no library of ours: they may choose backends.
-const CHOOSERS: [&str; 4] = [TOP, TESTING, "d2o-lab", "d2o-benches"];
+const CHOOSERS: [&str; 5] = [TOP, TESTING, "d2o-lab", "d2o-benches", "d2o-fuzz"];
 
 /// Features of Burn that choose where tensors live or how they are trained; no library's business.
 const CHOICES: [&str; 14] = [

@@ -6,6 +6,7 @@ mod cargo;
 mod check;
 mod compare;
 mod docs;
+mod fuzz;
 mod interop;
 mod parity;
 mod run;
@@ -44,6 +45,8 @@ enum Command {
     Interop(interop::InteropArgs),
     /// Everything a change has to pass: format, architecture, lints, tests, documentation, packages.
     Check(check::CheckArgs),
+    /// Feed hostile bytes to every reader, under libFuzzer (`cargo install cargo-fuzz`).
+    Fuzz(fuzz::FuzzArgs),
     /// Write the pages of docs that follow from the sources: docs/run-file.md.
     Docs,
     /// The invariants of docs/architecture.md that the dependency table shows.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::check(&args).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz(args) => fuzz::fuzz(&args).map(|()| ExitCode::SUCCESS),
         Command::Docs => docs::write().map(|()| ExitCode::SUCCESS),
         Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),
     };
