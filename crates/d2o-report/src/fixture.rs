@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use d2o_record::{Estimate, JsonLines, Observer};
+use d2o_record::{Estimate, Event, JsonLines, Observer};
 use d2o_testing::run::events;
 use serde_json::json;
 
@@ -44,6 +44,47 @@ pub(crate) fn write(dir: &Path) {
     fs::create_dir(dir.join("anchors")).unwrap();
     fs::write(dir.join("anchors/manifest.json"), drafts().to_string()).unwrap();
     fs::write(dir.join("anchors/anchors.jsonl"), groups()).unwrap();
+}
+
+/// Writes a run directory with `text` in every place where a run takes text from outside.
+pub(crate) fn write_with_text(dir: &Path, text: &str) {
+    let path = |name: &str| dir.join(name);
+    let estimate = json!({"mean": 0.5, "low": 0.4, "high": 0.6, "n": 9});
+    let judge = json!({"auc": 0.9, "auc_low": 0.8, "auc_high": 1.0, "examples": 9, "harmful": 4, "folds": 3});
+    let metric = format!("harm.{text}");
+    let side = json!({metric: estimate, text: estimate});
+    let evaluation = json!({"before": side, "after": side, "judges": {text: judge}});
+    fs::write(path("eval.json"), evaluation.to_string()).unwrap();
+    let mut answers = String::new();
+    for set in ["benign", text] {
+        let pair = json!({"set": set, "id": text, "prompt": text, "before": text, "after": text});
+        answers += &format!("{pair}\n");
+    }
+    fs::write(path("answers.jsonl"), answers).unwrap();
+    let config = toml::Table::from_iter([("data".to_owned(), toml::toml! { negatives = "n" }.into())]);
+    let config = config.to_string().replace("\"n\"", &toml::Value::from(text).to_string());
+    fs::write(path("run.toml"), config).unwrap();
+    let mut events = events(3);
+    for event in &mut events {
+        match event {
+            Event::RunStarted { model, backend, objective, version, .. } => {
+                for field in [model, backend, objective, version] {
+                    *field = text.to_owned();
+                }
+            }
+            Event::StageFinished { stage, detail, .. } => (*stage, *detail) = (text.into(), text.into()),
+            Event::Guard { name: words, .. } | Event::Warning { message: words } => {
+                *words = text.to_owned();
+            }
+            _ => {}
+        }
+    }
+    events.push(Event::Stopped { step: 3, reason: text.to_owned() });
+    let lines: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+    fs::write(path("events.jsonl"), lines.join("\n")).unwrap();
+    fs::create_dir(path("anchors")).unwrap();
+    let drafts = json!({"drafts": {text: 3}});
+    fs::write(path("anchors/manifest.json"), drafts.to_string()).unwrap();
 }
 
 fn evaluation() -> serde_json::Value {

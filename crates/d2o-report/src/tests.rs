@@ -6,6 +6,8 @@ use d2o_testing::run;
 
 use super::*;
 
+mod browser;
+
 /// What no text from outside may bring into the page.
 const HOSTILE: &str = "</title></style><script>alert(\"x\")</script><img src=x onerror='y'>\u{0}\u{1b}[2J\u{202e}&";
 
@@ -133,45 +135,7 @@ fn damaged_parts_are_named_and_the_rest_is_shown() {
 #[test]
 fn hostile_text_is_inert_wherever_it_comes_from() {
     let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name);
-    let estimate = serde_json::json!({"mean": 0.5, "low": 0.4, "high": 0.6, "n": 9});
-    let judge =
-        serde_json::json!({"auc": 0.9, "auc_low": 0.8, "auc_high": 1.0, "examples": 9, "harmful": 4, "folds": 3});
-    let metric = format!("harm.{HOSTILE}");
-    let side = serde_json::json!({metric: estimate, HOSTILE: estimate});
-    let evaluation = serde_json::json!({"before": side, "after": side, "judges": {HOSTILE: judge}});
-    fs::write(path("eval.json"), evaluation.to_string()).unwrap();
-    let mut answers = String::new();
-    for set in ["benign", HOSTILE] {
-        let pair =
-            serde_json::json!({"set": set, "id": HOSTILE, "prompt": HOSTILE, "before": HOSTILE, "after": HOSTILE});
-        answers += &format!("{pair}\n");
-    }
-    fs::write(path("answers.jsonl"), answers).unwrap();
-    let config = toml::Table::from_iter([("data".to_owned(), toml::toml! { negatives = "n" }.into())]);
-    let config = config.to_string().replace("\"n\"", &toml::Value::from(HOSTILE).to_string());
-    fs::write(path("run.toml"), config).unwrap();
-    let mut events = run::events(3);
-    for event in &mut events {
-        match event {
-            Event::RunStarted { model, backend, objective, version, .. } => {
-                for field in [model, backend, objective, version] {
-                    *field = HOSTILE.to_owned();
-                }
-            }
-            Event::StageFinished { stage, detail, .. } => (*stage, *detail) = (HOSTILE.into(), HOSTILE.into()),
-            Event::Guard { name: text, .. } | Event::Warning { message: text } => {
-                *text = HOSTILE.to_owned();
-            }
-            _ => {}
-        }
-    }
-    events.push(Event::Stopped { step: 3, reason: HOSTILE.to_owned() });
-    let lines: Vec<String> = events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
-    fs::write(path("events.jsonl"), lines.join("\n")).unwrap();
-    fs::create_dir(path("anchors")).unwrap();
-    let drafts = serde_json::json!({"drafts": {HOSTILE: 3}});
-    fs::write(path("anchors/manifest.json"), drafts.to_string()).unwrap();
+    fixture::write_with_text(dir.path(), HOSTILE);
     let html = report(dir.path());
     assert_inert(&html);
     assert_balanced(&html);
