@@ -92,6 +92,78 @@ fn pre_tokenizers_split_digits_differently() {
 }
 
 #[test]
+fn pre_tokenizers_have_llama_cpps_other_names() {
+    let same = [
+        ("smollm", &["starcoder", "refact", "codeshell", "exaone", "minerva-7b"][..]),
+        ("gpt-2", &["phi-2", "gigachat", "a.x-4.0", "mellum", "exaone4"]),
+        ("llama-bpe", &["llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"]),
+        ("smaug-bpe", &["dbrx"]),
+        ("qwen2", &["deepseek-r1-qwen", "kormo", "megrez"]),
+    ];
+    for (name, aliases) in same {
+        for alias in aliases {
+            assert_eq!(tokenizer(alias).to_json().unwrap(), tokenizer(name).to_json().unwrap(), "{alias}");
+        }
+    }
+    // Smaug splits as Llama 3 does and takes pieces apart that are tokens as they stand.
+    let differs = |name: &str| tokenizer(name).to_json().unwrap().replace("\"ignore_merges\": true", "\"ignore_merges\": false");
+    assert_eq!(differs("llama-bpe"), tokenizer("smaug-bpe").to_json().unwrap());
+    assert_ne!(tokenizer("llama-bpe").to_json().unwrap(), tokenizer("smaug-bpe").to_json().unwrap());
+}
+
+#[test]
+fn any_end_token_ends_a_response_and_the_first_one_is_put_behind_it() {
+    let encoder = plain().with_end_tokens([261, 262, 261]);
+    assert_eq!((encoder.end_token(), encoder.end_tokens()), (262, &[262, 261][..]));
+    assert_eq!(encoder.response_ids("abc"), [257, 262]);
+    // `<|turn|>` is 261: the answer has ended.
+    assert_eq!(encoder.response_ids("abc<|turn|>"), [257, 261]);
+    assert_eq!(plain().response_ids("abc<|turn|>"), [257, 261, 262]);
+}
+
+#[test]
+fn several_end_tokens_are_written_as_a_list() {
+    let written = |encoder: &Encoder| -> serde_json::Value {
+        let dir = tempfile::tempdir().unwrap();
+        encoder.save(dir.path()).unwrap();
+        serde_json::from_slice(&std::fs::read(dir.path().join("generation_config.json")).unwrap()).unwrap()
+    };
+    assert_eq!(written(&chat())["eos_token_id"], serde_json::json!(262));
+    assert_eq!(written(&chat().with_end_tokens([263]))["eos_token_id"], serde_json::json!([262, 263]));
+}
+
+#[test]
+fn a_gguf_vocabulary_has_places_for_three_end_tokens() {
+    let places = |encoder: Encoder| {
+        let vocabulary = encoder.to_gguf().unwrap();
+        (vocabulary.eos, vocabulary.eot, vocabulary.eom)
+    };
+    assert_eq!(places(chat()), (Some(262), None, None));
+    assert_eq!(places(chat().with_end_tokens([261])), (Some(262), Some(261), None));
+    assert_eq!(places(chat().with_end_tokens([261, 263])), (Some(262), Some(261), Some(263)));
+    let error = chat().with_end_tokens([261, 263, 5]).to_gguf().unwrap_err();
+    assert!(error.to_string().contains("4 tokens ([262, 261, 263, 5])"), "{error}");
+    assert!(error.hint().unwrap().contains("generation_config.json"));
+}
+
+#[test]
+fn a_tokenizer_of_another_form_is_named_with_what_converts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = || TextTokenizer::from_dir(dir.path()).map(|_| ()).unwrap_err();
+    let error = refused();
+    assert!(error.to_string().ends_with(": expected tokenizer.json"), "{error}");
+    for name in ["vocab.json", "tokenizer.model"] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+        let error = refused();
+        let expected = format!(": expected tokenizer.json; {name} is there, which is not read");
+        assert!(error.to_string().ends_with(&expected), "{error}");
+        let hint = error.hint().unwrap();
+        let place = dir.path().display();
+        assert!(hint.contains(&format!("AutoTokenizer.from_pretrained('{place}').save_pretrained('{place}')")), "{hint}");
+    }
+}
+
+#[test]
 fn special_tokens_in_a_text_become_their_ids_unless_it_is_not_trusted() {
     let tokenizer = tokenizer("gpt-2");
     assert_eq!(tokenizer.encode("a<|end|>b<sep>"), [u32::from(b'a'), 262, u32::from(b'b'), 263]);
