@@ -22,6 +22,7 @@ pub use error::GgufError;
 pub use ggml_type::GgmlType;
 pub use metadata::Metadata;
 pub use reader::GgufFile;
+pub use split::models_in;
 pub use foreign::stand_in;
 pub use value::{List, Value};
 pub use vocabulary::{Vocabulary, token_type};

@@ -105,6 +105,36 @@ pub(crate) fn pieces(path: &Path, metadata: &BTreeMap<String, Value>) -> Result<
     }
 }
 
+/// The GGUF models of a directory, in the order of their names; of a split one the first piece that is there.
+///
+/// Projectors of pictures (`mmproj…`) belong to a model and are none.
+///
+/// # Errors
+/// [`GgufError::Io`] for a directory that cannot be read.
+pub fn models_in(dir: &Path) -> Result<Vec<PathBuf>, GgufError> {
+    let failed = |source| GgufError::Io { path: dir.to_path_buf(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.ends_with(".gguf") && !name.starts_with("mmproj") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let mut models: Vec<PathBuf> = Vec::new();
+    for path in files {
+        let same = |first: &PathBuf| match (Piece::named(first), Piece::named(&path)) {
+            (Some(theirs), Some(ours)) => sibling(first, theirs, 1) == sibling(&path, ours, 1),
+            _ => false,
+        };
+        if !models.iter().any(same) {
+            models.push(path);
+        }
+    }
+    Ok(models)
+}
+
 /// The name of piece `other` beside piece `of`.
 fn sibling(path: &Path, of: Piece, other: usize) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -160,6 +190,17 @@ pub(crate) fn fault(path: &Path, reason: String) -> GgufError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_are_listed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b-00002-of-00003.gguf", "b-00003-of-00003.gguf", "a.gguf", "mmproj-a.gguf", "c.safetensors"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let expected = ["a.gguf", "b-00002-of-00003.gguf"].map(|name| dir.path().join(name));
+        assert_eq!(models_in(dir.path()).unwrap(), expected);
+        assert!(models_in(&dir.path().join("none")).is_err());
+    }
 
     #[test]
     fn a_name_says_which_piece_it_is() {

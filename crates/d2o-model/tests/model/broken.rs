@@ -7,7 +7,7 @@ use d2o_model::{ModelError, load};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::tiny::{Weights, config_json, device, model, weights, write, write_weights};
+use crate::tiny::{Weights, config_json, device, model, read, weights, write, write_weights};
 
 fn good() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -41,8 +41,52 @@ fn tensors_that_do_not_fit_are_named() {
     assert_eq!(complaint(misshapen.path()), text);
 
     let extra = changed(|weights| drop(weights.insert("model.layers.2.x".to_owned(), (vec![1], vec![0.0]))));
-    let text = "DIR: tensor `model.layers.2.x` does not belong to this architecture";
+    let text = "DIR: tensor `model.layers.2.x` does not belong to this architecture: `num_hidden_layers` is 2";
     assert_eq!(complaint(extra.path()), text);
+
+    let leftovers = [
+        ("model.layers.0.self_attn.q_proj.bias", ": this map has no bias, `attention_bias` is not true"),
+        ("model.layers.1.mlp.up_proj.bias", ": this map has no bias, `mlp_bias` is not true"),
+        ("model.layers.1.self_attn.q_norm.weight", ""),
+        ("v_head.summary.weight", ""),
+        ("vision_tower.patch_embed.weight", ""),
+    ];
+    for (name, reason) in leftovers {
+        let extra = changed(|weights| drop(weights.insert(name.to_owned(), (vec![1], vec![0.0]))));
+        let text = format!("DIR: tensor `{name}` does not belong to this architecture{reason}");
+        assert_eq!(complaint(extra.path()), text);
+    }
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_named_with_their_place() {
+    let name = "model.layers.1.mlp.down_proj.weight";
+    for (value, said) in [(f32::NAN, "NaN"), (f32::NEG_INFINITY, "-inf")] {
+        // 32 rows of 40: value 85 is in row 2, column 5.
+        let dir = changed(|weights| weights.get_mut(name).unwrap().1[85] = value);
+        let text = format!("tensor `{name}` holds numbers that are not finite: {said} at [2, 5] and 0 more");
+        assert_eq!(complaint(dir.path()), format!("model.safetensors: {text}"));
+    }
+}
+
+#[test]
+fn shells_that_zero_3_leaves_are_named() {
+    let name = "model.embed_tokens.weight";
+    let dir = changed(|weights| drop(weights.insert(name.to_owned(), (vec![0], Vec::new()))));
+    assert_eq!(complaint(dir.path()), format!("model.safetensors: tensor `{name}` is empty (shape [0])"));
+    let hint = load(dir.path(), &device()).unwrap_err().hint().unwrap();
+    assert!(hint.contains("zero_to_fp32.py"), "{hint}");
+}
+
+#[test]
+fn adapters_inside_a_model_are_told_by_name() {
+    let map = "base_model.model.model.layers.0.self_attn.q_proj";
+    for name in [format!("{map}.lora_A.default.weight"), format!("{map}.base_layer.weight")] {
+        let dir = changed(|weights| drop(weights.insert(name.clone(), (vec![1], vec![0.0]))));
+        let text = format!("DIR: tensor `{name}` is of an adapter that was saved together with its base");
+        assert_eq!(complaint(dir.path()), text);
+        assert!(load(dir.path(), &device()).unwrap_err().hint().unwrap().contains("merge_and_unload"));
+    }
 }
 
 #[test]
@@ -127,11 +171,65 @@ fn an_index_must_tell_the_truth() {
     assert_eq!(complaint(promised.path()), format!("{index}: tensor `model.extra` is missing"));
 
     let outside = sharded(|file| Some(format!("../{file}")), &[]);
-    assert_eq!(complaint(outside.path()), format!("{index}: shard `../a.safetensors` is not a file name"));
+    let field = "field `weight_map`: shard";
+    assert_eq!(complaint(outside.path()), format!("{index}:1: {field} `../a.safetensors` is not a file name"));
+    for place in ["/etc/passwd", "below/a.safetensors", "..", "."] {
+        let outside = sharded(|_| Some(place.to_owned()), &[]);
+        assert_eq!(complaint(outside.path()), format!("{index}:1: {field} `{place}` is not a file name"));
+    }
+}
 
-    let twice = sharded(|_| None, &[]);
-    fs::copy(twice.path().join("a.safetensors"), twice.path().join("b.safetensors")).unwrap();
-    assert!(complaint(twice.path()).contains("is in another shard as well"));
+#[test]
+fn a_tensor_in_two_shards_must_be_the_same() {
+    let name = "model.norm.weight";
+    let dir = sharded(|_| None, &[]);
+    let (first, second) = (dir.path().join("a.safetensors"), dir.path().join("b.safetensors"));
+    let mut repeated = read(&first);
+    repeated.insert(name.to_owned(), read(&second)[name].clone());
+    write_weights(&first, &repeated);
+    assert!(load(dir.path(), &device()).is_ok(), "a copy says nothing new");
+    repeated.get_mut(name).unwrap().1[0] += 1.0;
+    write_weights(&first, &repeated);
+    let text = format!("b.safetensors: tensor `{name}` is in another shard as well, with other values");
+    assert_eq!(complaint(dir.path()), text);
+}
+
+#[test]
+fn a_whole_file_beside_shards_must_be_the_same_model() {
+    let dir = sharded(|_| None, &[]);
+    let single = dir.path().join("model.safetensors");
+    write_weights(&single, &weights(&model(false)));
+    assert_eq!(load(dir.path(), &device()).unwrap().files, [single.as_path()], "the same weights twice");
+    let mut other = weights(&model(false));
+    other.get_mut("lm_head.weight").unwrap().1[3] += 1.0;
+    write_weights(&single, &other);
+    let text = "tensor `lm_head.weight` is another one in model.safetensors: the directory holds two models";
+    assert_eq!(complaint(dir.path()), format!("b.safetensors: {text}"));
+    // An index that lost its shards is nobody's.
+    fs::remove_file(dir.path().join("a.safetensors")).unwrap();
+    assert!(load(dir.path(), &device()).is_ok());
+}
+
+#[test]
+fn shards_without_an_index_are_found_by_their_numbers() {
+    let dir = sharded(|_| None, &[]);
+    fs::remove_file(dir.path().join("model.safetensors.index.json")).unwrap();
+    let shard = |number: usize| dir.path().join(format!("model-0000{number}-of-00002.safetensors"));
+    fs::rename(dir.path().join("a.safetensors"), shard(1)).unwrap();
+    fs::rename(dir.path().join("b.safetensors"), shard(2)).unwrap();
+    assert_eq!(load(dir.path(), &device()).unwrap().files, [shard(1), shard(2)]);
+    fs::remove_file(shard(1)).unwrap();
+    assert_eq!(complaint(dir.path()), "model-00001-of-00002.safetensors: expected a shard beside the others");
+}
+
+#[test]
+fn a_pointer_in_place_of_a_file_is_told() {
+    let dir = good();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 269060552\n";
+    fs::write(dir.path().join("model.safetensors"), pointer).unwrap();
+    let text = "model.safetensors: is a Git LFS pointer, not the file that it points to";
+    assert_eq!(complaint(dir.path()), text);
+    assert!(load(dir.path(), &device()).unwrap_err().hint().unwrap().contains("git lfs pull"));
 }
 
 #[test]
@@ -142,11 +240,52 @@ fn pickled_weights_are_not_opened() {
     assert!(text.starts_with("pytorch_model.bin: expected model.safetensors; pickled weights can run code"), "{text}");
 }
 
+/// The complaint about a directory with these files in the place of its weights, and the hint.
+fn instead(names: &[&str]) -> (String, String) {
+    let dir = good();
+    fs::remove_file(dir.path().join("model.safetensors")).unwrap();
+    for name in names {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "{}").unwrap();
+    }
+    let hint = load(dir.path(), &device()).unwrap_err().hint().unwrap();
+    (complaint(dir.path()), hint)
+}
+
+#[test]
+fn what_lies_in_the_place_of_weights_is_named_with_what_makes_weights_of_it() {
+    let wanted = "model.safetensors or model.safetensors.index.json";
+    let cases: [(&[&str], &str, &str); 7] = [
+        // Not the optimizer's state, which comes first by its name.
+        (
+            &["optimizer.pt", "pytorch_model-00002-of-00002.bin", "pytorch_model-00001-of-00002.bin", "training_args.bin"],
+            "pytorch_model-00001-of-00002.bin: expected model.safetensors; pickled weights can run code when opened",
+            "AutoModelForCausalLM.from_pretrained",
+        ),
+        (&["consolidated.00.pth"], "consolidated.00.pth: expected model.safetensors; pickled", "Hugging Face's layout"),
+        (&["consolidated.safetensors"], "consolidated.safetensors: expected model", "Hugging Face's layout"),
+        (&["tf_model.h5"], "tf_model.h5: expected model", "from_tf=True"),
+        (&["__0_0.distcp"], "__0_0.distcp: expected model", "merge-weights"),
+        (&["model.fp16.safetensors"], "DIR: expected model", "rename model.fp16.safetensors to model.safetensors"),
+        (&["checkpoint-500/config.json"], "DIR: expected model", "checkpoint-500"),
+    ];
+    for (names, said, remedy) in cases {
+        let (text, hint) = instead(names);
+        assert!(text.starts_with(said), "{names:?}: {text}");
+        assert!(hint.contains(remedy), "{names:?}: {hint}");
+    }
+    assert_eq!(instead(&["training_args.bin"]).0, format!("DIR: expected {wanted}"));
+}
+
 #[test]
 fn what_is_not_there_is_said() {
     let dir = tempfile::tempdir().unwrap();
     assert!(complaint(&dir.path().join("nowhere")).contains("expected a model directory or a .gguf file"));
-    assert!(complaint(dir.path()).starts_with("config.json: "));
+    assert_eq!(complaint(dir.path()), "DIR: expected config.json and model.safetensors");
+    write_weights(&dir.path().join("model.safetensors"), &weights(&model(false)));
+    assert_eq!(complaint(dir.path()), "DIR: expected config.json beside the weights");
+    fs::remove_file(dir.path().join("model.safetensors")).unwrap();
     fs::write(dir.path().join("config.json"), config_json(false).to_string()).unwrap();
     assert_eq!(complaint(dir.path()), "DIR: expected model.safetensors or model.safetensors.index.json");
 }

@@ -3,6 +3,7 @@
 
 mod adapters;
 mod broken;
+mod brought;
 mod cached;
 mod config;
 mod export;

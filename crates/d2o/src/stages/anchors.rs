@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use d2o_data::EncodedRow;
 use d2o_generate::anchors::{AnchorSource, AnchorStore, DrawSettings, Drawer, ReferencePrompt, Refresh, StoredGroup};
-use d2o_generate::{LanguageModel, Origins};
+use d2o_generate::{LanguageModel, Origins, ending};
 use d2o_record::durable::at;
 use d2o_record::{Event, digest, stage};
 use d2o_sampler::AnchorConfig;
@@ -89,11 +89,7 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins
 /// How the run file says that anchors are drawn.
 pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
     let config = &run.config.anchors;
-    let mut sampler = config.sampler.clone();
-    let end = run.base.encoder.end_token();
-    if !sampler.stop_tokens.contains(&end) {
-        sampler.stop_tokens.push(end);
-    }
+    let sampler = ending(config.sampler.clone(), &run.base.encoder);
     DrawSettings {
         source: config.source,
         k: config.k,
