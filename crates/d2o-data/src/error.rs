@@ -171,8 +171,12 @@ impl DataError {
                      AutoTokenizer.from_pretrained('{dir}').save_pretrained('{dir}')\""
                 ));
             }
-            Self::NoTokenizer { .. } => "fetch tokenizer.json and tokenizer_config.json from where the weights came from",
-            Self::EndTokens { .. } => "name three of them in generation_config.json, or export a Hugging Face directory",
+            Self::NoTokenizer { .. } => {
+                "fetch tokenizer.json and tokenizer_config.json from where the weights came from"
+            }
+            Self::EndTokens { .. } => {
+                "name three of them in generation_config.json, or export a Hugging Face directory"
+            }
             Self::Template { .. } => "some templates take no system message, or no two turns in a row by one speaker",
             Self::EmptyPrompt => "leave out rows whose prompt is blank",
         };

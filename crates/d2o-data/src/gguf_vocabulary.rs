@@ -145,8 +145,10 @@ impl Splitting {
 }
 
 fn unknown_splitting(name: &str) -> String {
-    let known: Vec<&str> =
-        known_splittings().iter().flat_map(|known| [known.name].into_iter().chain(known.aliases.iter().copied())).collect();
+    let known: Vec<&str> = known_splittings()
+        .iter()
+        .flat_map(|known| [known.name].into_iter().chain(known.aliases.iter().copied()))
+        .collect();
     format!("pre-tokenizer `{name}` is not known; {} are", known.join(", "))
 }
 
@@ -159,11 +161,19 @@ pub(crate) fn known_splittings() -> [Splitting; 5] {
         sequence(split, byte_level(false))
     };
     let digits = json!({"type": "Digits", "individual_digits": true});
-    let plain = |name, aliases, pre_tokenizer| {
-        Splitting { name, aliases, normalizer: Value::Null, pre_tokenizer, ignore_merges: false }
+    let plain = |name, aliases, pre_tokenizer| Splitting {
+        name,
+        aliases,
+        normalizer: Value::Null,
+        pre_tokenizer,
+        ignore_merges: false,
     };
     [
-        plain("smollm", &["starcoder", "refact", "codeshell", "exaone", "minerva-7b"], sequence(digits, byte_level(true))),
+        plain(
+            "smollm",
+            &["starcoder", "refact", "codeshell", "exaone", "minerva-7b"],
+            sequence(digits, byte_level(true)),
+        ),
         plain("gpt-2", &["phi-2", "gigachat", "a.x-4.0", "mellum", "exaone4"], byte_level(true)),
         Splitting {
             ignore_merges: true,

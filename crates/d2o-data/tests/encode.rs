@@ -106,7 +106,8 @@ fn pre_tokenizers_have_llama_cpps_other_names() {
         }
     }
     // Smaug splits as Llama 3 does and takes pieces apart that are tokens as they stand.
-    let differs = |name: &str| tokenizer(name).to_json().unwrap().replace("\"ignore_merges\": true", "\"ignore_merges\": false");
+    let differs =
+        |name: &str| tokenizer(name).to_json().unwrap().replace("\"ignore_merges\": true", "\"ignore_merges\": false");
     assert_eq!(differs("llama-bpe"), tokenizer("smaug-bpe").to_json().unwrap());
     assert_ne!(tokenizer("llama-bpe").to_json().unwrap(), tokenizer("smaug-bpe").to_json().unwrap());
 }
@@ -159,7 +160,10 @@ fn a_tokenizer_of_another_form_is_named_with_what_converts_it() {
         assert!(error.to_string().ends_with(&expected), "{error}");
         let hint = error.hint().unwrap();
         let place = dir.path().display();
-        assert!(hint.contains(&format!("AutoTokenizer.from_pretrained('{place}').save_pretrained('{place}')")), "{hint}");
+        assert!(
+            hint.contains(&format!("AutoTokenizer.from_pretrained('{place}').save_pretrained('{place}')")),
+            "{hint}"
+        );
     }
 }
 

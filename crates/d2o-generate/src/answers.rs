@@ -90,11 +90,7 @@ pub fn answer(
     let drafts = continuations(model, &requests, &sampler, decoding.batch, interrupt, progress)?;
     let answers = drafts.into_iter().map(|draft| {
         let whole: Vec<u32> = prefill.iter().chain(&draft.ids).copied().collect();
-        Answer {
-            text: encoder.tokenizer().decode(&whole, true),
-            end: end_of(draft.finished, encoder),
-            ids: draft.ids,
-        }
+        Answer { text: encoder.tokenizer().decode(&whole, true), end: end_of(draft.finished, encoder), ids: draft.ids }
     });
     Ok(answers.collect())
 }

@@ -150,5 +150,7 @@ impl LanguageModel {
 /// That an adapter lies beside a model, which is read without it.
 fn beside(dir: &Path) -> String {
     let dir = dir.display();
-    format!("{dir}: an adapter lies beside the model (adapter_config.json) and is not used; --adapter {dir} puts it on top")
+    format!(
+        "{dir}: an adapter lies beside the model (adapter_config.json) and is not used; --adapter {dir} puts it on top"
+    )
 }

@@ -28,7 +28,10 @@ pub fn stand_in(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     }
     let head: Vec<u8> = begin.iter().take(14).map(u8::to_ascii_lowercase).collect();
     if head.starts_with(b"<!doctype html") || head.starts_with(b"<html") {
-        return Some(("a web page, not a file of weights", "the download was refused or led elsewhere; fetch it again"));
+        return Some((
+            "a web page, not a file of weights",
+            "the download was refused or led elsewhere; fetch it again",
+        ));
     }
     None
 }

@@ -19,11 +19,11 @@ mod vocabulary;
 mod writer;
 
 pub use error::GgufError;
+pub use foreign::stand_in;
 pub use ggml_type::GgmlType;
 pub use metadata::Metadata;
 pub use reader::GgufFile;
 pub use split::models_in;
-pub use foreign::stand_in;
 pub use value::{List, Value};
 pub use vocabulary::{Vocabulary, token_type};
 pub use writer::{GgufWriter, TensorInfo};

@@ -159,7 +159,9 @@ pub(crate) fn check_piece(
                 other.number, other.count
             ),
         )),
-        None => Err(fault(path, format!("is a whole model by its metadata, where piece {number} of {count} was expected"))),
+        None => {
+            Err(fault(path, format!("is a whole model by its metadata, where piece {number} of {count} was expected")))
+        }
     }
 }
 
@@ -167,7 +169,8 @@ pub(crate) fn check_piece(
 pub(crate) fn check_tensors(path: &Path, metadata: &BTreeMap<String, Value>, found: usize) -> Result<(), GgufError> {
     match size(path, metadata, TENSORS)? {
         Some(promised) if promised != found => {
-            let reason = format!("belongs to a split model of {promised} tensors by `{TENSORS}`, and its pieces hold {found}");
+            let reason =
+                format!("belongs to a split model of {promised} tensors by `{TENSORS}`, and its pieces hold {found}");
             Err(fault(path, reason))
         }
         _ => Ok(()),

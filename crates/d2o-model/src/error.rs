@@ -239,7 +239,9 @@ impl ModelError {
             Self::Unsupported { .. } => {
                 "nothing is computed approximately: use a model without this option, or the file that came with it"
             }
-            Self::Dtype { dtype, .. } if !dtype.starts_with('F') || dtype.starts_with("F8") || dtype.starts_with("F4") => {
+            Self::Dtype { dtype, .. }
+                if !dtype.starts_with('F') || dtype.starts_with("F8") || dtype.starts_with("F4") =>
+            {
                 "these are quantised weights: fetch the model unquantised, or as GGUF, whose quantisations are read"
             }
             Self::Dtype { .. } => "convert the weights to float32, float16 or bfloat16",
@@ -247,8 +249,7 @@ impl ModelError {
             Self::OtherBase { named: Some(base), .. } => return Some(format!("give its base, `{base}`, as the model")),
             Self::OtherBase { .. } => "give the base that the adapter was trained on (base_model_name_or_path)",
             Self::Adapter { .. } => {
-                "adapter_config.json and adapter_model.safetensors must come from one save; save the adapter again with \
-                 PEFT's save_pretrained"
+                "give both files of one save (PEFT's save_pretrained), and the base that the adapter was trained on"
             }
             Self::AdapterOption { .. } => {
                 "merge the adapter where it was trained (PEFT's merge_and_unload) and give the merged model"

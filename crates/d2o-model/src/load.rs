@@ -69,11 +69,7 @@ pub fn load(path: &Path, device: &Device) -> Result<LoadedModel, ModelError> {
 }
 /// `shards` are looked at when the configuration is known to be one that is computed: what is wrong with that comes
 /// first.
-fn load_directory(
-    dir: &Path,
-    shards: Result<Shards, ModelError>,
-    device: &Device,
-) -> Result<LoadedModel, ModelError> {
+fn load_directory(dir: &Path, shards: Result<Shards, ModelError>, device: &Device) -> Result<LoadedModel, ModelError> {
     let config = ModelConfig::from_file(&dir.join("config.json"))?;
     let shards = shards?;
     let mut end_tokens = generation_end_tokens(dir)?;

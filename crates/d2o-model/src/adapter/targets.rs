@@ -38,7 +38,9 @@ impl Targets {
         };
         let outside = |name: &String| OUTSIDE.contains(&name.rsplit('.').next().unwrap_or(name));
         match names(&self.target_modules).iter().find(|name| outside(name)) {
-            Some(name) => Err(refused(path, "target_modules", &format!("a list with `{name}`, a map outside the layers"))),
+            Some(name) => {
+                Err(refused(path, "target_modules", &format!("a list with `{name}`, a map outside the layers")))
+            }
             None => Ok(()),
         }
     }
@@ -120,7 +122,10 @@ mod tests {
         assert_eq!(chosen(list, 1, "self_attn.k_proj"), Some(false));
         assert_eq!(chosen(json!({"target_modules": ["proj"]}), 1, "self_attn.k_proj"), Some(false));
         let one = json!({"target_modules": ["model.layers.1.self_attn.q_proj"], "layers_to_transform": []});
-        assert_eq!((chosen(one.clone(), 1, "self_attn.q_proj"), chosen(one, 0, "self_attn.q_proj")), (Some(true), Some(false)));
+        assert_eq!(
+            (chosen(one.clone(), 1, "self_attn.q_proj"), chosen(one, 0, "self_attn.q_proj")),
+            (Some(true), Some(false))
+        );
         let all = json!({"target_modules": "all-linear", "layers_to_transform": 2, "exclude_modules": ["up_proj"]});
         assert_eq!(chosen(all.clone(), 2, "mlp.down_proj"), Some(true));
         assert_eq!(chosen(all.clone(), 2, "mlp.up_proj"), Some(false));

@@ -67,7 +67,9 @@ impl Identity {
     pub(super) fn family(&self, path: &Path) -> Result<Family, ModelError> {
         let named = self.architectures.as_ref().and_then(|list| list.first());
         let (class, kind, family) = match (named, &self.model_type) {
-            (Some(name), _) => known(|(class, ..)| class == name).ok_or_else(|| self.refused(path, "architectures", name))?,
+            (Some(name), _) => {
+                known(|(class, ..)| class == name).ok_or_else(|| self.refused(path, "architectures", name))?
+            }
             (None, Some(name)) => {
                 known(|(_, kind, _)| kind == name).ok_or_else(|| self.refused(path, "model_type", name))?
             }
@@ -84,7 +86,9 @@ impl Identity {
     }
 
     fn text_part(&self) -> Option<(&'static str, &Map<String, Value>)> {
-        TEXT_PARTS.into_iter().find_map(|field| Some((field, self.others.get(field)?.as_object().filter(|part| !part.is_empty())?)))
+        TEXT_PARTS
+            .into_iter()
+            .find_map(|field| Some((field, self.others.get(field)?.as_object().filter(|part| !part.is_empty())?)))
     }
 
     fn refused(&self, path: &Path, option: &str, value: &str) -> ModelError {

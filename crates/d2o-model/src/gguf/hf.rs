@@ -55,10 +55,7 @@ pub fn hf_tensors(file: &GgufFile) -> Result<impl Iterator<Item = Result<NamedTe
         if name == rope::FACTORS {
             continue;
         }
-        let place = model
-            .architecture
-            .to_hf(name)
-            .ok_or_else(|| unexpected(file, name))?;
+        let place = model.architecture.to_hf(name).ok_or_else(|| unexpected(file, name))?;
         places.push((name, place));
     }
     Ok(places.into_iter().map(move |(name, place)| {

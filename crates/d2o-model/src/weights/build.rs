@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 
-use super::layout::{tensor, transposed};
 use super::head;
+use super::layout::{tensor, transposed};
 use super::names::{self, Init, Names, TensorSpec};
 use super::random::Random;
 use super::wrappers;

@@ -47,7 +47,8 @@ pub(crate) fn nothing(dir: &Path, wanted: &str) -> ModelError {
     }
     if let Some(name) = found(&|name| name.ends_with(".distcp") || name.starts_with("global_step")) {
         let expected = format!("{wanted}; this is a distributed checkpoint, which is not read");
-        let remedy = "gather it where it was trained: DeepSpeed's zero_to_fp32.py, or accelerate merge-weights for FSDP";
+        let remedy =
+            "gather it where it was trained: DeepSpeed's zero_to_fp32.py, or accelerate merge-weights for FSDP";
         return refuse(Some(name), expected, remedy.to_owned());
     }
     if let Some(name) = found(&|name| name.ends_with(".safetensors") && !name.starts_with("adapter_model")) {

@@ -3,8 +3,8 @@
 pub(crate) mod build;
 pub(crate) mod check;
 mod head;
-pub(crate) mod layout;
 pub(crate) mod instead;
+pub(crate) mod layout;
 pub(crate) mod names;
 pub(crate) mod numbers;
 pub(crate) mod random;

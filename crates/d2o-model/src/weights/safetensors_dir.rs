@@ -58,7 +58,8 @@ impl Shards {
         };
         match files.iter().find(|file| !file.exists()) {
             Some(absent) => {
-                let named = if index.is_some() { format!("that {INDEX} names") } else { "beside the others".to_owned() };
+                let named =
+                    if index.is_some() { format!("that {INDEX} names") } else { "beside the others".to_owned() };
                 let remedy = "fetch the shard from where the others came from".to_owned();
                 let expected = format!("a shard {named}");
                 Err(ModelError::NoWeights { path: absent.clone(), expected, remedy })
@@ -78,7 +79,11 @@ impl Shards {
             for (name, tensor) in read_file(path)? {
                 match weights.get(&name) {
                     Some(other) if *other != tensor => {
-                        return Err(two_values(path, name, "is in another shard as well, with other values".to_owned()));
+                        return Err(two_values(
+                            path,
+                            name,
+                            "is in another shard as well, with other values".to_owned(),
+                        ));
                     }
                     _ => weights.insert(name, tensor),
                 };
@@ -146,7 +151,10 @@ pub(crate) fn read_file(path: &Path) -> Result<Weights, ModelError> {
     let bytes = read(path)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| not_whole(path, &bytes, &error))?;
     // Older GPT-2 files hold masks of truth values, which are no weights.
-    let weights = tensors.tensors().into_iter().filter(|(name, view)| matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16) || !is_mask(name));
+    let weights = tensors
+        .tensors()
+        .into_iter()
+        .filter(|(name, view)| matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16) || !is_mask(name));
     let decoded = weights.map(|(name, view)| {
         let values = floats(path, &name, view.dtype(), view.data())?;
         let tensor = HostTensor { shape: view.shape().to_vec(), values };

@@ -70,7 +70,8 @@ mod tests {
     fn renamed(names: &[&str]) -> Result<Vec<String>, String> {
         let tensor = |name: &&str| ((*name).to_owned(), HostTensor { shape: vec![1], values: vec![0.0] });
         let weights = names.iter().map(tensor).collect();
-        let renamed = unwrapped(Path::new("m"), Names::of(Family::Llama), weights).map_err(|error| error.to_string())?;
+        let renamed =
+            unwrapped(Path::new("m"), Names::of(Family::Llama), weights).map_err(|error| error.to_string())?;
         Ok(renamed.into_keys().collect())
     }
 
@@ -97,7 +98,9 @@ mod tests {
     fn one_name_is_for_one_tensor_and_adapters_are_told() {
         let twice = renamed(&["model.norm.weight", "module.model.norm.weight"]).unwrap_err();
         assert!(twice.contains("`module.model.norm.weight` and `model.norm.weight` are both"), "{twice}");
-        for name in ["model.layers.0.mlp.up_proj.base_layer.weight", "a.model.layers.0.mlp.up_proj.lora_A.default.weight"] {
+        for name in
+            ["model.layers.0.mlp.up_proj.base_layer.weight", "a.model.layers.0.mlp.up_proj.lora_A.default.weight"]
+        {
             let adapted = renamed(&["model.norm.weight", name]).unwrap_err();
             assert!(adapted.contains(&format!("tensor `{name}` is of an adapter")), "{adapted}");
         }

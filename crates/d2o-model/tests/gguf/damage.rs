@@ -61,6 +61,31 @@ fn loading_passes_on_what_is_wrong_with_the_file() {
     assert_eq!(absent.hint().unwrap(), "convert the model to GGUF again with a current converter");
 }
 
+#[test]
+fn numbers_that_are_none_and_empty_tensors_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.gguf");
+    let error_of = |change: &dyn Fn(&mut Writer)| {
+        let mut file = tiny();
+        change(&mut file);
+        std::fs::write(&path, file.bytes()).unwrap();
+        load(&path, &Device::flex()).expect_err("the weights are unusable").to_string()
+    };
+    let text = error_of(&|file| {
+        file.without("output_norm.weight").floats(
+            "output_norm.weight",
+            &[8],
+            &[1.0, f32::NAN, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+        );
+    });
+    let expected = "tensor `model.norm.weight` holds numbers that are not finite: NaN at [1] and 0 more";
+    assert_eq!(text, format!("{}: {expected}", path.display()));
+    let text = error_of(&|file| {
+        file.without("output_norm.weight").floats("output_norm.weight", &[0], &[]);
+    });
+    assert!(text.ends_with("tensor `model.norm.weight` is empty (shape [0])"), "{text}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 

@@ -186,7 +186,9 @@ fn factors_without_usable_numbers_are_named_and_idle_ones_told() {
     let empty = with_tensors(|tensors| drop(tensors.insert(name.to_owned(), (vec![0], Vec::new()))));
     assert!(complaint(&model(false), empty.path()).contains(&format!("tensor `{name}` is empty (shape [0])")));
     let nan = with_tensors(|tensors| tensors.get_mut(name).unwrap().1[0] = f32::NAN);
-    assert!(complaint(&model(false), nan.path()).contains(&format!("tensor `{name}` holds numbers that are not finite")));
+    assert!(
+        complaint(&model(false), nan.path()).contains(&format!("tensor `{name}` holds numbers that are not finite"))
+    );
     let idle = with_tensors(|tensors| {
         let second = tensors.iter_mut().filter(|(name, _)| name.contains("lora_B"));
         second.for_each(|(_, (_, values))| values.fill(0.0));
@@ -221,7 +223,11 @@ fn options_that_are_not_computed_are_refused_by_name() {
         ("alpha_pattern", json!({"q_proj": 2}), "`alpha_pattern` is {\"q_proj\":2}"),
         ("init_lora_weights", json!("pissa"), "`init_lora_weights` is pissa"),
         ("some_option_to_come", json!("on"), "`some_option_to_come` is \"on\""),
-        ("target_modules", json!(["q_proj", "lm_head"]), "`target_modules` is a list with `lm_head`, a map outside the layers"),
+        (
+            "target_modules",
+            json!(["q_proj", "lm_head"]),
+            "`target_modules` is a list with `lm_head`, a map outside the layers",
+        ),
     ];
     for (key, value, expected) in refused {
         let text = complaint(&model(false), with_option(key, value).path());

@@ -259,7 +259,12 @@ fn what_lies_in_the_place_of_weights_is_named_with_what_makes_weights_of_it() {
     let cases: [(&[&str], &str, &str); 7] = [
         // Not the optimizer's state, which comes first by its name.
         (
-            &["optimizer.pt", "pytorch_model-00002-of-00002.bin", "pytorch_model-00001-of-00002.bin", "training_args.bin"],
+            &[
+                "optimizer.pt",
+                "pytorch_model-00002-of-00002.bin",
+                "pytorch_model-00001-of-00002.bin",
+                "training_args.bin",
+            ],
             "pytorch_model-00001-of-00002.bin: expected model.safetensors; pickled weights can run code when opened",
             "AutoModelForCausalLM.from_pretrained",
         ),

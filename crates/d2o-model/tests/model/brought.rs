@@ -135,7 +135,10 @@ fn end_tokens_are_those_of_the_generation_settings_or_of_the_configuration() {
     ] {
         fs::write(&settings, written).unwrap();
         let error = load(dir.path(), &device()).unwrap_err();
-        assert!(error.to_string().contains(expected) && error.to_string().contains("generation_config.json"), "{error}");
+        assert!(
+            error.to_string().contains(expected) && error.to_string().contains("generation_config.json"),
+            "{error}"
+        );
         assert!(error.hint().is_some());
     }
 }

@@ -160,9 +160,7 @@ fn the_class_is_looked_at_before_its_sizes() {
         let error = resolved(config).unwrap_err();
         (error.to_string(), error.hint().unwrap())
     };
-    let nested = |class: &str, field: &str, text: &str| {
-        json!({"architectures": [class], "model_type": "larger", field: changed(file("gemma3"), &[], json!({"model_type": text}))})
-    };
+    let nested = |class: &str, field: &str, text: &str| json!({"architectures": [class], "model_type": "larger", field: changed(file("gemma3"), &[], json!({"model_type": text}))});
     for (class, field, text, advice) in [
         ("Gemma3ForConditionalGeneration", "text_config", "gemma3_text", "by itself, as Gemma3ForCausalLM"),
         ("Mistral3ForConditionalGeneration", "text_config", "mistral", "by itself, as MistralForCausalLM"),
@@ -174,7 +172,10 @@ fn the_class_is_looked_at_before_its_sizes() {
         assert!(hint.contains(advice) && hint.contains("supported are LlamaForCausalLM"), "{hint}");
     }
     for (config, said) in [
-        (json!({"architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}), "`architectures` is MixtralForCausalLM"),
+        (
+            json!({"architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}),
+            "`architectures` is MixtralForCausalLM",
+        ),
         (json!({"architectures": ["T5ForConditionalGeneration"]}), "`architectures` is T5ForConditionalGeneration"),
         (json!({"architectures": null, "model_type": "mamba"}), "`model_type` is mamba"),
         (json!({"architectures": [], "hidden_size": 8}), "`architectures` is absent"),
@@ -191,10 +192,14 @@ fn the_class_is_looked_at_before_its_sizes() {
         let (text, _) = refused(config);
         assert_eq!(text, format!("config.json: {said}, which is not supported"));
     }
-    let (_, hint) = refused(json!({"architectures": ["OwnForCausalLM"], "auto_map": {"AutoModelForCausalLM": "own.Own"}}));
+    let (_, hint) =
+        refused(json!({"architectures": ["OwnForCausalLM"], "auto_map": {"AutoModelForCausalLM": "own.Own"}}));
     assert!(hint.starts_with("code that comes with a model (`auto_map`) is not run; supported are"), "{hint}");
     // Published files of known classes name code of their own as well.
-    assert!(resolved(changed(file("phi3"), &[], json!({"auto_map": {"AutoConfig": "configuration_phi3.Phi3Config"}}))).is_ok());
+    assert!(
+        resolved(changed(file("phi3"), &[], json!({"auto_map": {"AutoConfig": "configuration_phi3.Phi3Config"}})))
+            .is_ok()
+    );
     let (_, hint) = refused(changed(file("llama3"), &[], json!({"quantization_config": {"quant_method": "gptq"}})));
     assert!(hint.contains("unquantised"), "{hint}");
 }

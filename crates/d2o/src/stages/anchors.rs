@@ -136,7 +136,12 @@ fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     let mut origins = run.base.origins()?;
     origins.insert("data".to_owned(), run.data.fingerprint.clone());
     let weights = run.config.device.sampling;
-    let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
+    // The model's end tokens beside the usual one have a place of their own among the origins.
+    let others = &run.base.encoder.end_tokens()[1..];
+    let mut configured = settings.anchors.clone();
+    let own = &run.config.anchors.sampler.stop_tokens;
+    configured.sampler.stop_tokens.retain(|id| own.contains(id) || !others.contains(id));
+    let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &configured, settings.seed))?;
     origins.insert("configuration of [anchors] or seed".to_owned(), digest::sha256(&drawn));
     let references = (settings.reference, settings.rejected_reference);
     if references != (ReferencePrompt::Bare, ReferencePrompt::Bare) {

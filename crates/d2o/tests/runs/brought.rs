@@ -50,7 +50,8 @@ fn an_adapter_beside_a_model_is_named_and_not_used() {
     }
     let beside = scored(&world, "model", &[]);
     assert_eq!(beside.0, alone.0);
-    let expected = "warning: model: an adapter lies beside the model (adapter_config.json) and is not used; --adapter model";
+    let expected =
+        "warning: model: an adapter lies beside the model (adapter_config.json) and is not used; --adapter model";
     assert!(beside.1.contains(expected), "{}", beside.1);
     let on_top = scored(&world, "model", &["--adapter", "model"]);
     assert_ne!(on_top.0, alone.0);
@@ -97,7 +98,10 @@ fn a_directory_of_gguf_files_is_the_one_model_in_it() {
     assert_eq!(scored(&world, "gguf", &[]).0, whole);
     world.exported("gguf/model-q8_0.gguf", &["--dtype", "q8_0"]);
     let names = "model-f32.gguf, model-q8_0.gguf";
-    refused(&score(&world, "gguf", &[]), &[&format!("gguf: expected one model, and there are 2: {names}"), "give one of"]);
+    refused(
+        &score(&world, "gguf", &[]),
+        &[&format!("gguf: expected one model, and there are 2: {names}"), "give one of"],
+    );
 }
 
 #[test]
