@@ -110,7 +110,7 @@ pub enum DataError {
         reason: String,
     },
     /// A model directory has no `tokenizer.json`.
-    #[error("{}: expected tokenizer.json{}", dir.display(), beside.as_ref().map(|file| format!("; {file} is there, which is not read")).unwrap_or_default())]
+    #[error("{}: expected tokenizer.json{}", dir.display(), there(beside.as_deref()))]
     NoTokenizer {
         /// The directory.
         dir: PathBuf,
@@ -118,7 +118,7 @@ pub enum DataError {
         beside: Option<String>,
     },
     /// A model ends its answers with more tokens than a GGUF file has places for.
-    #[error("the model ends its answers with {} tokens ({ids:?}); a GGUF file has places for eos, eot and eom", ids.len())]
+    #[error("the model ends its answers with {} tokens ({ids:?}); GGUF has places for eos, eot and eom", ids.len())]
     EndTokens {
         /// The tokens.
         ids: Vec<u32>,
@@ -186,6 +186,10 @@ impl DataError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
     }
+}
+
+fn there(beside: Option<&str>) -> String {
+    beside.map(|file| format!("; {file} is there, which is not read")).unwrap_or_default()
 }
 
 fn none_rejected(rows: usize, threshold: Option<f64>, highest: Option<f64>) -> String {

@@ -92,7 +92,7 @@ pub enum ModelError {
         name: String,
     },
     /// A tensor that the architecture has no place for.
-    #[error("{}: tensor `{name}` does not belong to this architecture{}", path.display(), reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    #[error("{}: tensor `{name}` does not belong to this architecture{}", path.display(), behind(": ", reason))]
     UnexpectedTensor {
         /// The model.
         path: PathBuf,
@@ -148,7 +148,7 @@ pub enum ModelError {
         dtype: &'static str,
     },
     /// Adapters that belong to another model.
-    #[error("{}: {reason}{}", path.display(), named.as_ref().map(|base| format!("; they are for `{base}`")).unwrap_or_default())]
+    #[error("{}: {reason}{}", path.display(), behind("; they are for ", named))]
     OtherBase {
         /// The adapters' file.
         path: PathBuf,
@@ -214,6 +214,9 @@ impl ModelError {
         let text = match self {
             Self::Io { .. } => return None,
             Self::NoWeights { remedy, .. } => remedy,
+            Self::NoAdapter { path, .. } if path.extension().is_some_and(|end| end == "bin") => {
+                "PEFT writes it: load the adapter there and save it with save_pretrained(DIR), which writes safetensors"
+            }
             Self::NoAdapter { .. } => "give a PEFT directory with adapter_config.json and adapter_model.safetensors",
             Self::Config { path, .. } => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -260,4 +263,9 @@ impl ModelError {
         };
         Some(text.to_owned())
     }
+}
+
+/// `text` behind `mark`, if there is any.
+fn behind(mark: &str, text: &Option<String>) -> String {
+    text.as_ref().map(|text| format!("{mark}{text}")).unwrap_or_default()
 }

@@ -107,7 +107,8 @@ impl Identity {
             let kind = part.get("model_type").and_then(Value::as_str).unwrap_or_default();
             return Some(match known(|(_, name, _)| *name == kind) {
                 Some((class, ..)) => format!(
-                    "its text part (`{field}`) alone is read where it is saved by itself, as {class}, with its own config.json"
+                    "its text part (`{field}`) alone is read where it is saved by itself, as {class}, with a config.json \
+                     of its own"
                 ),
                 None => format!("its text part (`{field}`) is of none of the classes that are read"),
             });

@@ -37,8 +37,8 @@ pub(crate) fn nothing(dir: &Path, wanted: &str) -> ModelError {
     }
     if let Some(name) = found(&|name| name.starts_with("consolidated") && name.ends_with(".safetensors")) {
         let expected = format!("{wanted}; this file has the layout of the model's makers, which is not read");
-        let remedy = "fetch the files in Hugging Face's layout (config.json, model*.safetensors) from the same place, or \
-                      convert them with transformers' convert_mistral_weights_to_hf.py";
+        let remedy = "fetch the files in Hugging Face's layout (config.json, model*.safetensors) from the same place, \
+                      or convert them with transformers' convert_mistral_weights_to_hf.py";
         return refuse(Some(name), expected, remedy.to_owned());
     }
     if let Some(name) = found(&|name| name.ends_with(".h5") || name.ends_with(".msgpack")) {

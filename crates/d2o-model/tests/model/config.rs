@@ -160,7 +160,10 @@ fn the_class_is_looked_at_before_its_sizes() {
         let error = resolved(config).unwrap_err();
         (error.to_string(), error.hint().unwrap())
     };
-    let nested = |class: &str, field: &str, text: &str| json!({"architectures": [class], "model_type": "larger", field: changed(file("gemma3"), &[], json!({"model_type": text}))});
+    let nested = |class: &str, field: &str, text: &str| {
+        let part = changed(file("gemma3"), &[], json!({"model_type": text}));
+        json!({"architectures": [class], "model_type": "larger", field: part})
+    };
     for (class, field, text, advice) in [
         ("Gemma3ForConditionalGeneration", "text_config", "gemma3_text", "by itself, as Gemma3ForCausalLM"),
         ("Mistral3ForConditionalGeneration", "text_config", "mistral", "by itself, as MistralForCausalLM"),

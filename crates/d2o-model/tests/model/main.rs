@@ -8,6 +8,7 @@ mod cached;
 mod config;
 mod export;
 mod families;
+mod files;
 mod forward;
 mod golden;
 mod gradients;
