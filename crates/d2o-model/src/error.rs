@@ -92,7 +92,7 @@ pub enum ModelError {
         name: String,
     },
     /// A tensor that the architecture has no place for.
-    #[error("{}: tensor `{name}` does not belong to this architecture{}", path.display(), behind(": ", reason))]
+    #[error("{}: tensor `{name}` does not belong to this architecture{}", path.display(), because(reason))]
     UnexpectedTensor {
         /// The model.
         path: PathBuf,
@@ -148,7 +148,7 @@ pub enum ModelError {
         dtype: &'static str,
     },
     /// Adapters that belong to another model.
-    #[error("{}: {reason}{}", path.display(), behind("; they are for ", named))]
+    #[error("{}: {reason}{}", path.display(), of_base(named))]
     OtherBase {
         /// The adapters' file.
         path: PathBuf,
@@ -265,7 +265,10 @@ impl ModelError {
     }
 }
 
-/// `text` behind `mark`, if there is any.
-fn behind(mark: &str, text: &Option<String>) -> String {
-    text.as_ref().map(|text| format!("{mark}{text}")).unwrap_or_default()
+fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+fn of_base(named: &Option<String>) -> String {
+    named.as_ref().map(|base| format!("; they are for `{base}`")).unwrap_or_default()
 }
