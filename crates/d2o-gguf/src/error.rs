@@ -107,6 +107,9 @@ impl GgufError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Io { .. } => return None,
+            Self::Format { offset: 0, .. } => {
+                "give a .gguf file that is whole, or the directory of a model; fetch or copy a damaged one again"
+            }
             Self::Format { .. } => "the file is truncated or damaged; fetch or copy it again",
             Self::Foreign { remedy, .. } => remedy,
             Self::Piece { .. } => {

@@ -206,12 +206,11 @@ fn read_version(cursor: &mut Cursor<'_>) -> Result<u32, GgufError> {
     if cursor.take(MAGIC.len(), "the magic `GGUF`")? != MAGIC {
         return Err(cursor.wrong(0, "the magic `GGUF`".to_owned()));
     }
-    let offset = cursor.at();
     let version = cursor.u32("version")?;
     match version {
         1 => cursor.narrow(),
         2 | 3 => {}
-        version => return Err(cursor.wrong(offset, format!("version 1, 2 or 3, found {version}"))),
+        version => return Err(cursor.foreign_version(version)),
     }
     Ok(version)
 }

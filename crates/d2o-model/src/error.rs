@@ -223,12 +223,17 @@ impl ModelError {
                 return Some(format!("take {name} from where the weights came from"));
             }
             Self::Gguf(error) => return error.hint(),
-            Self::Corrupt { .. } => "the file is truncated or damaged; fetch or copy it again",
+            Self::Corrupt { .. } => "the file is truncated, damaged or was saved wrongly; fetch, copy or save it again",
             Self::MissingTensor { name, .. } if name == HEAD => {
                 "config.json says that the head is a matrix of its own; if it is the embedding, set \
                  \"tie_word_embeddings\": true there"
             }
             Self::Tensor { remedy, .. } => remedy,
+            Self::MissingTensor { path, .. } | Self::UnexpectedTensor { path, .. } | Self::Shape { path, .. }
+                if path.extension().is_some_and(|end| end == "gguf") =>
+            {
+                "the metadata of the file and its tensors contradict each other; fetch it again, or convert the model anew"
+            }
             Self::MissingTensor { .. } | Self::UnexpectedTensor { .. } | Self::Shape { .. } => {
                 "config.json and weights must come from the same model"
             }

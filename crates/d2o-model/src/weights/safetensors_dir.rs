@@ -89,6 +89,10 @@ impl Shards {
                 };
             }
         }
+        if weights.is_empty() {
+            let path = self.files[0].clone();
+            return Err(ModelError::Corrupt { path, reason: "the file holds no tensors".to_owned() });
+        }
         if let Some((path, promised)) = &self.index
             && let Some(name) = promised.iter().find(|&name| !weights.contains_key(name))
         {

@@ -84,6 +84,13 @@ fn numbers_that_are_none_and_empty_tensors_are_named() {
         file.without("output_norm.weight").floats("output_norm.weight", &[0], &[]);
     });
     assert!(text.ends_with("tensor `model.norm.weight` is empty (shape [0])"), "{text}");
+    let mut deeper = tiny();
+    deeper.floats("blk.4.ffn_norm.weight", &[8], &[1.0; 8]);
+    std::fs::write(&path, deeper.bytes()).unwrap();
+    let error = load(&path, &Device::flex()).unwrap_err();
+    assert!(error.to_string().contains("`model.layers.4.post_attention_layernorm.weight` does not belong"), "{error}");
+    // There is no config.json to compare with.
+    assert!(error.hint().unwrap().starts_with("the metadata of the file and its tensors contradict"));
 }
 
 proptest! {

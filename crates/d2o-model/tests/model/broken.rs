@@ -102,6 +102,12 @@ fn a_file_cut_anywhere_is_an_error() {
 }
 
 #[test]
+fn a_file_without_tensors_is_told_as_such() {
+    let dir = changed(Weights::clear);
+    assert_eq!(complaint(dir.path()), "model.safetensors: the file holds no tensors");
+}
+
+#[test]
 fn a_header_that_lies_is_an_error() {
     let header = |json: &str, data: usize| {
         let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
