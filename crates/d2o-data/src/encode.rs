@@ -54,7 +54,8 @@ pub(crate) struct RowTokens {
 pub struct Encoder {
     tokenizer: TextTokenizer,
     template: Option<ChatTemplate>,
-    end_token: u32,
+    /// The one that ends a response first, then the others with which the model may end one.
+    end_tokens: Vec<u32>,
 }
 
 impl Encoder {
@@ -63,7 +64,18 @@ impl Encoder {
     /// `end_token` ends every response: for a chat model the token that ends a turn
     /// ([`ChatTemplate::end_of_turn`]), else the end of the sequence ([`TextTokenizer::eos`]).
     pub fn new(tokenizer: TextTokenizer, template: Option<ChatTemplate>, end_token: u32) -> Self {
-        Self { tokenizer, template, end_token }
+        Self { tokenizer, template, end_tokens: vec![end_token] }
+    }
+
+    /// The same encoder for a model that may end its answers with any of `ids` as well.
+    #[must_use]
+    pub fn with_end_tokens(mut self, ids: impl IntoIterator<Item = u32>) -> Self {
+        for id in ids {
+            if !self.end_tokens.contains(&id) {
+                self.end_tokens.push(id);
+            }
+        }
+        self
     }
 
     /// The same encoder for plain text.
@@ -82,9 +94,18 @@ impl Encoder {
         self.template.as_ref()
     }
 
-    /// The token that ends a response.
+    /// The token that is put behind a response.
     pub fn end_token(&self) -> u32 {
-        self.end_token
+        self.end_tokens[0]
+    }
+
+    /// The tokens with which the model ends its answers: [`end_token`](Self::end_token) first.
+    pub fn end_tokens(&self) -> &[u32] {
+        &self.end_tokens
+    }
+
+    fn has_ended(&self, response: &[u32]) -> bool {
+        response.last().is_some_and(|last| self.end_tokens.contains(last))
     }
 
     /// A prompt's ids: framed by the template up to where the answer begins, or plain without special tokens.
@@ -110,7 +131,8 @@ impl Encoder {
         }
     }
 
-    /// A response's ids, encoded apart from the prompt, with the end token behind them.
+    /// A response's ids, encoded apart from the prompt, with the end token behind them unless the text ends with a
+    /// token that ends an answer.
     pub fn response_ids(&self, response: &str) -> Vec<u32> {
         self.ended(self.tokenizer.encode(response))
     }
@@ -125,12 +147,12 @@ impl Encoder {
 
     /// Tokens of a response with its end token.
     pub(crate) fn response_len(&self, response: &[u32]) -> usize {
-        response.len() + usize::from(response.last() != Some(&self.end_token))
+        response.len() + usize::from(!self.has_ended(response))
     }
 
     fn ended(&self, mut ids: Vec<u32>) -> Vec<u32> {
-        if ids.last() != Some(&self.end_token) {
-            ids.push(self.end_token);
+        if !self.has_ended(&ids) {
+            ids.push(self.end_token());
         }
         ids
     }

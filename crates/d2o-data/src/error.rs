@@ -109,6 +109,20 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
+    /// A model directory has no `tokenizer.json`.
+    #[error("{}: expected tokenizer.json{}", dir.display(), there(beside.as_deref()))]
+    NoTokenizer {
+        /// The directory.
+        dir: PathBuf,
+        /// A tokenizer of another form that is there instead.
+        beside: Option<String>,
+    },
+    /// A model ends its answers with more tokens than a GGUF file has places for.
+    #[error("the model ends its answers with {} tokens ({ids:?}); GGUF has places for eos, eot and eom", ids.len())]
+    EndTokens {
+        /// The tokens.
+        ids: Vec<u32>,
+    },
     /// A chat template cannot be compiled, or refuses these messages.
     #[error("chat template{}: {reason}", line.map(|line| format!(" line {line}")).unwrap_or_default())]
     Template {
@@ -146,7 +160,23 @@ impl DataError {
             Self::NoPrompts { .. } => "rows look like {\"prompt\": \"…\"}",
             Self::NotCompiledIn { feature, .. } => return Some(format!("rebuild with `--features {feature}`")),
             Self::Parquet { .. } => "columns may be uncompressed or packed with Snappy; convert others to JSON lines",
+            Self::Tokenizer { path, .. } if path.extension().is_some_and(|end| end == "gguf") => {
+                "give the Hugging Face directory of the same model, whose tokenizer.json says how texts are split"
+            }
             Self::Tokenizer { .. } => "use the tokenizer files that were published with the weights",
+            Self::NoTokenizer { dir, beside: Some(_) } => {
+                let dir = dir.display();
+                return Some(format!(
+                    "transformers writes tokenizer.json from it: python -c \"from transformers import AutoTokenizer; \
+                     AutoTokenizer.from_pretrained('{dir}').save_pretrained('{dir}')\""
+                ));
+            }
+            Self::NoTokenizer { .. } => {
+                "fetch tokenizer.json and tokenizer_config.json from where the weights came from"
+            }
+            Self::EndTokens { .. } => {
+                "name three of them in generation_config.json, or export a Hugging Face directory"
+            }
             Self::Template { .. } => "some templates take no system message, or no two turns in a row by one speaker",
             Self::EmptyPrompt => "leave out rows whose prompt is blank",
         };
@@ -156,6 +186,10 @@ impl DataError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
     }
+}
+
+fn there(beside: Option<&str>) -> String {
+    beside.map(|file| format!("; {file} is there, which is not read")).unwrap_or_default()
 }
 
 fn none_rejected(rows: usize, threshold: Option<f64>, highest: Option<f64>) -> String {

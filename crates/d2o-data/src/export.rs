@@ -20,7 +20,7 @@ const GENERATION: &str = "generation_config.json";
 impl Encoder {
     /// Writes tokenizer and template into `dir`, which exists: the files of the directory that the
     /// tokenizer came from, or Hugging Face's files made anew for one from a GGUF vocabulary. A directory that
-    /// says nothing about generation gets a file with its end token.
+    /// says nothing about generation gets a file with its end tokens.
     ///
     /// # Errors
     /// [`DataError::Io`] naming the file.
@@ -33,7 +33,11 @@ impl Encoder {
         if source.is_some_and(|source| source.join(GENERATION).exists()) {
             return Ok(());
         }
-        let generation = json!({"eos_token_id": self.end_token(), "bos_token_id": self.tokenizer().bos()});
+        let ends = match self.end_tokens() {
+            [only] => json!(only),
+            several => json!(several),
+        };
+        let generation = json!({"eos_token_id": ends, "bos_token_id": self.tokenizer().bos()});
         write_json(&dir.join(GENERATION), &generation)
     }
 

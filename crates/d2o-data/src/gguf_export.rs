@@ -43,16 +43,23 @@ impl TextTokenizer {
 }
 
 impl Encoder {
-    /// Tokenizer, end token and template as a GGUF file holds them.
+    /// Tokenizer, end tokens and template as a GGUF file holds them.
+    ///
+    /// The tokenizer's end of sequence is `eos`, and the other end tokens are `eot` and `eom`.
     ///
     /// # Errors
-    /// As [`TextTokenizer::to_gguf`].
+    /// As [`TextTokenizer::to_gguf`]; [`DataError::EndTokens`] for more end tokens than the file has places for.
     pub fn to_gguf(&self) -> Result<Vocabulary, DataError> {
         let vocabulary = self.tokenizer().to_gguf()?;
         let eos = vocabulary.eos.unwrap_or(self.end_token());
+        let others: Vec<u32> = self.end_tokens().iter().copied().filter(|&end| end != eos).collect();
+        if others.len() > 2 {
+            return Err(DataError::EndTokens { ids: self.end_tokens().to_vec() });
+        }
         Ok(Vocabulary {
             eos: Some(eos),
-            eot: Some(self.end_token()).filter(|&end| end != eos),
+            eot: others.first().copied(),
+            eom: others.get(1).copied(),
             chat_template: self.template().map(|template| template.source().to_owned()),
             ..vocabulary
         })

@@ -25,9 +25,8 @@ impl TextTokenizer {
     pub fn from_gguf(path: &Path, vocabulary: &Vocabulary) -> Result<Self, DataError> {
         let wrong = |reason: String| tokenizer_error(path, reason);
         check(vocabulary).map_err(wrong)?;
-        let splitting = known_splittings().into_iter().find(|known| known.name == vocabulary.pre).ok_or_else(|| {
-            wrong(format!("pre-tokenizer `{}` is not known; smollm, gpt-2, llama-bpe and qwen2 are", vocabulary.pre))
-        })?;
+        let splitting = known_splittings().into_iter().find(|known| known.is_called(&vocabulary.pre));
+        let splitting = splitting.ok_or_else(|| wrong(unknown_splitting(&vocabulary.pre)))?;
         let json = json!({
             "version": "1.0",
             "truncation": null,
@@ -64,7 +63,8 @@ fn check(vocabulary: &Vocabulary) -> Result<(), String> {
     if types != 0 && types != tokens {
         return Err(format!("the vocabulary has {tokens} tokens, but {types} token types"));
     }
-    let named = [("bos", vocabulary.bos), ("eos", vocabulary.eos), ("unk", vocabulary.unk), ("pad", vocabulary.pad)];
+    let Vocabulary { bos, eos, eot, eom, unk, pad, .. } = *vocabulary;
+    let named = [("bos", bos), ("eos", eos), ("eot", eot), ("eom", eom), ("unk", unk), ("pad", pad)];
     match named.into_iter().find(|(_, id)| id.is_some_and(|id| id as usize >= tokens)) {
         Some((name, Some(id))) => Err(format!("token `{name}` is {id}, but the vocabulary has {tokens} tokens")),
         _ => Ok(()),
@@ -128,28 +128,66 @@ fn post_processor(vocabulary: &Vocabulary) -> Value {
 
 /// How texts are split before merging.
 pub(crate) struct Splitting {
-    /// llama.cpp's name for it.
+    /// llama.cpp's name for it, which is written.
     pub(crate) name: &'static str,
+    /// Other names under which llama.cpp splits in the same way.
+    aliases: &'static [&'static str],
     pub(crate) normalizer: Value,
     pub(crate) pre_tokenizer: Value,
     /// Whether a piece that is a token as it stands is not taken apart.
     pub(crate) ignore_merges: bool,
 }
 
-/// Every splitting that has a name here.
-pub(crate) fn known_splittings() -> [Splitting; 4] {
+impl Splitting {
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+}
+
+fn unknown_splitting(name: &str) -> String {
+    let known: Vec<&str> = known_splittings()
+        .iter()
+        .flat_map(|known| [known.name].into_iter().chain(known.aliases.iter().copied()))
+        .collect();
+    format!("pre-tokenizer `{name}` is not known; {} are", known.join(", "))
+}
+
+/// Every splitting that has a name here. Of those that have the same normalizer, pre-tokenizer and merging the first
+/// one's name is written.
+pub(crate) fn known_splittings() -> [Splitting; 5] {
     let sequence = |first: Value, second: Value| json!({"type": "Sequence", "pretokenizers": [first, second]});
     let split = |pattern: &str| {
         let split = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
         sequence(split, byte_level(false))
     };
     let digits = json!({"type": "Digits", "individual_digits": true});
-    let plain = |name, pre_tokenizer| Splitting { name, normalizer: Value::Null, pre_tokenizer, ignore_merges: false };
+    let plain = |name, aliases, pre_tokenizer| Splitting {
+        name,
+        aliases,
+        normalizer: Value::Null,
+        pre_tokenizer,
+        ignore_merges: false,
+    };
     [
-        plain("smollm", sequence(digits, byte_level(true))),
-        plain("gpt-2", byte_level(true)),
-        Splitting { ignore_merges: true, ..plain("llama-bpe", split(LLAMA3)) },
-        Splitting { normalizer: json!({"type": "NFC"}), ..plain("qwen2", split(QWEN2)) },
+        plain(
+            "smollm",
+            &["starcoder", "refact", "codeshell", "exaone", "minerva-7b"],
+            sequence(digits, byte_level(true)),
+        ),
+        plain("gpt-2", &["phi-2", "gigachat", "a.x-4.0", "mellum", "exaone4"], byte_level(true)),
+        Splitting {
+            ignore_merges: true,
+            ..plain(
+                "llama-bpe",
+                &["llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
+                split(LLAMA3),
+            )
+        },
+        plain("smaug-bpe", &["dbrx"], split(LLAMA3)),
+        Splitting {
+            normalizer: json!({"type": "NFC"}),
+            ..plain("qwen2", &["deepseek-r1-qwen", "kormo", "megrez"], split(QWEN2))
+        },
     ]
 }
 

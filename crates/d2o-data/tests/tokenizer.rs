@@ -1,4 +1,5 @@
-//! What decides ids beyond merges: pre-tokenizers, whole words, the ends of a sequence, the template's end.
+//! What decides ids beyond merges: pre-tokenizers, whole words, the ends of a sequence, the template's end; and what is
+//! said where there is no tokenizer that is read.
 
 use std::path::Path;
 
@@ -116,4 +117,45 @@ fn the_template_tells_which_token_ends_a_turn() {
     // An ordinary letter ends nothing.
     assert_eq!(ends(&ending("!")), None);
     assert_eq!(ends("{{ raise_exception('never') }}"), None);
+}
+
+#[test]
+fn pre_tokenizers_have_llama_cpps_other_names() {
+    let same = [
+        ("smollm", &["starcoder", "refact", "codeshell", "exaone", "minerva-7b"][..]),
+        ("gpt-2", &["phi-2", "gigachat", "a.x-4.0", "mellum", "exaone4"]),
+        ("llama-bpe", &["llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"]),
+        ("smaug-bpe", &["dbrx"]),
+        ("qwen2", &["deepseek-r1-qwen", "kormo", "megrez"]),
+    ];
+    for (name, aliases) in same {
+        for alias in aliases {
+            assert_eq!(tokenizer(alias).to_json().unwrap(), tokenizer(name).to_json().unwrap(), "{alias}");
+        }
+    }
+    // Smaug splits as Llama 3 does and takes pieces apart that are tokens as they stand.
+    let differs =
+        |name: &str| tokenizer(name).to_json().unwrap().replace("\"ignore_merges\": true", "\"ignore_merges\": false");
+    assert_eq!(differs("llama-bpe"), tokenizer("smaug-bpe").to_json().unwrap());
+    assert_ne!(tokenizer("llama-bpe").to_json().unwrap(), tokenizer("smaug-bpe").to_json().unwrap());
+}
+
+#[test]
+fn a_tokenizer_of_another_form_is_named_with_what_converts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = || TextTokenizer::from_dir(dir.path()).map(|_| ()).unwrap_err();
+    let error = refused();
+    assert!(error.to_string().ends_with(": expected tokenizer.json"), "{error}");
+    for name in ["vocab.json", "tokenizer.model"] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+        let error = refused();
+        let expected = format!(": expected tokenizer.json; {name} is there, which is not read");
+        assert!(error.to_string().ends_with(&expected), "{error}");
+        let hint = error.hint().unwrap();
+        let place = dir.path().display();
+        assert!(
+            hint.contains(&format!("AutoTokenizer.from_pretrained('{place}').save_pretrained('{place}')")),
+            "{hint}"
+        );
+    }
 }

@@ -45,7 +45,7 @@ pub(crate) fn answers(model: &LanguageModel, temperature: f64) -> Result<Vec<Ans
 /// Summed log-probability of an answer, its end token included, in nats.
 pub(crate) fn log_prob(model: &LanguageModel, prompt: &str, answer: &Answer) -> Result<f64, Box<dyn Error>> {
     let prompt = model.encoder.prompt_ids(&Prompt::Text(prompt.to_owned()))?;
-    let ids = answer.ids_with_end(model.encoder.end_token());
+    let ids = answer.ids_with_end();
     let scores = score(&model.model, &prompt, &[&ids], Chunking { tokens: 512, head_rows: 256 });
     Ok(f64::from(scores.into_scalar::<f32>()))
 }

@@ -31,15 +31,36 @@ pub struct Answer {
     pub text: String,
     /// Generated token ids, without prefill and end token.
     pub ids: Vec<u32>,
-    /// Whether the model ended the answer by itself.
-    pub ended: bool,
+    /// The token with which the model ended the answer by itself; none if it was cut.
+    pub end: Option<u32>,
 }
 
 impl Answer {
-    /// The generated ids as a model is trained on them: with the end token `end`, unless the answer was cut.
+    /// The generated ids as a model is trained on them: with the token that ended the answer, unless it was cut.
     #[must_use]
-    pub fn ids_with_end(&self, end: u32) -> Vec<u32> {
-        self.ids.iter().copied().chain(self.ended.then_some(end)).collect()
+    pub fn ids_with_end(&self) -> Vec<u32> {
+        self.ids.iter().copied().chain(self.end).collect()
+    }
+}
+
+/// `sampler` with the model's end tokens among those that end a draft.
+#[must_use]
+pub fn ending(mut sampler: SamplerConfig, encoder: &Encoder) -> SamplerConfig {
+    for &end in encoder.end_tokens() {
+        if !sampler.stop_tokens.contains(&end) {
+            sampler.stop_tokens.push(end);
+        }
+    }
+    sampler
+}
+
+/// What ends an answer that `finished` so: the end token that the model drew, the usual one for a stop of the user's
+/// own, none if the answer was cut.
+pub(crate) fn end_of(finished: Finish, encoder: &Encoder) -> Option<u32> {
+    match finished {
+        Finish::Stop(id) if encoder.end_tokens().contains(&id) => Some(id),
+        Finish::Stop(_) => Some(encoder.end_token()),
+        Finish::Length => None,
     }
 }
 
@@ -56,10 +77,7 @@ pub fn answer(
     progress: impl FnMut(usize),
 ) -> Result<Vec<Answer>, GenerateError> {
     let prefill = if decoding.prefill.is_empty() { Vec::new() } else { encoder.tokenizer().encode(&decoding.prefill) };
-    let mut sampler = decoding.sampler.clone();
-    if !sampler.stop_tokens.contains(&encoder.end_token()) {
-        sampler.stop_tokens.push(encoder.end_token());
-    }
+    let sampler = ending(decoding.sampler.clone(), encoder);
     let requests = prompts
         .iter()
         .enumerate()
@@ -72,11 +90,7 @@ pub fn answer(
     let drafts = continuations(model, &requests, &sampler, decoding.batch, interrupt, progress)?;
     let answers = drafts.into_iter().map(|draft| {
         let whole: Vec<u32> = prefill.iter().chain(&draft.ids).copied().collect();
-        Answer {
-            text: encoder.tokenizer().decode(&whole, true),
-            ended: matches!(draft.finished, Finish::Stop(_)),
-            ids: draft.ids,
-        }
+        Answer { text: encoder.tokenizer().decode(&whole, true), end: end_of(draft.finished, encoder), ids: draft.ids }
     });
     Ok(answers.collect())
 }
@@ -103,7 +117,7 @@ pub fn continuations(
         }
         let done = drafts.len();
         let drawn = generate(&mut cached, slice, sampler, batch, |now, _| progress(done + now));
-        drafts.extend(drawn.map_err(|error| GenerateError::Sampling { message: error.to_string() })?);
+        drafts.extend(drawn.map_err(|error| GenerateError::sampling(&error))?);
     }
     Ok(drafts)
 }

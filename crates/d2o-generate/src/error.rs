@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use d2o_data::DataError;
 use d2o_model::ModelError;
 use d2o_record::{FileError, ObserveError};
+use d2o_sampler::SamplerError;
 use d2o_train::TrainError;
 use thiserror::Error;
 
@@ -30,6 +31,14 @@ pub enum GenerateError {
         /// What the sampler said.
         message: String,
     },
+    /// The model computes what is no number.
+    #[error("{what} is not finite ({value}): the model overflows")]
+    NonFinite {
+        /// What was computed.
+        what: String,
+        /// What came out.
+        value: f64,
+    },
     /// The tokenizer and the model do not belong together.
     #[error("{}: the tokenizer has {tokens} tokens, the model's embedding {embedding} rows", path.display())]
     TokenizerMismatch {
@@ -45,6 +54,8 @@ pub enum GenerateError {
     AdapterAlone {
         /// The directory.
         path: PathBuf,
+        /// The base that it names.
+        base: Option<String>,
     },
     /// The model has no chat template but prompts are to be framed by one.
     #[error("{}: the model has no chat template", path.display())]
@@ -89,6 +100,16 @@ pub enum GenerateError {
 }
 
 impl GenerateError {
+    /// What the sampler failed at.
+    pub(crate) fn sampling<E: std::error::Error>(error: &SamplerError<E>) -> Self {
+        match error {
+            SamplerError::NonFinite { value, drawn, token, .. } => {
+                Self::NonFinite { what: format!("logit {token} after {drawn} drawn tokens"), value: f64::from(*value) }
+            }
+            other => Self::Sampling { message: other.to_string() },
+        }
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -98,9 +119,18 @@ impl GenerateError {
             Self::Model(error) => return error.hint(),
             Self::Observe(error) => return error.hint(),
             Self::TokenizerMismatch { .. } => "use the tokenizer.json that was published with these weights",
+            Self::AdapterAlone { base: Some(base), .. } => {
+                return Some(format!("give its base, `{base}`, as the model, and this directory with --adapter"));
+            }
             Self::AdapterAlone { .. } => "give its base as the model, and this directory with --adapter",
+            Self::NonFinite { .. } => {
+                "the weights may be damaged, or have overflowed in half precision: take an earlier checkpoint, or \
+                 device.sampling = \"f32\""
+            }
             Self::NoChatTemplate { .. } => "set data.chat = false, or put a chat_template.jinja beside the model",
-            Self::NoEndToken { .. } => "name it as eos_token in tokenizer_config.json",
+            Self::NoEndToken { .. } => {
+                "name it as eos_token in tokenizer_config.json, or as eos_token_id in generation_config.json"
+            }
             Self::Stale { .. } => "use another --out, or --fresh to draw and train again",
             Self::Damaged { .. } => "remove the file; the stage that wrote it will make it again",
             Self::Interrupted { kept: true, .. } => "run the same command again to go on from there",

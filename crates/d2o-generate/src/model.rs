@@ -22,7 +22,11 @@ pub struct LanguageModel {
     pub config: ModelConfig,
     /// Its tokenizer, template and end token.
     pub encoder: Encoder,
+    /// What is odd about the model and was understood nevertheless, to be told to the user.
+    pub warnings: Vec<String>,
     files: Vec<PathBuf>,
+    /// Whether the end tokens follow from tokenizer and template, and so from their fingerprints.
+    usual_ends: bool,
     /// With adapters beside the weights, where they were folded in afterwards.
     adapted: Option<CausalLm>,
 }
@@ -50,13 +54,17 @@ impl LanguageModel {
     /// As [`open`](Self::open), a missing template aside.
     pub fn open_with_template(path: &Path, device: &Device) -> Result<Self, GenerateError> {
         if d2o_model::is_adapter(path) {
-            return Err(GenerateError::AdapterAlone { path: path.to_path_buf() });
+            let base = d2o_model::named_base(path);
+            return Err(GenerateError::AdapterAlone { path: path.to_path_buf(), base });
         }
-        let LoadedModel { model, config, gguf, files } = d2o_model::load(path, device)?;
+        let LoadedModel { model, config, gguf, end_tokens, files, mut warnings } = d2o_model::load(path, device)?;
+        if path.is_dir() && d2o_model::has_adapter(path) {
+            warnings.push(beside(path));
+        }
         let (tokenizer, template) = match gguf {
             Some(vocabulary) => {
                 let template = ChatTemplate::from_gguf(&vocabulary)?;
-                (TextTokenizer::from_gguf(path, &vocabulary)?, template)
+                (TextTokenizer::from_gguf(&files[0], &vocabulary)?, template)
             }
             None => (TextTokenizer::from_dir(path)?, ChatTemplate::from_dir(path)?),
         };
@@ -66,12 +74,14 @@ impl LanguageModel {
         }
         // A base model's end of text need not be what its template ends a turn with.
         let turn = template.as_ref().and_then(|template| template.end_of_turn(&tokenizer));
-        let end = turn
-            .or_else(|| tokenizer.eos())
-            .or_else(|| config.eos_token_ids().first().copied())
+        let usual = turn.or_else(|| tokenizer.eos());
+        let end = usual
+            .or_else(|| end_tokens.first().copied())
             .ok_or_else(|| GenerateError::NoEndToken { path: path.to_path_buf() })?;
-        let encoder = Encoder::new(tokenizer, template, end);
-        Ok(Self { path: path.to_path_buf(), model, config, encoder, files, adapted: None })
+        let encoder = Encoder::new(tokenizer, template, end).with_end_tokens(end_tokens);
+        let usual_ends = usual.is_some_and(|end| encoder.end_tokens() == [end]);
+        let path = path.to_path_buf();
+        Ok(Self { path, model, config, encoder, warnings, files, usual_ends, adapted: None })
     }
 
     /// The same with the adapters of a PEFT directory beside its weights.
@@ -79,9 +89,14 @@ impl LanguageModel {
     /// # Errors
     /// Adapters that cannot be read, or belong to another base.
     pub fn with_adapter(mut self, dir: &Path) -> Result<Self, GenerateError> {
-        let LoadedAdapter { model, files, .. } = d2o_model::load_adapter(&self.model, dir)?;
+        let LoadedAdapter { model, files, warnings, .. } = d2o_model::load_adapter(&self.model, dir)?;
         self.model = model;
         self.files.extend(files);
+        if dir == self.path {
+            let named = beside(dir);
+            self.warnings.retain(|warning| *warning != named);
+        }
+        self.warnings.extend(warnings);
         Ok(self)
     }
 
@@ -108,22 +123,34 @@ impl LanguageModel {
         Ok(self.encoder.to_gguf()?)
     }
 
-    /// Fingerprints of weights, tokenizer and template.
+    /// Fingerprints of weights, tokenizer and template, and of the end tokens where these do not tell them.
     ///
     /// # Errors
     /// [`GenerateError::File`] if a weight file cannot be read again.
     pub fn origins(&self) -> Result<Origins, GenerateError> {
         let digests = self.files.iter().map(|file| digest::sha256_file(file)).collect::<Result<Vec<_>, _>>()?;
         let template = self.encoder.template().map_or_else(|| "none".to_owned(), ChatTemplate::fingerprint);
-        Ok(Origins::from([
+        let mut origins = Origins::from([
             ("model".to_owned(), digest::sha256(digests.concat().as_bytes())),
             ("tokenizer".to_owned(), self.encoder.tokenizer().fingerprint()),
             ("template".to_owned(), template),
-        ]))
+        ]);
+        if !self.usual_ends {
+            origins.insert("set of end tokens".to_owned(), format!("{:?}", self.encoder.end_tokens()));
+        }
+        Ok(origins)
     }
 
     /// The model's context length in tokens.
     pub fn context(&self) -> usize {
         self.config.max_position_embeddings
     }
+}
+
+/// That an adapter lies beside a model, which is read without it.
+fn beside(dir: &Path) -> String {
+    let dir = dir.display();
+    format!(
+        "{dir}: an adapter lies beside the model (adapter_config.json) and is not used; --adapter {dir} puts it on top"
+    )
 }

@@ -39,6 +39,15 @@ impl<'a> Cursor<'a> {
         GgufError::Format { path: self.path.to_path_buf(), offset, expected }
     }
 
+    /// An error for a version of the format that is not read.
+    pub(crate) fn foreign_version(&self, version: u32) -> GgufError {
+        GgufError::Foreign {
+            path: self.path.to_path_buf(),
+            found: format!("is a GGUF file of version {version}; versions 1, 2 and 3 are read"),
+            remedy: "convert the model with a converter that writes version 3, or fetch a damaged file again",
+        }
+    }
+
     /// An error for a tensor type that is not read.
     pub(crate) fn refused(&self, tensor: &str, ggml_type: String) -> GgufError {
         GgufError::TensorType {

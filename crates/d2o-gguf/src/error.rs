@@ -28,6 +28,24 @@ pub enum GgufError {
         /// What the format has there.
         expected: String,
     },
+    /// The file is of another format, or of a form of this one that is not read.
+    #[error("{}: {found}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// What the user can do about it.
+        remedy: &'static str,
+    },
+    /// A piece of a split model is absent, or not the one that its name says.
+    #[error("{}: {reason}", path.display())]
+    Piece {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A metadata value is absent or of another type.
     #[error("{}: metadata `{key}`: expected {expected}", path.display())]
     Metadata {
@@ -89,7 +107,15 @@ impl GgufError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Io { .. } => return None,
+            Self::Format { offset: 0, .. } => {
+                "give a .gguf file that is whole, or the directory of a model; fetch or copy a damaged one again"
+            }
             Self::Format { .. } => "the file is truncated or damaged; fetch or copy it again",
+            Self::Foreign { remedy, .. } => remedy,
+            Self::Piece { .. } => {
+                "have all pieces in one directory under the names that they were published with, or join them: \
+                 llama-gguf-split --merge NAME-00001-of-0000N.gguf NAME.gguf"
+            }
             Self::Metadata { .. } => "convert the model to GGUF again with a current converter",
             Self::TensorType { .. } => "fetch the model in another quantisation, such as Q8_0 or Q4_K_M",
             Self::MissingTensor { .. } => "take a name from the list of the file's tensors",

@@ -24,6 +24,8 @@ pub struct Vocabulary {
     pub eos: Option<u32>,
     /// End of a turn, where it is another token than the end of the sequence.
     pub eot: Option<u32>,
+    /// End of a message that goes on in another one, such as a call of a tool.
+    pub eom: Option<u32>,
     /// Unknown token.
     pub unk: Option<u32>,
     /// Padding.
@@ -51,6 +53,17 @@ pub mod token_type {
 }
 
 impl Vocabulary {
+    /// The tokens that end an answer, each once: end of sequence, of a turn, of a message.
+    pub fn end_tokens(&self) -> Vec<u32> {
+        let mut ends = Vec::new();
+        for id in [self.eos, self.eot, self.eom].into_iter().flatten() {
+            if !ends.contains(&id) {
+                ends.push(id);
+            }
+        }
+        ends
+    }
+
     /// The same with a token for each of the embedding's `rows`, as llama.cpp demands: those that are added are
     /// unused. `None` if there are more tokens than rows.
     pub fn padded(&self, rows: usize) -> Option<Self> {
@@ -73,8 +86,9 @@ impl Metadata {
         self.texts("tokenizer.ggml.tokens", &vocabulary.tokens);
         self.i32s("tokenizer.ggml.token_type", &types);
         self.texts("tokenizer.ggml.merges", &vocabulary.merges);
-        let Vocabulary { bos, eos, eot, unk, pad, .. } = *vocabulary;
-        for (kind, id) in [("bos", bos), ("eos", eos), ("eot", eot), ("unknown", unk), ("padding", pad)] {
+        let Vocabulary { bos, eos, eot, eom, unk, pad, .. } = *vocabulary;
+        let ids = [("bos", bos), ("eos", eos), ("eot", eot), ("eom", eom), ("unknown", unk), ("padding", pad)];
+        for (kind, id) in ids {
             if let Some(id) = id {
                 self.u32(&format!("tokenizer.ggml.{kind}_token_id"), id);
             }
@@ -109,6 +123,7 @@ impl GgufFile {
             bos: id("bos")?,
             eos: id("eos")?,
             eot: id("eot")?,
+            eom: id("eom")?,
             unk: id("unknown")?,
             pad: id("padding")?,
             add_bos: self

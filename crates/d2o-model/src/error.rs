@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use d2o_gguf::GgufError;
 use thiserror::Error;
 
+use crate::weights::names::HEAD;
+
 /// An error of this crate.
 #[non_exhaustive]
 #[derive(Debug, Error)]
@@ -25,6 +27,8 @@ pub enum ModelError {
         path: PathBuf,
         /// What was looked for.
         expected: String,
+        /// What the user can do about it.
+        remedy: String,
     },
     /// The directory holds no adapter that can be read.
     #[error("{}: expected {expected}", path.display())]
@@ -65,6 +69,8 @@ pub enum ModelError {
         value: String,
         /// The classes that are computed.
         supported: String,
+        /// What this model in particular suggests.
+        advice: Option<String>,
     },
     /// A GGUF file cannot be read or written.
     #[error(transparent)]
@@ -86,12 +92,26 @@ pub enum ModelError {
         name: String,
     },
     /// A tensor that the architecture has no place for.
-    #[error("{}: tensor `{name}` does not belong to this architecture", path.display())]
+    #[error("{}: tensor `{name}` does not belong to this architecture{}", path.display(), because(reason))]
     UnexpectedTensor {
         /// The model.
         path: PathBuf,
         /// The tensor.
         name: String,
+        /// Why not, where that can be told.
+        reason: Option<String>,
+    },
+    /// A tensor that is not what a model can have there.
+    #[error("{}: tensor `{name}` {problem}", path.display())]
+    Tensor {
+        /// The file, or the model.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What the user can do about it.
+        remedy: &'static str,
     },
     /// A tensor of another shape.
     #[error("{}: tensor `{name}` has shape {found:?} where {expected:?} was expected", path.display())]
@@ -128,7 +148,7 @@ pub enum ModelError {
         dtype: &'static str,
     },
     /// Adapters that belong to another model.
-    #[error("{}: {reason}{}", path.display(), named.as_ref().map(|base| format!("; they are for `{base}`")).unwrap_or_default())]
+    #[error("{}: {reason}{}", path.display(), of_base(named))]
     OtherBase {
         /// The adapters' file.
         path: PathBuf,
@@ -136,6 +156,24 @@ pub enum ModelError {
         reason: String,
         /// The base that the adapters name.
         named: Option<String>,
+    },
+    /// An adapter whose two files do not belong together.
+    #[error("{}: {reason}", path.display())]
+    Adapter {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// An option of an adapter that is not computed here.
+    #[error("{}: `{option}` is {value}, which is not supported", path.display())]
+    AdapterOption {
+        /// The configuration.
+        path: PathBuf,
+        /// The option.
+        option: String,
+        /// Its value.
+        value: String,
     },
     /// A model that GGUF has no form for, as far as it is written here.
     #[error("{}: cannot be written as GGUF: {reason}", path.display())]
@@ -175,25 +213,67 @@ impl ModelError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Io { .. } => return None,
-            Self::NoWeights { .. } => "give a directory with config.json and model.safetensors, or a .gguf file",
+            Self::NoWeights { remedy, .. } => remedy,
+            Self::NoAdapter { path, .. } if path.extension().is_some_and(|end| end == "bin") => {
+                "PEFT writes it: load the adapter there and save it with save_pretrained(DIR), which writes safetensors"
+            }
             Self::NoAdapter { .. } => "give a PEFT directory with adapter_config.json and adapter_model.safetensors",
-            Self::Config { .. } => "take config.json from where the weights came from",
+            Self::Config { path, .. } => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                return Some(format!("take {name} from where the weights came from"));
+            }
             Self::Gguf(error) => return error.hint(),
-            Self::Corrupt { .. } => "the file is truncated or damaged; fetch or copy it again",
+            Self::Corrupt { .. } => "the file is truncated, damaged or was saved wrongly; fetch, copy or save it again",
+            Self::MissingTensor { name, .. } if name == HEAD => {
+                "config.json says that the head is a matrix of its own; if it is the embedding, set \
+                 \"tie_word_embeddings\": true there"
+            }
+            Self::Tensor { remedy, .. } => remedy,
+            Self::MissingTensor { path, .. } | Self::UnexpectedTensor { path, .. } | Self::Shape { path, .. }
+                if path.extension().is_some_and(|end| end == "gguf") =>
+            {
+                "the metadata of the file and its tensors contradict each other; fetch it again, or convert the model anew"
+            }
             Self::MissingTensor { .. } | Self::UnexpectedTensor { .. } | Self::Shape { .. } => {
                 "config.json and weights must come from the same model"
             }
-            Self::Architecture { supported, .. } => return Some(format!("supported are {supported}")),
+            Self::Architecture { supported, advice, .. } => {
+                let advice = advice.as_ref().map(|advice| format!("{advice}; ")).unwrap_or_default();
+                return Some(format!("{advice}supported are {supported}"));
+            }
+            Self::Unsupported { option, .. } if option == "quantization_config" => {
+                "fetch the model unquantised, or as GGUF, whose quantisations are read"
+            }
             Self::Unsupported { .. } => {
                 "nothing is computed approximately: use a model without this option, or the file that came with it"
             }
+            Self::Dtype { dtype, .. }
+                if !dtype.starts_with('F') || dtype.starts_with("F8") || dtype.starts_with("F4") =>
+            {
+                "these are quantised weights: fetch the model unquantised, or as GGUF, whose quantisations are read"
+            }
             Self::Dtype { .. } => "convert the weights to float32, float16 or bfloat16",
             Self::Range { .. } => "choose bf16 or f32, which hold it",
-            Self::OtherBase { .. } => "give the base that base_model_name_or_path in adapter_config.json names",
+            Self::OtherBase { named: Some(base), .. } => return Some(format!("give its base, `{base}`, as the model")),
+            Self::OtherBase { .. } => "give the base that the adapter was trained on (base_model_name_or_path)",
+            Self::Adapter { .. } => {
+                "give both files of one save (PEFT's save_pretrained), and the base that the adapter was trained on"
+            }
+            Self::AdapterOption { .. } => {
+                "merge the adapter where it was trained (PEFT's merge_and_unload) and give the merged model"
+            }
             Self::GgufExport { .. } => "export a Hugging Face directory instead",
             Self::Trainable { .. } => "change `train.parameters`",
             Self::State { .. } => "resume with the model and `train.parameters` that the run began with",
         };
         Some(text.to_owned())
     }
+}
+
+fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+fn of_base(named: &Option<String>) -> String {
+    named.as_ref().map(|base| format!("; they are for `{base}`")).unwrap_or_default()
 }

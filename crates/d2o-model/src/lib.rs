@@ -9,7 +9,7 @@ mod load;
 pub mod responses;
 mod weights;
 
-pub use adapter::{LoadedAdapter, Trainable, is_adapter, load_adapter, save_peft};
+pub use adapter::{LoadedAdapter, Trainable, has_adapter, is_adapter, load_adapter, named_base, save_peft};
 pub use config::{
     Activation, AttentionBias, AttentionInputs, AttentionSpec, Family, FeedForwardInputs, FeedForwardSpec, LayerSpec,
     ModelConfig, NormKind, NormSpec, Positions, Rope, RopeScaling,

@@ -14,6 +14,18 @@ use crate::fingerprint::Fingerprint;
 /// Text of many scripts, to find out at the start whether a tokenizer can encode at all.
 const PROBE: &str = "a B\t1\n\u{e9}\u{4e2d}\u{1f600}\u{fffd}";
 
+/// Tokenizers that transformers converts: SentencePiece, Mistral's, tiktoken's, GPT-2's and BERT's files.
+const OTHER_FORMS: [&str; 8] = [
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model.v3",
+    "tekken.json",
+    "tokenizer.tiktoken",
+    "vocab.json",
+    "vocab.txt",
+];
+
 /// A tokenizer with its end and begin tokens; clones share it.
 #[derive(Clone)]
 pub struct TextTokenizer {
@@ -34,9 +46,14 @@ impl TextTokenizer {
     /// `tokenizer_config.json` or `special_tokens_map.json` where these exist.
     ///
     /// # Errors
+    /// [`DataError::NoTokenizer`] for a directory that has a tokenizer in another form or none;
     /// [`DataError::Tokenizer`] naming the file, also if an end or begin token is not in the vocabulary.
     pub fn from_dir(dir: &Path) -> Result<Self, DataError> {
         let path = dir.join("tokenizer.json");
+        if !path.exists() {
+            let beside = OTHER_FORMS.into_iter().find(|name| dir.join(name).exists()).map(str::to_owned);
+            return Err(DataError::NoTokenizer { dir: dir.to_path_buf(), beside });
+        }
         let bytes = fs::read(&path).map_err(|source| DataError::io(&path, source))?;
         let mut tokenizer = Self::parse(&path, &bytes)?;
         tokenizer.eos = tokenizer.named(dir, "eos_token")?;

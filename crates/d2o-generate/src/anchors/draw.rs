@@ -10,12 +10,13 @@ use d2o_data::{EncodedRow, Encoder};
 use d2o_eval::refusal::is_refusal;
 use d2o_model::CausalLm;
 use d2o_record::ObserveError;
-use d2o_sampler::{AnchorDraws, AnchorSlot, Draft, Finish, draw_anchors};
+use d2o_sampler::{AnchorDraws, AnchorSlot, Draft, draw_anchors};
 
 use super::blocks::{Block, Blocks};
 use super::reference::References;
 use super::settings::{AnchorSource, DrawSettings};
 use super::store::{DraftCounts, StoredAnchor, StoredGroup, StoredResponse};
+use crate::answers::end_of;
 use crate::cached::CachedLm;
 use crate::error::GenerateError;
 use crate::origins::Origins;
@@ -113,7 +114,7 @@ impl Drawer<'_> {
         let declines = |_: &AnchorSlot, draft: &Draft| is_refusal(&tokenizer.decode(&draft.ids, true));
         let DrawSettings { anchors, seed, batch, .. } = settings;
         let drawn = draw_anchors(&mut sampler, &slots, anchors, *seed, *batch, declines, |_, _| {})
-            .map_err(|error| GenerateError::Sampling { message: error.to_string() })?;
+            .map_err(|error| GenerateError::sampling(&error))?;
         let drafted: Vec<Vec<StoredAnchor>> = rows.iter().map(|(number, _)| self.anchors(&drawn, *number)).collect();
         let mut counts = DraftCounts::of(&drawn);
         counts.groups_without_anchor = drafted.iter().filter(|anchors| anchors.is_empty()).count();
@@ -135,17 +136,13 @@ impl Drawer<'_> {
     }
 
     fn anchors(&self, drawn: &AnchorDraws, group: usize) -> Vec<StoredAnchor> {
-        let end = self.encoder.end_token();
         drawn
             .drafts
             .iter()
             .filter(|draft| draft.group == group)
             .map(|draft| {
                 let text = self.encoder.tokenizer().decode(&draft.ids, true);
-                let mut ids = draft.ids.clone();
-                if matches!(draft.finished, Finish::Stop(_)) {
-                    ids.push(end);
-                }
+                let ids = draft.ids.iter().copied().chain(end_of(draft.finished, self.encoder)).collect();
                 StoredAnchor {
                     slot: draft.slot,
                     seed: draft.seed,
@@ -179,6 +176,9 @@ impl Drawer<'_> {
     /// Puts the base's log-probabilities beside the anchors and the rejected answer.
     fn scored(&self, row: &EncodedRow, mut anchors: Vec<StoredAnchor>) -> Result<StoredGroup, GenerateError> {
         let (scores, reference) = self.references().all(row, &anchors)?;
+        if let Some(&value) = scores.iter().chain([&reference]).find(|score| !score.is_finite()) {
+            return Err(GenerateError::NonFinite { what: format!("a reference score of row `{}`", row.id), value });
+        }
         anchors.iter_mut().zip(scores).for_each(|(anchor, score)| anchor.answer.reference = score);
         Ok(StoredGroup {
             id: row.id.clone(),

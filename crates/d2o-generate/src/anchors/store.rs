@@ -3,6 +3,7 @@
 //! A store whose model, tokenizer, template, data or settings differ from the run's is refused with
 //! the reason: scores of another reference would make the loss wrong without a sign.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -238,11 +239,10 @@ impl AnchorStore {
     /// # Errors
     /// [`GenerateError::Stale`] that lists every input that differs.
     pub fn check(&self, dir: &Path, origins: &Origins) -> Result<(), GenerateError> {
-        let differing: Vec<&str> = origins
-            .iter()
-            .filter(|(name, print)| self.manifest.origins.get(*name) != Some(print))
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let kept = &self.manifest.origins;
+        let names: BTreeSet<&String> = origins.keys().chain(kept.keys()).collect();
+        let differing: Vec<&str> =
+            names.into_iter().filter(|name| kept.get(*name) != origins.get(*name)).map(String::as_str).collect();
         if differing.is_empty() {
             return Ok(());
         }
@@ -308,6 +308,10 @@ mod tests {
         let store = written(dir.path());
         store.check(dir.path(), &origins("m")).unwrap();
         let error = store.check(dir.path(), &origins("other")).unwrap_err().to_string();
+        assert!(error.ends_with("drawn with another model"), "{error}");
+        // What the store has and the run does not differs as well.
+        let fewer = [("data".to_owned(), "d".to_owned())].into();
+        let error = store.check(dir.path(), &fewer).unwrap_err().to_string();
         assert!(error.ends_with("drawn with another model"), "{error}");
     }
 

@@ -160,8 +160,8 @@ fn what_is_not_gguf_is_refused() {
         refusal(&file)
     };
     assert_eq!(with(0, b"GGJT"), "at byte 0: expected the magic `GGUF`");
-    assert_eq!(with(4, &4u32.to_le_bytes()), "at byte 4: expected version 1, 2 or 3, found 4");
-    assert_eq!(with(4, &3u32.to_be_bytes()), "at byte 4: expected a little-endian file, found a big-endian one");
+    assert_eq!(with(4, &4u32.to_le_bytes()), "is a GGUF file of version 4; versions 1, 2 and 3 are read");
+    assert_eq!(with(4, &3u32.to_be_bytes()), "is a big-endian GGUF file; little-endian ones are read");
     assert_eq!(refusal(b""), "at byte 0: expected the magic `GGUF` of 4 bytes, but the file ends after 0");
 }
 

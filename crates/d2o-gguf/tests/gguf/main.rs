@@ -4,5 +4,6 @@ mod container;
 mod damage;
 mod open;
 mod package;
+mod split;
 mod vocabulary;
 mod written;

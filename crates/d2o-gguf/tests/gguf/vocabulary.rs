@@ -15,6 +15,7 @@ fn complete() -> Writer {
         .u32("tokenizer.ggml.bos_token_id", 1)
         .u32("tokenizer.ggml.eos_token_id", 0)
         .u32("tokenizer.ggml.eot_token_id", 1)
+        .u32("tokenizer.ggml.eom_token_id", 2)
         .u32("tokenizer.ggml.unknown_token_id", 2)
         .u32("tokenizer.ggml.padding_token_id", 3)
         .bool("tokenizer.ggml.add_bos_token", true)
@@ -45,12 +46,21 @@ fn everything_is_read() {
         bos: Some(1),
         eos: Some(0),
         eot: Some(1),
+        eom: Some(2),
         unk: Some(2),
         pad: Some(3),
         add_bos: true,
         chat_template: Some("{{ messages }}".to_owned()),
     };
     assert_eq!(complete().open().unwrap().vocabulary().unwrap(), expected);
+}
+
+#[test]
+fn every_token_that_ends_an_answer_counts_once() {
+    let vocabulary = complete().open().unwrap().vocabulary().unwrap();
+    assert_eq!(vocabulary.end_tokens(), [0, 1, 2]);
+    assert_eq!(Vocabulary { eot: Some(0), eom: None, ..vocabulary.clone() }.end_tokens(), [0]);
+    assert!(Vocabulary { eos: None, eot: None, eom: None, ..vocabulary }.end_tokens().is_empty());
 }
 
 #[test]
@@ -67,6 +77,7 @@ fn little_is_enough() {
             bos: None,
             eos: None,
             eot: None,
+            eom: None,
             unk: None,
             pad: None,
             add_bos,

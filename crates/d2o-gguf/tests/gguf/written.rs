@@ -92,6 +92,7 @@ fn a_vocabulary_comes_back_padded_to_the_embedding() {
         bos: Some(0),
         eos: Some(0),
         eot: Some(1),
+        eom: Some(2),
         unk: Some(2),
         pad: Some(3),
         add_bos: true,

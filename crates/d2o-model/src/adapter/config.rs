@@ -5,21 +5,20 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::files::CONFIG;
+use super::targets::Targets;
 use crate::error::ModelError;
 use crate::weights::safetensors_dir::read;
 
 /// Options that say nothing about what is computed from saved factors, or that are read elsewhere.
-const SILENT: [&str; 20] = [
+const SILENT: [&str; 16] = [
     "auto_mapping",
     "base_model_name_or_path",
     "bias",
     "eva_config",
-    "exclude_modules",
     "fan_in_fan_out",
     "inference_mode",
     "init_lora_weights",
-    "layers_pattern",
-    "layers_to_transform",
     "lora_alpha",
     "lora_dropout",
     "megatron_core",
@@ -27,7 +26,6 @@ const SILENT: [&str; 20] = [
     "peft_version",
     "r",
     "revision",
-    "target_modules",
     "task_type",
     "use_rslora",
 ];
@@ -39,6 +37,8 @@ const PLAIN_STARTS: [&str; 3] = ["gaussian", "orthogonal", "eva"];
 pub(super) struct AdapterConfig {
     /// The base's name.
     pub(super) base: Option<String>,
+    /// Which maps it says that it adapts.
+    pub(super) targets: Targets,
     rank: usize,
     alpha: f64,
     /// Scale by `alpha / √rank` (rank-stabilised LoRA, arXiv 2312.03732) instead of `alpha / rank`.
@@ -55,6 +55,8 @@ struct Fields {
     init_lora_weights: Option<Value>,
     use_rslora: Option<bool>,
     #[serde(flatten)]
+    targets: Targets,
+    #[serde(flatten)]
     others: Map<String, Value>,
 }
 
@@ -66,8 +68,10 @@ impl AdapterConfig {
         let bytes = read(path)?;
         let fields: Fields = serde_json::from_slice(&bytes).map_err(|error| ModelError::json(path, &error))?;
         fields.refuse_unsupported(path)?;
+        fields.targets.check(path)?;
         Ok(Self {
             base: fields.base_model_name_or_path.filter(|base| !base.is_empty()),
+            targets: fields.targets,
             rank: fields.r,
             alpha: fields.lora_alpha,
             stabilised: fields.use_rslora == Some(true),
@@ -75,15 +79,16 @@ impl AdapterConfig {
     }
 
     /// The rank of a first factor `[rank, in]`, which the configuration must name as well.
+    ///
+    /// # Errors
+    /// [`ModelError::Adapter`].
     pub(super) fn rank_of(&self, path: &Path, name: &str, shape: &[usize]) -> Result<usize, ModelError> {
         match shape {
             &[rank, _] if rank == self.rank => Ok(rank),
-            found => Err(ModelError::Shape {
-                path: path.to_path_buf(),
-                name: name.to_owned(),
-                expected: vec![self.rank, found.last().copied().unwrap_or_default()],
-                found: found.to_vec(),
-            }),
+            found => {
+                let reason = format!("tensor `{name}` has shape {found:?}, and `r` in {CONFIG} is {}", self.rank);
+                Err(ModelError::Adapter { path: path.to_path_buf(), reason })
+            }
         }
     }
 
@@ -95,12 +100,15 @@ impl AdapterConfig {
 
 impl Fields {
     fn refuse_unsupported(&self, path: &Path) -> Result<(), ModelError> {
-        let refuse = |option: &str, value: &str| Err(ModelError::unsupported(path, option, value));
+        let refuse = |option: &str, value: &str| Err(refused(path, option, value));
         if self.peft_type != "LORA" {
             return refuse("peft_type", &self.peft_type);
         }
         if self.r == 0 {
             return refuse("r", "0");
+        }
+        if !self.lora_alpha.is_finite() {
+            return refuse("lora_alpha", &self.lora_alpha.to_string());
         }
         if let Some(bias) = self.bias.as_deref().filter(|&bias| bias != "none") {
             return refuse("bias", bias);
@@ -116,6 +124,10 @@ impl Fields {
             None => Ok(()),
         }
     }
+}
+
+pub(super) fn refused(path: &Path, option: &str, value: &str) -> ModelError {
+    ModelError::AdapterOption { path: path.to_path_buf(), option: option.to_owned(), value: value.to_owned() }
 }
 
 /// Whether an option is off: absent, false, or an empty list or table.

@@ -7,9 +7,10 @@ mod lora;
 mod save;
 mod sketch;
 mod stack;
+mod targets;
 mod trainable;
 mod trained;
 
-pub use load::{LoadedAdapter, is_adapter, load_adapter};
+pub use load::{LoadedAdapter, has_adapter, is_adapter, load_adapter, named_base};
 pub use save::save_peft;
 pub use trainable::Trainable;

@@ -25,6 +25,10 @@ use crate::weights::save::tensors::HfTensor;
 pub fn save_peft(model: &CausalLm, dir: &Path, base: &str) -> Result<(), ModelError> {
     let found = Adapters::of(model)?;
     let all = found.layers.len() == model.layers.len();
+    // Last parts of names mean these maps in all of the layers: where that would be too many, each is named in full.
+    let meant = |module: &'static str| found.targets.contains(&names::last_part(module).to_owned());
+    let product = model.linears().filter(|(index, module, _)| found.layers.contains(index) && meant(module)).count();
+    let apart = product != found.modules.len();
     let config = json!({
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -35,8 +39,8 @@ pub fn save_peft(model: &CausalLm, dir: &Path, base: &str) -> Result<(), ModelEr
         "bias": "none",
         "fan_in_fan_out": names::stores_in_by_out(model.config.family),
         "inference_mode": true,
-        "target_modules": found.targets,
-        "layers_to_transform": if all { Value::Null } else { json!(found.layers) },
+        "target_modules": if apart { &found.modules } else { &found.targets },
+        "layers_to_transform": if all || apart { Value::Null } else { json!(found.layers) },
     });
     file::create_dir(dir)?;
     let notes = BTreeMap::from([(files::SKETCH.to_owned(), Sketch::of(model).to_string())]);
@@ -49,14 +53,18 @@ struct Adapters {
     tensors: Vec<Encoded>,
     rank: usize,
     alpha: f64,
-    targets: Vec<&'static str>,
+    /// Last parts of the maps' names.
+    targets: Vec<String>,
+    /// The maps' full names.
+    modules: Vec<String>,
     layers: Vec<usize>,
 }
 
 impl Adapters {
     fn of(model: &CausalLm) -> Result<Self, ModelError> {
         let refuse = |reason: &str| Err(ModelError::Trainable { reason: reason.to_owned() });
-        let mut found = Self { tensors: Vec::new(), rank: 0, alpha: 0.0, targets: Vec::new(), layers: Vec::new() };
+        let (tensors, targets, modules, layers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut found = Self { tensors, rank: 0, alpha: 0.0, targets, modules, layers };
         for (index, module, linear) in model.linears() {
             let Some(adapter) = &linear.adapter else { continue };
             if found.rank == 0 {
@@ -64,11 +72,13 @@ impl Adapters {
             } else if (found.rank, found.alpha) != (adapter.rank(), adapter.alpha) {
                 return refuse("the adapters differ in rank or alpha; export the merged model instead");
             }
+            let full = model.module_name(index, module);
             for (factor, param) in names::FACTORS.iter().zip([&adapter.a, &adapter.b]) {
-                let name = files::tensor_name(&model.module_name(index, module), factor);
+                let name = files::tensor_name(&full, factor);
                 found.tensors.push(Encoded::new(HfTensor::linear(name, param.val()), Dtype::F32));
             }
-            push_new(&mut found.targets, names::last_part(module));
+            found.modules.push(full);
+            push_new(&mut found.targets, names::last_part(module).to_owned());
             push_new(&mut found.layers, index);
         }
         if found.tensors.is_empty() { refuse("the model has no adapters to save") } else { Ok(found) }

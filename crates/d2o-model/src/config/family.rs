@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::json::Fields;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
 use crate::error::ModelError;
 
 /// A family of decoders: its names of the weights, and what its `config.json` leaves unsaid.
@@ -42,28 +44,80 @@ const KNOWN: [(&str, &str, Family); 9] = [
     ("GPT2LMHeadModel", "gpt2", Family::Gpt2),
 ];
 
-impl Fields {
+/// Fields in which larger models keep the configuration of their text part.
+const TEXT_PARTS: [&str; 3] = ["text_config", "llm_config", "language_config"];
+
+/// What says which class of models a file is for.
+#[derive(Deserialize)]
+pub(super) struct Identity {
+    architectures: Option<Vec<String>>,
+    model_type: Option<String>,
+    /// Code of the model's own, which transformers would run.
+    auto_map: Option<Value>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+impl Identity {
     /// The family, by the first of `architectures`, or by `model_type` where there is none.
+    ///
+    /// # Errors
+    /// [`ModelError::Architecture`] for a class that is not computed, two that contradict each other, or none;
+    /// [`ModelError::Unsupported`] for a known class whose sizes stand in a part of the file.
     pub(super) fn family(&self, path: &Path) -> Result<Family, ModelError> {
         let named = self.architectures.as_ref().and_then(|list| list.first());
-        let found = KNOWN.iter().find(|(class, kind, _)| match (named, &self.model_type) {
-            (Some(name), _) => name == class,
-            (None, Some(name)) => name == kind,
-            (None, None) => false,
-        });
-        let refuse = |option: &str, value: &str| {
-            Err(ModelError::Architecture {
-                path: path.to_path_buf(),
-                option: option.to_owned(),
-                value: value.to_owned(),
-                supported: KNOWN.map(|(class, _, _)| class).join(", "),
-            })
+        let (class, kind, family) = match (named, &self.model_type) {
+            (Some(name), _) => {
+                known(|(class, ..)| class == name).ok_or_else(|| self.refused(path, "architectures", name))?
+            }
+            (None, Some(name)) => {
+                known(|(_, kind, _)| kind == name).ok_or_else(|| self.refused(path, "model_type", name))?
+            }
+            (None, None) => return Err(self.refused(path, "architectures", "absent")),
         };
-        match (found, named, &self.model_type) {
-            (Some(&(_, _, family)), _, _) => Ok(family),
-            (None, Some(name), _) => refuse("architectures", name),
-            (None, None, Some(name)) => refuse("model_type", name),
-            (None, None, None) => refuse("architectures", "absent"),
+        // Transformers goes by `model_type`, others by the class: where they differ, so do the models.
+        if let Some(other) = self.model_type.as_ref().filter(|other| *other != kind) {
+            return Err(self.refused(path, "model_type", &format!("{other} where `architectures` is {class}")));
+        }
+        match self.text_part() {
+            Some((field, _)) => Err(ModelError::unsupported(path, field, "given: the text part of a larger model")),
+            None => Ok(family),
         }
     }
+
+    fn text_part(&self) -> Option<(&'static str, &Map<String, Value>)> {
+        TEXT_PARTS
+            .into_iter()
+            .find_map(|field| Some((field, self.others.get(field)?.as_object().filter(|part| !part.is_empty())?)))
+    }
+
+    fn refused(&self, path: &Path, option: &str, value: &str) -> ModelError {
+        ModelError::Architecture {
+            path: path.to_path_buf(),
+            option: option.to_owned(),
+            value: value.to_owned(),
+            supported: KNOWN.map(|(class, ..)| class).join(", "),
+            advice: self.advice(),
+        }
+    }
+
+    /// What this file in particular suggests.
+    fn advice(&self) -> Option<String> {
+        if let Some((field, part)) = self.text_part() {
+            let kind = part.get("model_type").and_then(Value::as_str).unwrap_or_default();
+            return Some(match known(|(_, name, _)| *name == kind) {
+                Some((class, ..)) => format!(
+                    "its text part (`{field}`) alone is read where it is saved by itself, as {class}, with a config.json \
+                     of its own"
+                ),
+                None => format!("its text part (`{field}`) is of none of the classes that are read"),
+            });
+        }
+        let own_code = self.auto_map.as_ref().is_some_and(|map| !map.is_null());
+        own_code.then(|| "code that comes with a model (`auto_map`) is not run".to_owned())
+    }
+}
+
+fn known(is: impl Fn(&(&str, &str, Family)) -> bool) -> Option<(&'static str, &'static str, Family)> {
+    KNOWN.into_iter().find(|entry| is(entry))
 }

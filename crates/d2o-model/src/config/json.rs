@@ -1,13 +1,15 @@
 //! The fields of `config.json`, before anything is made of them.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::error::ModelError;
 
 /// The fields that decide what is computed. GPT-2's names of the sizes are read beside the usual ones.
 #[derive(Deserialize)]
 pub(super) struct Fields {
-    pub(super) architectures: Option<Vec<String>>,
-    pub(super) model_type: Option<String>,
     pub(super) vocab_size: usize,
     #[serde(alias = "n_embd")]
     pub(super) hidden_size: usize,
@@ -63,12 +65,23 @@ pub(super) struct Fields {
     pub(super) eos_token_id: Option<Value>,
 }
 
-/// One id or a list of them.
-pub(super) fn token_ids(value: Option<&Value>) -> Vec<u32> {
-    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-    match value {
-        Some(Value::Array(ids)) => ids.iter().filter_map(id).collect(),
-        Some(value) => id(value).into_iter().collect(),
-        None => Vec::new(),
+/// One id or a list of them, each once; none where the field is absent or null.
+///
+/// # Errors
+/// [`ModelError::Unsupported`] for what is no id.
+pub(super) fn token_ids(path: &Path, field: &str, value: Option<&Value>) -> Result<Vec<u32>, ModelError> {
+    let listed = match value {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Array(ids)) => ids.as_slice(),
+        Some(id) => std::slice::from_ref(id),
+    };
+    let mut ids = Vec::with_capacity(listed.len());
+    for value in listed {
+        let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
+        let id = id.ok_or_else(|| ModelError::unsupported(path, field, &format!("{value}, no token's id")))?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
     }
+    Ok(ids)
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod family;
+mod generation;
 mod json;
 mod layers;
 mod model_config;
@@ -11,6 +12,7 @@ mod rope;
 mod ropes;
 
 pub use family::Family;
+pub(crate) use generation::generation_end_tokens;
 pub use model_config::ModelConfig;
 pub use parts::{
     Activation, AttentionBias, AttentionInputs, AttentionSpec, FeedForwardInputs, FeedForwardSpec, LayerSpec, NormKind,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::family::Family;
+use super::family::{Family, Identity};
 use super::json::Fields;
 use super::parts::{AttentionSpec, FeedForwardSpec, LayerSpec, NormSpec, Positions};
 use super::rope::Rope;
@@ -77,8 +77,10 @@ impl ModelConfig {
     fn from_text(path: &Path, text: &str) -> Result<Self, ModelError> {
         let wrong = |error: serde_json::Error| ModelError::json(path, &error);
         let raw: Value = serde_json::from_str(text).map_err(wrong)?;
+        // The family first: other classes name their sizes otherwise, and what is wrong then is the class.
+        let identity: Identity = serde_json::from_str(text).map_err(wrong)?;
+        let family = identity.family(path)?;
         let fields: Fields = serde_json::from_str(text).map_err(wrong)?;
-        let family = fields.family(path)?;
         fields.refuse_unsupported(path, family)?;
         let config = fields.resolve(path, family, raw)?;
         config.refuse_impossible(path)?;
@@ -95,7 +97,16 @@ impl ModelConfig {
         &self.eos
     }
 
-    /// The configuration as it was read, for export.
+    /// The same model with a head of its own, in what is exported as well.
+    pub(crate) fn untied(mut self) -> Self {
+        self.tie_word_embeddings = false;
+        if let Value::Object(fields) = &mut self.raw {
+            fields.insert("tie_word_embeddings".to_owned(), Value::Bool(false));
+        }
+        self
+    }
+
+    /// The configuration for export: as it was read, but for a head that the file turned out to have.
     pub fn raw(&self) -> &Value {
         &self.raw
     }

@@ -43,8 +43,8 @@ impl Fields {
             tie_word_embeddings: self.tie_word_embeddings.unwrap_or(tied),
             max_position_embeddings: self.max_position_embeddings.min(limit),
             initializer_range: self.initializer_range.unwrap_or(0.02),
-            bos: token_ids(self.bos_token_id.as_ref()).first().copied(),
-            eos: token_ids(self.eos_token_id.as_ref()),
+            bos: token_ids(path, "bos_token_id", self.bos_token_id.as_ref())?.first().copied(),
+            eos: token_ids(path, "eos_token_id", self.eos_token_id.as_ref())?,
             raw,
         })
     }

@@ -3,7 +3,7 @@
 use d2o_gguf::{GgufError, GgufFile, Value};
 use serde_json::{Value as Json, json};
 
-use super::architecture::{Architecture, Rows};
+use super::architecture::{self, Architecture, Rows};
 use super::rope;
 use super::rows::by_halves;
 use crate::error::ModelError;
@@ -55,10 +55,7 @@ pub fn hf_tensors(file: &GgufFile) -> Result<impl Iterator<Item = Result<NamedTe
         if name == rope::FACTORS {
             continue;
         }
-        let place = model
-            .architecture
-            .to_hf(name)
-            .ok_or_else(|| ModelError::UnexpectedTensor { path: file.path().to_path_buf(), name: name.to_owned() })?;
+        let place = model.architecture.to_hf(name).ok_or_else(|| unexpected(file, name))?;
         places.push((name, place));
     }
     Ok(places.into_iter().map(move |(name, place)| {
@@ -78,6 +75,10 @@ pub fn hf_tensors(file: &GgufFile) -> Result<impl Iterator<Item = Result<NamedTe
     }))
 }
 
+fn unexpected(file: &GgufFile, name: &str) -> ModelError {
+    ModelError::UnexpectedTensor { path: file.path().to_path_buf(), name: name.to_owned(), reason: None }
+}
+
 /// A file with the architecture that its metadata are read by.
 #[derive(Clone, Copy)]
 struct ModelFile<'a> {
@@ -88,8 +89,13 @@ struct ModelFile<'a> {
 impl<'a> ModelFile<'a> {
     fn of(file: &'a GgufFile) -> Result<Self, ModelError> {
         let name = file.required("general.architecture", "text", Value::as_text)?;
-        let architecture = Architecture::named(name)
-            .ok_or_else(|| ModelError::unsupported(file.path(), "general.architecture", name))?;
+        let architecture = Architecture::named(name).ok_or_else(|| ModelError::Architecture {
+            path: file.path().to_path_buf(),
+            option: "general.architecture".to_owned(),
+            value: name.to_owned(),
+            supported: architecture::ALL.map(|known| known.name).join(", "),
+            advice: None,
+        })?;
         Ok(Self { file, architecture })
     }
 
@@ -105,6 +111,12 @@ impl<'a> ModelFile<'a> {
             });
         };
         let id = |kind: &str| self.optional_size(&format!("tokenizer.ggml.{kind}_token_id"));
+        let mut ends: Vec<usize> = Vec::new();
+        for end in [id("eos")?, id("eot")?, id("eom")?].into_iter().flatten() {
+            if !ends.contains(&end) {
+                ends.push(end);
+            }
+        }
         let theta = file.optional(&self.key("rope.freq_base"), "a float", Value::as_float)?;
         let theta = shortest(theta.unwrap_or(10_000.0));
         let head_dim = self.head_dim(hidden, heads)?;
@@ -128,7 +140,11 @@ impl<'a> ModelFile<'a> {
             "attention_bias": false,
             "mlp_bias": false,
             "bos_token_id": id("bos")?,
-            "eos_token_id": id("eos")?,
+            "eos_token_id": match ends.as_slice() {
+                [] => Json::Null,
+                [only] => json!(only),
+                several => json!(several),
+            },
             "pad_token_id": id("padding")?,
         }))
     }

@@ -8,6 +8,6 @@ mod rope;
 mod rows;
 mod save;
 
-pub use d2o_gguf::{GgufError, GgufFile, Vocabulary};
+pub use d2o_gguf::{GgufError, GgufFile, Vocabulary, models_in};
 pub use hf::{NamedTensor, config_json, hf_tensors};
 pub use save::{GgufDtype, save_gguf};

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 
+use super::head;
 use super::layout::{tensor, transposed};
 use super::names::{self, Init, Names, TensorSpec};
 use super::random::Random;
+use super::wrappers;
 use crate::config::{AttentionInputs, Family, FeedForwardInputs, ModelConfig, NormKind, Positions};
 use crate::decoder::CausalLm;
 use crate::decoder::attention::{self, Attention, Heads, Separate};
@@ -22,24 +24,27 @@ use crate::error::ModelError;
 pub(crate) type Weights = BTreeMap<String, HostTensor>;
 
 /// A tensor that no device holds yet.
+#[derive(Debug, PartialEq)]
 pub(crate) struct HostTensor {
     pub(crate) shape: Vec<usize>,
     /// Row by row.
     pub(crate) values: Vec<f32>,
 }
 
-/// A model on `device` from all of `weights`.
+/// A model on `device` from all of `weights`, and a warning where they are not what `config` says of them.
 ///
 /// # Errors
-/// [`ModelError::MissingTensor`], [`ModelError::UnexpectedTensor`] or [`ModelError::Shape`], naming the tensor.
+/// [`ModelError::MissingTensor`], [`ModelError::UnexpectedTensor`], [`ModelError::Shape`] or [`ModelError::Tensor`],
+/// naming the tensor.
 pub(crate) fn build(
     path: &Path,
     config: ModelConfig,
     weights: Weights,
     device: &Device,
-) -> Result<CausalLm, ModelError> {
+) -> Result<(CausalLm, Option<String>), ModelError> {
     let names = Names::of(config.family);
-    let weights = with_base(names, weights);
+    let mut weights = with_base(names, wrappers::unwrapped(path, names, weights)?);
+    let (config, warning) = head::settle(path, names, &mut weights, config);
     let mut source = Source { path: path.to_path_buf(), weights, device, config: &config, names };
     let (vocab, width) = (config.vocab_size, config.hidden_size);
     let embedding = source.matrix(names.embedding, [vocab, width])?;
@@ -49,15 +54,10 @@ pub(crate) fn build(
     };
     let layers = (0..config.layers.len()).map(|index| source.layer(index)).collect::<Result<Vec<_>, _>>()?;
     let norm = source.norm(names.final_norm, width)?;
-    let head = if config.tie_word_embeddings {
-        // Some files repeat the tied head; it says nothing new.
-        source.weights.remove(names::HEAD);
-        None
-    } else {
-        Some(Linear::new(source.transposed(names::HEAD, [vocab, width])?, None))
-    };
+    let head = (!config.tie_word_embeddings).then(|| source.transposed(names::HEAD, [vocab, width])).transpose()?;
+    let head = head.map(|head| Linear::new(head, None));
     source.finish()?;
-    Ok(CausalLm { embedding, positions, layers, norm, head, half_head: None, config })
+    Ok((CausalLm { embedding, positions, layers, norm, head, half_head: None, config }, warning))
 }
 
 /// The names of a file of the model without its head, in full.
@@ -88,6 +88,7 @@ impl CausalLm {
         let weights = names::tensors(config).into_iter().map(random).collect();
         build(Path::new("random weights"), config.clone(), weights, device)
             .expect("weights made from the configuration fit it")
+            .0
     }
 }
 
@@ -163,14 +164,14 @@ impl Source<'_> {
     }
 
     fn finish(self) -> Result<(), ModelError> {
+        let (config, names) = (self.config, self.names);
         // Buffers that older exports carry: rotary angles and causal masks are computed.
-        let gpt2 = self.config.family == Family::Gpt2;
-        let buffer = |name: &String| {
-            let mask = gpt2 && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
-            mask || name.ends_with("rotary_emb.inv_freq")
-        };
+        let buffer = |name: &String| names::is_mask(name) && config.family == Family::Gpt2 || names::is_angles(name);
         match self.weights.into_keys().find(|name| !buffer(name)) {
-            Some(name) => Err(ModelError::UnexpectedTensor { path: self.path, name }),
+            Some(name) => {
+                let reason = names.why_unexpected(&name, config);
+                Err(ModelError::UnexpectedTensor { path: self.path, name, reason })
+            }
             None => Ok(()),
         }
     }

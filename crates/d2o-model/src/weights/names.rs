@@ -52,10 +52,33 @@ impl Names {
         }
     }
 
+    /// Why the architecture has no place for a tensor, as far as its name tells.
+    pub(crate) fn why_unexpected(&self, name: &str, config: &ModelConfig) -> Option<String> {
+        let (number, rest) = name.strip_prefix(self.layers)?.strip_prefix('.')?.split_once('.')?;
+        let (count, layer) = (config.layers.len(), number.parse::<usize>().ok()?);
+        if layer >= count {
+            return Some(format!("`num_hidden_layers` is {count}"));
+        }
+        let module = rest.strip_suffix(".bias")?;
+        let map = linears(config).into_iter().find(|map| map.module == module)?;
+        let field = if map.module.starts_with("mlp") { "mlp_bias" } else { "attention_bias" };
+        Some(format!("this map has no bias, `{field}` is not true"))
+    }
+
     /// Name of a layer's module or tensor.
     pub(crate) fn in_layer(&self, layer: usize, rest: &str) -> String {
         format!("{}.{layer}.{rest}", self.layers)
     }
+}
+
+/// Whether a tensor is the causal mask that older GPT-2 files carry.
+pub(crate) fn is_mask(name: &str) -> bool {
+    name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias")
+}
+
+/// Whether a tensor is the rotary angles that older files carry.
+pub(crate) fn is_angles(name: &str) -> bool {
+    name.ends_with("rotary_emb.inv_freq")
 }
 
 /// `q_proj` of `self_attn.q_proj`.

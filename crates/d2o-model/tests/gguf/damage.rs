@@ -61,6 +61,38 @@ fn loading_passes_on_what_is_wrong_with_the_file() {
     assert_eq!(absent.hint().unwrap(), "convert the model to GGUF again with a current converter");
 }
 
+#[test]
+fn numbers_that_are_none_and_empty_tensors_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.gguf");
+    let error_of = |change: &dyn Fn(&mut Writer)| {
+        let mut file = tiny();
+        change(&mut file);
+        std::fs::write(&path, file.bytes()).unwrap();
+        load(&path, &Device::flex()).expect_err("the weights are unusable").to_string()
+    };
+    let text = error_of(&|file| {
+        file.without("output_norm.weight").floats(
+            "output_norm.weight",
+            &[8],
+            &[1.0, f32::NAN, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+        );
+    });
+    let expected = "tensor `model.norm.weight` holds numbers that are not finite: NaN at [1] and 0 more";
+    assert_eq!(text, format!("{}: {expected}", path.display()));
+    let text = error_of(&|file| {
+        file.without("output_norm.weight").floats("output_norm.weight", &[0], &[]);
+    });
+    assert!(text.ends_with("tensor `model.norm.weight` is empty (shape [0])"), "{text}");
+    let mut deeper = tiny();
+    deeper.floats("blk.4.ffn_norm.weight", &[8], &[1.0; 8]);
+    std::fs::write(&path, deeper.bytes()).unwrap();
+    let error = load(&path, &Device::flex()).unwrap_err();
+    assert!(error.to_string().contains("`model.layers.4.post_attention_layernorm.weight` does not belong"), "{error}");
+    // There is no config.json to compare with.
+    assert!(error.hint().unwrap().starts_with("the metadata of the file and its tensors contradict"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 

@@ -37,6 +37,7 @@ fn vocabulary(tokens: usize) -> Vocabulary {
         bos: Some(1),
         eos: Some(2),
         eot: Some(3),
+        eom: None,
         unk: None,
         pad: Some(0),
         add_bos: false,

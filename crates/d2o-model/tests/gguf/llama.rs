@@ -93,6 +93,23 @@ fn the_configuration_is_hugging_faces() {
 }
 
 #[test]
+fn every_end_token_is_in_the_configuration_once() {
+    let ends = |change: fn(&mut Writer)| {
+        let mut file = tiny();
+        change(&mut file);
+        config_json(&file.open().unwrap()).unwrap()["eos_token_id"].clone()
+    };
+    let several = ends(|file| {
+        file.u32("tokenizer.ggml.eot_token_id", 4).u32("tokenizer.ggml.eom_token_id", 2);
+    });
+    assert_eq!(several, json!([2, 4]));
+    let none = ends(|file| {
+        file.without("tokenizer.ggml.eos_token_id");
+    });
+    assert_eq!(none, json!(null));
+}
+
+#[test]
 fn absent_values_have_llamas_defaults() {
     let mut file = tiny();
     file.without("llama.attention.head_count_kv")
@@ -196,6 +213,10 @@ fn what_is_not_a_plain_llama_is_refused_by_name() {
         file.text("general.architecture", "gptneox");
     });
     assert_eq!(refusal, "`general.architecture` is gptneox, which is not supported");
+    let mut other = tiny();
+    other.text("general.architecture", "clip");
+    let hint = config_json(&other.open().unwrap()).unwrap_err().hint().unwrap();
+    assert_eq!(hint, "supported are llama, qwen2, qwen3, smollm3");
     let refusal = config_refusal(|file| {
         file.text("llama.rope.scaling.type", "yarn");
     });

@@ -7,7 +7,9 @@ use d2o_model::{CausalLm, Dtype, ModelConfig, Placement, Trainable, load, load_a
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::tiny::{batch, config, config_json, device, floats, ids, model, moved, read, weights, worst, write_weights};
+use crate::tiny::{
+    Weights, batch, config, config_json, device, floats, ids, model, moved, read, weights, worst, write_weights,
+};
 
 fn adapted(targets: &[&str], last_layers: Option<usize>) -> CausalLm {
     let targets = targets.iter().map(|&target| target.to_owned()).collect();
@@ -34,11 +36,15 @@ fn complaint(base: &CausalLm, dir: &Path) -> String {
 
 fn with_option(key: &str, value: Value) -> TempDir {
     let dir = saved(&adapted(&["q_proj"], None));
-    let path = dir.path().join("adapter_config.json");
+    change_config(dir.path(), key, value);
+    dir
+}
+
+fn change_config(dir: &Path, key: &str, value: Value) {
+    let path = dir.join("adapter_config.json");
     let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     config[key] = value;
     fs::write(path, config.to_string()).unwrap();
-    dir
 }
 
 #[test]
@@ -108,7 +114,101 @@ fn factors_come_in_pairs_of_the_rank_that_is_named() {
     write_weights(&path, &half);
     assert_eq!(complaint(&model(false), dir.path()), format!("adapter_model.safetensors: tensor `{name}` is missing"));
     let dir = with_option("r", json!(4));
-    assert!(complaint(&model(false), dir.path()).contains("has shape [3, 32] where [4, 32] was expected"));
+    let text = complaint(&model(false), dir.path());
+    assert!(text.contains("has shape [3, 32], and `r` in adapter_config.json is 4"), "{text}");
+}
+
+/// An adapter of `q_proj` and `v_proj` whose tensors `change` has changed, without the sketch.
+fn with_tensors(change: impl Fn(&mut Weights)) -> TempDir {
+    let dir = saved(&adapted(&["q_proj", "v_proj"], None));
+    let path = dir.path().join("adapter_model.safetensors");
+    let mut tensors = read(&path);
+    change(&mut tensors);
+    write_weights(&path, &tensors);
+    dir
+}
+
+#[test]
+fn factors_that_the_configuration_names_must_be_there() {
+    let said = |change: &dyn Fn(&mut Weights)| complaint(&model(false), with_tensors(change).path());
+    let none = said(&|tensors| tensors.clear());
+    let expected = "the adapter holds no factors, though adapter_config.json names `q_proj`, `v_proj`";
+    assert_eq!(none, format!("adapter_model.safetensors: {expected}"));
+    for (left_out, map) in [
+        (".v_proj.", "model.layers.0.self_attn.v_proj"),
+        ("layers.1.", "model.layers.1.self_attn.q_proj"),
+        ("layers.1.self_attn.v_proj", "model.layers.1.self_attn.v_proj"),
+    ] {
+        let text = said(&|tensors| tensors.retain(|name, _| !name.contains(left_out)));
+        let expected = format!("the adapter has no factors for `{map}`, which adapter_config.json names");
+        assert_eq!(text, format!("adapter_model.safetensors: {expected}"));
+    }
+    let dir = with_tensors(|_| {});
+    change_config(dir.path(), "target_modules", json!(["q_proj"]));
+    let text = complaint(&model(false), dir.path());
+    let expected = "has factors for `model.layers.0.self_attn.v_proj`, which adapter_config.json does not name";
+    assert!(text.contains(expected), "{text}");
+    change_config(dir.path(), "target_modules", json!(r".*self_attn\.(q|v)_proj"));
+    assert!(load_adapter(&model(false), dir.path()).is_ok(), "an expression says nothing here");
+}
+
+#[test]
+fn factors_of_other_names_are_understood_or_named() {
+    let plain = hidden(&load_adapter(&model(false), with_tensors(|_| {}).path()).unwrap().model);
+    let renamed = |rename: &dyn Fn(&str) -> String| {
+        let dir = with_tensors(|tensors| {
+            *tensors = std::mem::take(tensors).into_iter().map(|(name, tensor)| (rename(&name), tensor)).collect();
+        });
+        hidden(&load_adapter(&model(false), dir.path()).unwrap().model)
+    };
+    assert_eq!(renamed(&|name| name.replace(".weight", ".default.weight")), plain);
+    assert_eq!(renamed(&|name| format!("module._orig_mod.{name}")), plain);
+    assert_eq!(renamed(&|name| name.replace("base_model.model.", "")), plain);
+    assert_eq!(renamed(&|name| name.replace("base_model.model.model.", "base_model.model.")), plain);
+
+    let said = |name: &str| {
+        let dir = with_tensors(|tensors| drop(tensors.insert(name.to_owned(), (vec![1], vec![1.0]))));
+        complaint(&model(false), dir.path())
+    };
+    let map = "base_model.model.model.layers.0.self_attn.q_proj";
+    assert!(said(&format!("{map}.lora_A.other.weight")).contains("the file holds two adapters"));
+    for name in [format!("{map}.lora_magnitude_vector"), "base_model.model.lm_head.weight".to_owned()] {
+        let text = said(&name);
+        assert!(text.contains("is no factor of a linear map in the layers"), "{text}");
+    }
+    let text = said("base_model.model.lm_head.lora_A.weight");
+    assert!(text.contains("lm_head.lora_A.weight` belongs to no linear map"), "{text}");
+}
+
+#[test]
+fn factors_without_usable_numbers_are_named_and_idle_ones_told() {
+    let name = "base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight";
+    let empty = with_tensors(|tensors| drop(tensors.insert(name.to_owned(), (vec![0], Vec::new()))));
+    assert!(complaint(&model(false), empty.path()).contains(&format!("tensor `{name}` is empty (shape [0])")));
+    let nan = with_tensors(|tensors| tensors.get_mut(name).unwrap().1[0] = f32::NAN);
+    assert!(
+        complaint(&model(false), nan.path()).contains(&format!("tensor `{name}` holds numbers that are not finite"))
+    );
+    let idle = with_tensors(|tensors| {
+        let second = tensors.iter_mut().filter(|(name, _)| name.contains("lora_B"));
+        second.for_each(|(_, (_, values))| values.fill(0.0));
+    });
+    let [warning] = &load_adapter(&model(false), idle.path()).unwrap().warnings[..] else { panic!("one warning") };
+    assert!(warning.contains("every `lora_B` is zero, so the adapter changes nothing"), "{warning}");
+}
+
+#[test]
+fn maps_of_only_some_layers_are_named_in_full() {
+    let under = adapted(&["q_proj"], None);
+    let lora = Trainable::Lora { rank: 2, alpha: 1.0, targets: vec!["up_proj".to_owned()], last_layers: Some(1) };
+    let top = moved(under.merge_adapters().train_on(&lora, 5, &device().autodiff()).unwrap());
+    let both = top.stack_adapters(&under).unwrap();
+    let dir = saved(&both);
+    let config: Value = serde_json::from_slice(&fs::read(dir.path().join("adapter_config.json")).unwrap()).unwrap();
+    let maps = ["layers.0.self_attn.q_proj", "layers.1.self_attn.q_proj", "layers.1.mlp.up_proj"];
+    assert_eq!(config["target_modules"], json!(maps.map(|map| format!("model.{map}"))));
+    assert_eq!(config["layers_to_transform"], Value::Null);
+    assert_eq!(hidden(&load_adapter(&model(false), dir.path()).unwrap().model), hidden(&both));
 }
 
 #[test]
@@ -123,6 +223,11 @@ fn options_that_are_not_computed_are_refused_by_name() {
         ("alpha_pattern", json!({"q_proj": 2}), "`alpha_pattern` is {\"q_proj\":2}"),
         ("init_lora_weights", json!("pissa"), "`init_lora_weights` is pissa"),
         ("some_option_to_come", json!("on"), "`some_option_to_come` is \"on\""),
+        (
+            "target_modules",
+            json!(["q_proj", "lm_head"]),
+            "`target_modules` is a list with `lm_head`, a map outside the layers",
+        ),
     ];
     for (key, value, expected) in refused {
         let text = complaint(&model(false), with_option(key, value).path());
@@ -151,6 +256,11 @@ fn files_that_are_not_there_are_said() {
     assert!(text.starts_with("adapter_model.bin: expected adapter_model.safetensors; pickled weights"), "{text}");
     fs::remove_file(dir.path().join("adapter_model.bin")).unwrap();
     assert_eq!(complaint(&model(false), dir.path()), "DIR: expected adapter_model.safetensors");
+    let above = tempfile::tempdir().unwrap();
+    fs::create_dir(above.path().join("policy")).unwrap();
+    fs::write(above.path().join("policy/adapter_config.json"), "{}").unwrap();
+    let text = "DIR: expected adapter_config.json; there is an adapter in policy below it";
+    assert_eq!(complaint(&model(false), above.path()), text);
     let twice = load_adapter(&adapted(&["q_proj"], None), dir.path()).unwrap_err();
     assert!(twice.to_string().contains("has adapters already"));
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::tiny::{Weights, config_json, device, model, weights, write, write_weights};
 
-fn good() -> TempDir {
+pub(crate) fn good() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &config_json(false), &weights(&model(false)));
     dir
@@ -24,7 +24,7 @@ fn changed(change: impl Fn(&mut Weights)) -> TempDir {
 }
 
 /// The complaint about `dir`, less the directory itself.
-fn complaint(dir: &Path) -> String {
+pub(crate) fn complaint(dir: &Path) -> String {
     let error = load(dir, &device()).expect_err("the directory is wrong");
     assert!(error.hint().is_some() || matches!(error, ModelError::Io { .. }), "{error} has no hint");
     error.to_string().replace(&format!("{}/", dir.display()), "").replace(&dir.display().to_string(), "DIR")
@@ -41,8 +41,52 @@ fn tensors_that_do_not_fit_are_named() {
     assert_eq!(complaint(misshapen.path()), text);
 
     let extra = changed(|weights| drop(weights.insert("model.layers.2.x".to_owned(), (vec![1], vec![0.0]))));
-    let text = "DIR: tensor `model.layers.2.x` does not belong to this architecture";
+    let text = "DIR: tensor `model.layers.2.x` does not belong to this architecture: `num_hidden_layers` is 2";
     assert_eq!(complaint(extra.path()), text);
+
+    let leftovers = [
+        ("model.layers.0.self_attn.q_proj.bias", ": this map has no bias, `attention_bias` is not true"),
+        ("model.layers.1.mlp.up_proj.bias", ": this map has no bias, `mlp_bias` is not true"),
+        ("model.layers.1.self_attn.q_norm.weight", ""),
+        ("v_head.summary.weight", ""),
+        ("vision_tower.patch_embed.weight", ""),
+    ];
+    for (name, reason) in leftovers {
+        let extra = changed(|weights| drop(weights.insert(name.to_owned(), (vec![1], vec![0.0]))));
+        let text = format!("DIR: tensor `{name}` does not belong to this architecture{reason}");
+        assert_eq!(complaint(extra.path()), text);
+    }
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_named_with_their_place() {
+    let name = "model.layers.1.mlp.down_proj.weight";
+    for (value, said) in [(f32::NAN, "NaN"), (f32::NEG_INFINITY, "-inf")] {
+        // 32 rows of 40: value 85 is in row 2, column 5.
+        let dir = changed(|weights| weights.get_mut(name).unwrap().1[85] = value);
+        let text = format!("tensor `{name}` holds numbers that are not finite: {said} at [2, 5] and 0 more");
+        assert_eq!(complaint(dir.path()), format!("model.safetensors: {text}"));
+    }
+}
+
+#[test]
+fn shells_that_zero_3_leaves_are_named() {
+    let name = "model.embed_tokens.weight";
+    let dir = changed(|weights| drop(weights.insert(name.to_owned(), (vec![0], Vec::new()))));
+    assert_eq!(complaint(dir.path()), format!("model.safetensors: tensor `{name}` is empty (shape [0])"));
+    let hint = load(dir.path(), &device()).unwrap_err().hint().unwrap();
+    assert!(hint.contains("zero_to_fp32.py"), "{hint}");
+}
+
+#[test]
+fn adapters_inside_a_model_are_told_by_name() {
+    let map = "base_model.model.model.layers.0.self_attn.q_proj";
+    for name in [format!("{map}.lora_A.default.weight"), format!("{map}.base_layer.weight")] {
+        let dir = changed(|weights| drop(weights.insert(name.clone(), (vec![1], vec![0.0]))));
+        let text = format!("DIR: tensor `{name}` is of an adapter that was saved together with its base");
+        assert_eq!(complaint(dir.path()), text);
+        assert!(load(dir.path(), &device()).unwrap_err().hint().unwrap().contains("merge_and_unload"));
+    }
 }
 
 #[test]
@@ -55,6 +99,12 @@ fn a_file_cut_anywhere_is_an_error() {
         let text = complaint(dir.path());
         assert!(text.starts_with("model.safetensors: not a whole safetensors file"), "{len}: {text}");
     }
+}
+
+#[test]
+fn a_file_without_tensors_is_told_as_such() {
+    let dir = changed(Weights::clear);
+    assert_eq!(complaint(dir.path()), "model.safetensors: the file holds no tensors");
 }
 
 #[test]
@@ -94,59 +144,14 @@ fn integers_are_no_weights() {
     assert_eq!(complaint(dir.path()), text);
 }
 
-/// A directory with two shards whose index says `map`.
-fn sharded(map: impl Fn(&str) -> Option<String>, extra: &[(&str, &str)]) -> TempDir {
-    let dir = good();
-    fs::remove_file(dir.path().join("model.safetensors")).unwrap();
-    let (mut first, mut second) = (Weights::new(), Weights::new());
-    let mut index = serde_json::Map::new();
-    for (name, tensor) in weights(&model(false)) {
-        let shard = if name.contains("layers.0") { &mut first } else { &mut second };
-        shard.insert(name.clone(), tensor);
-        let file = if name.contains("layers.0") { "a.safetensors" } else { "b.safetensors" };
-        index.insert(name, json!(map(file).unwrap_or_else(|| file.to_owned())));
-    }
-    index.extend(extra.iter().map(|(name, file)| ((*name).to_owned(), json!(file))));
-    write_weights(&dir.path().join("a.safetensors"), &first);
-    write_weights(&dir.path().join("b.safetensors"), &second);
-    let index = json!({"metadata": {}, "weight_map": index}).to_string();
-    fs::write(dir.path().join("model.safetensors.index.json"), index).unwrap();
-    dir
-}
-
-#[test]
-fn an_index_must_tell_the_truth() {
-    let index = "model.safetensors.index.json";
-    let fine = sharded(|_| None, &[]);
-    assert_eq!(load(fine.path(), &device()).unwrap().files.len(), 2);
-
-    fs::remove_file(fine.path().join("b.safetensors")).unwrap();
-    assert_eq!(complaint(fine.path()), format!("b.safetensors: expected a shard that {index} names"));
-
-    let promised = sharded(|_| None, &[("model.extra", "a.safetensors")]);
-    assert_eq!(complaint(promised.path()), format!("{index}: tensor `model.extra` is missing"));
-
-    let outside = sharded(|file| Some(format!("../{file}")), &[]);
-    assert_eq!(complaint(outside.path()), format!("{index}: shard `../a.safetensors` is not a file name"));
-
-    let twice = sharded(|_| None, &[]);
-    fs::copy(twice.path().join("a.safetensors"), twice.path().join("b.safetensors")).unwrap();
-    assert!(complaint(twice.path()).contains("is in another shard as well"));
-}
-
-#[test]
-fn pickled_weights_are_not_opened() {
-    let dir = good();
-    fs::rename(dir.path().join("model.safetensors"), dir.path().join("pytorch_model.bin")).unwrap();
-    let text = complaint(dir.path());
-    assert!(text.starts_with("pytorch_model.bin: expected model.safetensors; pickled weights can run code"), "{text}");
-}
-
 #[test]
 fn what_is_not_there_is_said() {
     let dir = tempfile::tempdir().unwrap();
     assert!(complaint(&dir.path().join("nowhere")).contains("expected a model directory or a .gguf file"));
-    assert!(complaint(dir.path()).starts_with("config.json: "));
+    assert_eq!(complaint(dir.path()), "DIR: expected config.json and model.safetensors");
+    write_weights(&dir.path().join("model.safetensors"), &weights(&model(false)));
+    assert_eq!(complaint(dir.path()), "DIR: expected config.json beside the weights");
+    fs::remove_file(dir.path().join("model.safetensors")).unwrap();
     fs::write(dir.path().join("config.json"), config_json(false).to_string()).unwrap();
     assert_eq!(complaint(dir.path()), "DIR: expected model.safetensors or model.safetensors.index.json");
 }

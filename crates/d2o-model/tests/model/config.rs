@@ -153,6 +153,60 @@ fn an_unknown_architecture_is_told_what_is_known() {
     assert!(hint.contains("LlamaForCausalLM") && hint.contains("GPT2LMHeadModel"), "{hint}");
 }
 
+/// The class is what is wrong, whatever else the file says or leaves out.
+#[test]
+fn the_class_is_looked_at_before_its_sizes() {
+    let refused = |config: Value| {
+        let error = resolved(config).unwrap_err();
+        (error.to_string(), error.hint().unwrap())
+    };
+    let nested = |class: &str, field: &str, text: &str| {
+        let part = changed(file("gemma3"), &[], json!({"model_type": text}));
+        json!({"architectures": [class], "model_type": "larger", field: part})
+    };
+    for (class, field, text, advice) in [
+        ("Gemma3ForConditionalGeneration", "text_config", "gemma3_text", "by itself, as Gemma3ForCausalLM"),
+        ("Mistral3ForConditionalGeneration", "text_config", "mistral", "by itself, as MistralForCausalLM"),
+        ("InternVLChatModel", "llm_config", "qwen2", "by itself, as Qwen2ForCausalLM"),
+        ("Llama4ForConditionalGeneration", "text_config", "llama4_text", "none of the classes that are read"),
+    ] {
+        let (text, hint) = refused(nested(class, field, text));
+        assert_eq!(text, format!("config.json: `architectures` is {class}, which is not supported"));
+        assert!(hint.contains(advice) && hint.contains("supported are LlamaForCausalLM"), "{hint}");
+    }
+    for (config, said) in [
+        (
+            json!({"architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}),
+            "`architectures` is MixtralForCausalLM",
+        ),
+        (json!({"architectures": ["T5ForConditionalGeneration"]}), "`architectures` is T5ForConditionalGeneration"),
+        (json!({"architectures": null, "model_type": "mamba"}), "`model_type` is mamba"),
+        (json!({"architectures": [], "hidden_size": 8}), "`architectures` is absent"),
+        (json!({}), "`architectures` is absent"),
+        (
+            json!({"architectures": ["LlamaForCausalLM"], "model_type": "mistral"}),
+            "`model_type` is mistral where `architectures` is LlamaForCausalLM",
+        ),
+        (
+            changed(file("gemma3"), &[], json!({"text_config": {"hidden_size": 8}})),
+            "`text_config` is given: the text part of a larger model",
+        ),
+    ] {
+        let (text, _) = refused(config);
+        assert_eq!(text, format!("config.json: {said}, which is not supported"));
+    }
+    let (_, hint) =
+        refused(json!({"architectures": ["OwnForCausalLM"], "auto_map": {"AutoModelForCausalLM": "own.Own"}}));
+    assert!(hint.starts_with("code that comes with a model (`auto_map`) is not run; supported are"), "{hint}");
+    // Published files of known classes name code of their own as well.
+    assert!(
+        resolved(changed(file("phi3"), &[], json!({"auto_map": {"AutoConfig": "configuration_phi3.Phi3Config"}})))
+            .is_ok()
+    );
+    let (_, hint) = refused(changed(file("llama3"), &[], json!({"quantization_config": {"quant_method": "gptq"}})));
+    assert!(hint.contains("unquantised"), "{hint}");
+}
+
 /// `a` and `b` to twelve digits.
 fn near(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-12 * b.abs()

@@ -3,10 +3,12 @@
 
 mod adapters;
 mod broken;
+mod brought;
 mod cached;
 mod config;
 mod export;
 mod families;
+mod files;
 mod forward;
 mod golden;
 mod gradients;

@@ -23,6 +23,7 @@ use d2o_train::{Response, TrainingGroup};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::warn;
 use crate::commands::cli::{BenchGenerateArgs, BenchStepArgs, Layout, ModelArgs, Reference};
 use crate::commands::interrupt;
 use crate::{device, fetch};
@@ -161,6 +162,7 @@ fn open(args: &ModelArgs) -> anyhow::Result<(LanguageModel, burn::tensor::Device
     device::limit_threads(args.threads);
     let device = device::open(&args.backend)?;
     let base = LanguageModel::open(&fetch::resolve_model(&args.model)?, args.chat, &device)?;
+    warn(&base.warnings)?;
     Ok((base, device))
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use d2o_model::gguf::{GgufDtype, save_gguf};
 use d2o_model::{Dtype, save_hf, save_peft};
 
+use super::warn;
 use crate::commands::cli::{DtypeArg, ExportArgs, FormatArg};
 use crate::error::RunError;
 use crate::{device, fetch};
@@ -22,6 +23,7 @@ pub fn export(args: &ExportArgs) -> anyhow::Result<()> {
     if let Some(dir) = &args.adapter {
         base = base.with_adapter(dir)?;
     }
+    warn(&base.warnings)?;
     match form {
         Form::Hf(dtype) => {
             save_hf(&base.model, &args.out, dtype, (args.shard_bytes > 0).then_some(args.shard_bytes))?;

@@ -22,7 +22,7 @@ use d2o_eval::EvalError;
 use d2o_generate::{GenerateError, LanguageModel};
 use d2o_kernels::allocator;
 use d2o_model::ModelError;
-use d2o_record::{EvaluationError, FileError, ObserveError};
+use d2o_record::{EvaluationError, Event, FileError, ObserveError, Observer};
 use d2o_report::ReportError;
 use d2o_train::TrainError;
 
@@ -31,6 +31,7 @@ use crate::config::ConfigError;
 use crate::device::DeviceError;
 use crate::error::RunError;
 use crate::fetch::{self, FetchError};
+use crate::terminal::Progress;
 
 /// Set when the user asks to leave (SIGINT, SIGTERM).
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -81,11 +82,19 @@ impl Command {
 /// The model that the arguments name, with the adapter beside its weights or folded in.
 fn open_model(args: &ModelArgs, on_top: &AdapterArgs, device: &Device) -> anyhow::Result<LanguageModel> {
     let base = LanguageModel::open(&fetch::resolve_model(&args.model)?, args.chat, device)?;
-    Ok(match &on_top.adapter {
+    let base = match &on_top.adapter {
         Some(dir) if on_top.merge_adapter => base.with_adapter(dir)?.merged(),
         Some(dir) => base.with_adapter(dir)?,
         None => base,
-    })
+    };
+    warn(&base.warnings)?;
+    Ok(base)
+}
+
+/// Tells what is odd about a model and was understood nevertheless.
+fn warn(warnings: &[String]) -> Result<(), ObserveError> {
+    let mut progress = Progress::stderr();
+    warnings.iter().try_for_each(|message| progress.observe(&Event::Warning { message: message.clone() }))
 }
 
 /// Tells the user what went wrong: the chain of reasons, a hint, and the exit code of the contract.

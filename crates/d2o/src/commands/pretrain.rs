@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use d2o_model::{Dtype, Trainable, save_hf};
 use serde::Serialize;
 
-use super::{demand, interrupt};
+use super::{demand, interrupt, warn};
 use crate::device::default_backend;
 use crate::pretrain::rows::{Predicted, read};
 use crate::pretrain::start::{NewModel, Start};
@@ -160,6 +160,7 @@ pub fn pretrain(args: &PretrainArgs) -> anyhow::Result<()> {
         Some(model) => Start::from_model(&fetch::resolve_model(model)?, &device)?,
         None => Start::random(sizes(args), &raw, args.seed, &device)?,
     };
+    warn(&start.warnings)?;
     let predicted = match args.loss {
         LossArg::All => Predicted::All,
         LossArg::Response => Predicted::Response,

@@ -7,7 +7,7 @@ use d2o_data::Dataset;
 use d2o_record::Observers;
 
 use super::cli::{FetchArgs, ReportArgs, RunArgs};
-use super::interrupt;
+use super::{interrupt, warn};
 use crate::config::{RunConfig, presets};
 use crate::device;
 use crate::error::RunError;
@@ -43,6 +43,7 @@ pub fn prepare(args: &RunArgs) -> anyhow::Result<()> {
     let config = configuration(args)?;
     let device = device::open(&config.device.backend)?;
     let base = prepare::base(&config, &device)?;
+    warn(&base.warnings)?;
     let data = Dataset::load(&prepare::dataset_options(&config)?, &base.encoder)?;
     let mut out = std::io::stdout().lock();
     write!(out, "{}", data.lint)?;

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use d2o_data::{DataError, Limits, load_prompts};
+use d2o_generate::GenerateError;
 use d2o_model::responses::{Chunking, score_pairs, token_batches};
 use d2o_train::trainer::HEAD_ROWS;
 use serde_json::json;
@@ -49,6 +50,10 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
         let scores = score_pairs(&base.model, &pairs[batch.clone()], chunking).into_data();
         for (row, log_prob) in batch.zip(scores.iter::<f64>()) {
             let (prompt, response) = &pairs[row];
+            if !log_prob.is_finite() {
+                let what = format!("the log-probability of `{}`", ids[row]);
+                return Err(GenerateError::NonFinite { what, value: log_prob }.into());
+            }
             let line = json!({
                 "id": ids[row],
                 "prompt_tokens": prompt.len(),

@@ -59,7 +59,8 @@ pub(super) fn resolve(root: &Path, name: &str) -> Result<PathBuf, FetchError> {
     if snapshot.join("config.json").exists() {
         return Ok(snapshot);
     }
-    let mut weights = gguf_files(&snapshot)?;
+    let mut weights = d2o_model::gguf::models_in(&snapshot)
+        .map_err(|error| FetchError::Io { path: snapshot.clone(), source: std::io::Error::other(error) })?;
     match weights.len() {
         0 => Err(missing(snapshot.join("config.json"))),
         1 => Ok(weights.remove(0)),
@@ -70,17 +71,6 @@ pub(super) fn resolve(root: &Path, name: &str) -> Result<PathBuf, FetchError> {
 fn is_plain(part: &str) -> bool {
     let known = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
     !part.is_empty() && !part.starts_with('.') && part.chars().all(known)
-}
-
-fn gguf_files(dir: &Path) -> Result<Vec<PathBuf>, FetchError> {
-    let mut files = Vec::new();
-    for item in at(dir, fs::read_dir(dir))? {
-        let path = at(dir, item)?.path();
-        if path.extension().is_some_and(|extension| extension == "gguf") {
-            files.push(path);
-        }
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

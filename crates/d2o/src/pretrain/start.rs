@@ -41,6 +41,8 @@ pub struct Start {
     pub model: CausalLm,
     /// Tokenizer, template, end token.
     pub encoder: Encoder,
+    /// What is odd about the model and was understood nevertheless.
+    pub warnings: Vec<String>,
 }
 
 impl Start {
@@ -50,7 +52,7 @@ impl Start {
     /// As [`LanguageModel::open_with_template`].
     pub fn from_model(path: &Path, device: &Device) -> Result<Self, GenerateError> {
         let base = LanguageModel::open_with_template(path, device)?;
-        Ok(Self { model: base.model, encoder: base.encoder })
+        Ok(Self { model: base.model, encoder: base.encoder, warnings: base.warnings })
     }
 
     /// Random weights that follow from `seed`, and a tokenizer learned from `rows`.
@@ -83,6 +85,6 @@ impl Start {
             }),
         )?;
         let model = CausalLm::init(&config, seed, device);
-        Ok(Self { model, encoder: Encoder::new(tokenizer, Some(template), end) })
+        Ok(Self { model, encoder: Encoder::new(tokenizer, Some(template), end), warnings: Vec::new() })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use d2o_data::EncodedRow;
 use d2o_generate::anchors::{AnchorSource, AnchorStore, DrawSettings, Drawer, ReferencePrompt, Refresh, StoredGroup};
-use d2o_generate::{LanguageModel, Origins};
+use d2o_generate::{LanguageModel, Origins, ending};
 use d2o_record::durable::at;
 use d2o_record::{Event, digest, stage};
 use d2o_sampler::AnchorConfig;
@@ -89,11 +89,7 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins
 /// How the run file says that anchors are drawn.
 pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
     let config = &run.config.anchors;
-    let mut sampler = config.sampler.clone();
-    let end = run.base.encoder.end_token();
-    if !sampler.stop_tokens.contains(&end) {
-        sampler.stop_tokens.push(end);
-    }
+    let sampler = ending(config.sampler.clone(), &run.base.encoder);
     DrawSettings {
         source: config.source,
         k: config.k,
@@ -140,7 +136,12 @@ fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     let mut origins = run.base.origins()?;
     origins.insert("data".to_owned(), run.data.fingerprint.clone());
     let weights = run.config.device.sampling;
-    let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &settings.anchors, settings.seed))?;
+    // The model's end tokens beside the usual one have a place of their own among the origins.
+    let others = &run.base.encoder.end_tokens()[1..];
+    let mut configured = settings.anchors.clone();
+    let own = &run.config.anchors.sampler.stop_tokens;
+    configured.sampler.stop_tokens.retain(|id| own.contains(id) || !others.contains(id));
+    let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &configured, settings.seed))?;
     origins.insert("configuration of [anchors] or seed".to_owned(), digest::sha256(&drawn));
     let references = (settings.reference, settings.rejected_reference);
     if references != (ReferencePrompt::Bare, ReferencePrompt::Bare) {

@@ -60,6 +60,9 @@ pub fn base(config: &RunConfig, device: &Device) -> anyhow::Result<LanguageModel
 fn dataset(config: &RunConfig, base: &LanguageModel, observers: &mut Observers) -> anyhow::Result<Dataset> {
     let began = Instant::now();
     observers.emit(&Event::StageStarted { stage: stage::PREPARE.to_owned() })?;
+    for message in &base.warnings {
+        observers.emit(&Event::Warning { message: message.clone() })?;
+    }
     let data = Dataset::load(&dataset_options(config)?, &base.encoder)?;
     let (summary, lint) = (&data.summary, data.lint.summary());
     observers.emit(&Event::StageFinished {

@@ -51,7 +51,6 @@ fn draw(run: &mut Run<'_>, prompts: &[Prompt], decoding: &Decoding) -> anyhow::R
     let answers = run.observers.watch("rejected", (prompts.len(), "answers"), |tick| {
         answer(&model, encoder, prompts, decoding, interrupt, tick)
     })?;
-    let end = run.base.encoder.end_token();
-    let said = |answer: Answer| Said { ids: answer.ids_with_end(end), text: answer.text };
+    let said = |answer: Answer| Said { ids: answer.ids_with_end(), text: answer.text };
     Ok(answers.into_iter().map(said).collect())
 }

@@ -87,10 +87,9 @@ fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) ->
     let answers = run.observers.watch("retain", (asked.len(), "answers"), |tick| {
         answer(&base.model, &base.encoder, &asked, decoding, interrupt, tick)
     })?;
-    let end = run.base.encoder.end_token();
     let mut rows = Vec::with_capacity(prompts.len());
     for ((id, prompt), answer) in prompts.iter().zip(answers) {
-        let answer_ids = answer.ids_with_end(end);
+        let answer_ids = answer.ids_with_end();
         if answer_ids.is_empty() {
             continue;
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use d2o_data::Prompt;
-use d2o_generate::{continuations, row_seed};
+use d2o_generate::{continuations, ending, row_seed};
 use d2o_sampler::{Finish, Request, SamplerConfig};
 
 use super::run::Run;
@@ -36,13 +36,15 @@ pub(super) fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Pr
         stop_tokens: vec![stop],
         ..SamplerConfig::default()
     };
+    // A text that the model ends in another way is no whole turn of a user.
+    let sampler = ending(sampler, encoder);
     let request = |index| Request { prompt: before.clone(), seed: row_seed(config.seed, index) };
     let requests: Vec<Request> = (0..DRAFTS * wanted).map(request).collect();
     let (model, batch, interrupt, total) = (&run.base.model, config.anchors.batch, run.interrupt, requests.len());
     let drafts = run.observers.watch("retain", (total, "prompts"), |tick| {
         continuations(model, &requests, &sampler, batch, interrupt, tick)
     })?;
-    let ended = drafts.into_iter().filter(|draft| matches!(draft.finished, Finish::Stop(_)));
+    let ended = drafts.into_iter().filter(|draft| draft.finished == Finish::Stop(stop));
     let texts = ended.map(|draft| run.base.encoder.tokenizer().decode(&draft.ids, true).trim().to_owned());
     let prompts = different(texts, wanted);
     if prompts.is_empty() {

@@ -2,6 +2,8 @@
 
 mod backends;
 mod bad_input;
+mod brought;
+mod ends;
 mod hearth;
 mod interchange;
 mod interruption;
