@@ -80,7 +80,7 @@ fn expression_end(tag: &str, end: &str) -> usize {
                 index = literal_end(tag, index, quote);
                 continue;
             }
-            _ if depth == 0 && tag[index..].as_bytes().starts_with(end.as_bytes()) => return index + end.len(),
+            _ if depth == 0 && bytes[index..].starts_with(end.as_bytes()) => return index + end.len(),
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
