@@ -1,5 +1,6 @@
 //! A chat template with what Hugging Face lets it see.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use minijinja::value::Value;
@@ -8,7 +9,8 @@ use minijinja::{Environment, Error, ErrorKind, context};
 use super::bounds::{Bounded, OUTPUT, SOURCE, STEPS};
 use super::calendar::Date;
 use super::jinja::{RAISED, environment};
-use super::{source, syntax};
+use super::source;
+use super::syntax::{self, Unreadable};
 use crate::error::{DataError, TemplateFault};
 use crate::fingerprint::Fingerprint;
 use crate::sample::Message;
@@ -52,7 +54,9 @@ impl ChatTemplate {
         }
         let invalid = |error: Error| template_error(&error, TemplateFault::Syntax);
         let mut environment = environment().map_err(invalid)?;
-        environment.add_template_owned(NAME, syntax::translated(&source)).map_err(invalid)?;
+        let translated = syntax::translated(&source)
+            .map_err(|Unreadable { line, reason, fault }| DataError::Template { line: Some(line), reason, fault })?;
+        environment.add_template_owned(NAME, translated).map_err(invalid)?;
         Ok(Self { environment, source, tokens, date: Date::default() }.with_clock())
     }
 
@@ -114,7 +118,10 @@ impl ChatTemplate {
         ];
         let mut out = Bounded::default();
         let seen: Value = tokens.chain(own).collect::<std::collections::BTreeMap<_, _>>().into();
-        template.render_captured_to(seen, &mut out).map_err(failed)?;
+        // The engine panics on a few absurd things, such as turns through no items.
+        let rendered = catch_unwind(AssertUnwindSafe(|| template.render_captured_to(seen, &mut out).map(drop)));
+        let gave_up = |_| Err(Error::new(ErrorKind::InvalidOperation, "it makes the template engine give up"));
+        rendered.unwrap_or_else(gave_up).map_err(failed)?;
         Ok(out.into_text())
     }
 
@@ -174,7 +181,9 @@ fn template_error(error: &Error, fault: TemplateFault) -> DataError {
             (format!("it takes more than {STEPS} steps or more memory than they pay for"), TemplateFault::Bound)
         }
         ErrorKind::WriteFailure => (format!("it writes more than {OUTPUT} bytes"), TemplateFault::Bound),
-        _ if said.contains("recursion limit") => (format!("it calls itself too deeply ({said})"), TemplateFault::Bound),
+        _ if said.contains("recursion limit") || said.contains("maximum recursion") => {
+            (format!("it calls itself too deeply ({said})"), TemplateFault::Bound)
+        }
         _ => (said, fault),
     };
     DataError::Template { line, reason, fault }

@@ -96,6 +96,7 @@ impl Style<'_> {
         out.push(brackets[0]);
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
+                charge(self.state, self.item.len())?;
                 out.push_str(&self.item);
             }
             self.line_break(out, depth + 1);

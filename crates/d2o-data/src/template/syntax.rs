@@ -1,58 +1,141 @@
 //! Templates as Jinja2 reads them, in the engine's own spelling.
 
+use super::jinja::KEPT;
+use crate::error::TemplateFault;
+
 /// Line ends as Jinja2 sees them: it turns every one into `\n` before it reads anything.
 pub(super) fn with_line_feeds(source: &str) -> String {
     source.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Why a template is not handed to the engine.
+#[derive(Debug, PartialEq)]
+pub(super) struct Unreadable {
+    /// Line inside the template, from 1.
+    pub(super) line: usize,
+    /// What is wrong there.
+    pub(super) reason: String,
+    /// What kind of fault it is.
+    pub(super) fault: TemplateFault,
 }
 
 /// The same template for the engine, where that reads something else than Jinja2:
 ///
 /// - tags that mark an answer for training, of which only the scope of variables is left,
 /// - escapes in texts,
-/// - the line break behind `{% raw %}`, which belongs to the text.
-pub(super) fn translated(source: &str) -> String {
+/// - the line break behind `{% raw %}`, which belongs to the text,
+/// - values that are `set`, which go through the filter [`KEPT`].
+///
+/// # Errors
+/// A comment or raw text without an end; so many parts in a tag, or branches of an `if`, that reading them takes the
+/// engine's whole stack.
+pub(super) fn translated(source: &str) -> Result<String, Unreadable> {
     let mut out = String::with_capacity(source.len());
+    let mut branches = 0;
     let mut rest = source;
     while let Some(begin) = rest.find('{') {
         let (data, tag) = rest.split_at(begin);
         out.push_str(data);
+        let refused = |reason: String, fault| {
+            let line = source[..source.len() - tag.len()].matches('\n').count() + 1;
+            Err(Unreadable { line, reason, fault })
+        };
         rest = match tag.as_bytes().get(1) {
-            Some(b'#') => verbatim(&mut out, tag, tag.find("#}").map(|end| end + 2)),
-            Some(b'{') => {
-                let end = expression_end(tag, "}}");
-                literals(&mut out, &tag[..end]);
-                &tag[end..]
+            Some(b'#') => match tag.find("#}") {
+                Some(end) => verbatim(&mut out, tag, end + 2),
+                None => return refused("the comment does not end".to_owned(), TemplateFault::Syntax),
+            },
+            Some(kind @ (b'{' | b'%')) => {
+                let (tag, behind) = tag.split_at(expression_end(tag, if *kind == b'{' { "}}" } else { "%}" }));
+                branches = if name(tag).starts_with("elif") { branches + 1 } else { branches };
+                branches = if name(tag) == "endif" { 0 } else { branches };
+                if parts(tag) > PARTS || branches > BRANCHES {
+                    let reason = format!("more than {PARTS} parts in a tag, or {BRANCHES} branches of an if");
+                    return refused(reason, TemplateFault::Bound);
+                }
+                match (kind, name(tag)) {
+                    (b'%', "raw") => match raw_end(behind) {
+                        Some(end) => {
+                            out.push_str(tag);
+                            if behind.starts_with('\n') && !tag.ends_with("-%}") {
+                                out.push('\n');
+                            }
+                            verbatim(&mut out, behind, end)
+                        }
+                        None => return refused("the raw text does not end".to_owned(), TemplateFault::Syntax),
+                    },
+                    (b'%', name) => {
+                        block(&mut out, tag, name);
+                        behind
+                    }
+                    _ => {
+                        literals(&mut out, tag);
+                        behind
+                    }
+                }
             }
-            Some(b'%') => block(&mut out, tag),
-            _ => verbatim(&mut out, tag, Some(1)),
+            _ => verbatim(&mut out, tag, 1),
         };
     }
     out.push_str(rest);
-    out
+    Ok(out)
 }
 
 /// Copies a beginning and gives what is left.
-fn verbatim<'s>(out: &mut String, source: &'s str, end: Option<usize>) -> &'s str {
-    let (copied, rest) = source.split_at(end.unwrap_or(source.len()));
+fn verbatim<'s>(out: &mut String, source: &'s str, end: usize) -> &'s str {
+    let (copied, rest) = source.split_at(end);
     out.push_str(copied);
     rest
 }
 
-fn block<'s>(out: &mut String, source: &'s str) -> &'s str {
-    let (tag, rest) = source.split_at(expression_end(source, "%}"));
-    match name(tag) {
+fn block(out: &mut String, tag: &str, name: &str) {
+    match name {
         "generation" => out.push_str(&tag.replacen("generation", "with", 1)),
         "endgeneration" => out.push_str(&tag.replacen("endgeneration", "endwith", 1)),
-        "raw" => {
-            out.push_str(tag);
-            if rest.starts_with('\n') && !tag.ends_with("-%}") {
-                out.push('\n');
+        _ => match kept_value(tag, name) {
+            Some((target, value, end)) => {
+                literals(out, target);
+                out.push('(');
+                literals(out, value);
+                out.push_str(")|");
+                out.push_str(KEPT);
+                out.push_str(if target.contains('.') { "(true)" } else { "" });
+                out.push_str(end);
             }
-            return verbatim(out, rest, raw_end(rest));
-        }
-        _ => literals(out, tag),
+            None => literals(out, tag),
+        },
     }
-    rest
+}
+
+/// The tag `{% set target = value %}` in three: up to the value, the value, its end.
+fn kept_value<'t>(tag: &'t str, name: &str) -> Option<(&'t str, &'t str, &'t str)> {
+    let set = name.strip_prefix("set").filter(|rest| rest.starts_with(char::is_whitespace));
+    set?;
+    let end = tag.trim_end_matches("%}").trim_end_matches(['-', '+']).trim_end().len();
+    let equals = outside(tag, |bytes, index, depth| {
+        let compares = bytes.get(index + 1) == Some(&b'=') || b"=!<>".contains(&bytes[index - 1]);
+        depth == 0 && bytes[index] == b'=' && !compares
+    })?;
+    let value = tag.get(equals + 1..end).filter(|value| !value.trim().is_empty())?;
+    Some((&tag[..=equals], value, &tag[end..]))
+}
+
+/// Most parts of a tag: words and signs outside of texts.
+const PARTS: usize = 1000;
+
+/// Most `elif`s behind one another.
+const BRANCHES: usize = 300;
+
+fn parts(tag: &str) -> usize {
+    let mut parts = 0;
+    let mut in_word = false;
+    outside(tag, |bytes, index, _| {
+        let is_word = bytes[index].is_ascii_alphanumeric() || bytes[index] == b'_' || !bytes[index].is_ascii();
+        parts += usize::from(if is_word { !in_word } else { !bytes[index].is_ascii_whitespace() });
+        in_word = is_word;
+        false
+    });
+    parts
 }
 
 /// What a tag holds between its ends.
@@ -72,6 +155,13 @@ fn raw_end(text: &str) -> Option<usize> {
 
 /// Where a tag ends: behind `end` outside of texts and brackets.
 fn expression_end(tag: &str, end: &str) -> usize {
+    let ends = |bytes: &[u8], index: usize, depth: usize| depth == 0 && bytes[index..].starts_with(end.as_bytes());
+    outside(tag, ends).map_or(tag.len(), |index| index + end.len())
+}
+
+/// The first byte outside of texts, and behind the tag's beginning, that is what is looked for; it sees all bytes, the
+/// index, and how many brackets are open.
+fn outside(tag: &str, mut wanted: impl FnMut(&[u8], usize, usize) -> bool) -> Option<usize> {
     let bytes = tag.as_bytes();
     let (mut index, mut depth) = (2, 0_usize);
     while index < bytes.len() {
@@ -80,14 +170,14 @@ fn expression_end(tag: &str, end: &str) -> usize {
                 index = literal_end(tag, index, quote);
                 continue;
             }
-            _ if depth == 0 && bytes[index..].starts_with(end.as_bytes()) => return index + end.len(),
+            _ if wanted(bytes, index, depth) => return Some(index),
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
         index += 1;
     }
-    bytes.len()
+    None
 }
 
 /// Behind the quote that ends the text that begins at `begin`.
@@ -157,13 +247,14 @@ mod tests {
                 "{# {% generation %} #}{% raw %}{% generation %}{% endraw %}",
             ),
             ("{{ '{% generation %}' }}", "{{ '{% generation %}' }}"),
-            ("{% set x = '%}' %}{%generation%}", "{% set x = '%}' %}{%with%}"),
+            ("{% if x == '%}' %}{%generation%}", "{% if x == '%}' %}{%with%}"),
             ("{{ {'a': {}} }}{% generation %}", "{{ {'a': {}} }}{% with %}"),
             ("{", "{"),
             ("{{", "{{"),
             ("{% generation", "{% with"),
+            ("{# {{ #}{{ '#}' }}", "{# {{ #}{{ '#}' }}"),
         ] {
-            assert_eq!(translated(source), expected);
+            assert_eq!(translated(source).as_deref(), Ok(expected));
         }
     }
 
@@ -176,13 +267,39 @@ mod tests {
             (r"{{ 'it\'s' ~ '\\a' }}\a", r"{{ 'it\'s' ~ '\\a' }}\a"),
             ("{{ '\\é' }}", "{{ '\\é' }}"),
         ] {
-            assert_eq!(translated(source), expected);
+            assert_eq!(translated(source).as_deref(), Ok(expected));
         }
     }
 
     #[test]
     fn the_line_break_behind_raw_stays() {
-        assert_eq!(translated("{% raw %}\n{{\n{% endraw %}\n"), "{% raw %}\n\n{{\n{% endraw %}\n");
-        assert_eq!(translated("{%- raw -%}\n{{{% endraw %}"), "{%- raw -%}\n{{{% endraw %}");
+        assert_eq!(translated("{% raw %}\n{{\n{% endraw %}\n").as_deref(), Ok("{% raw %}\n\n{{\n{% endraw %}\n"));
+        assert_eq!(translated("{%- raw -%}\n{{{% endraw %}").as_deref(), Ok("{%- raw -%}\n{{{% endraw %}"));
+    }
+
+    #[test]
+    fn values_that_are_set_go_through_the_filter() {
+        for (source, expected) in [
+            ("{%- set x = 1 -%}", "{%- set x =( 1)|d2o_kept -%}"),
+            ("{% set a, b = 1, '=' %}", "{% set a, b =( 1, '=')|d2o_kept %}"),
+            (
+                "{% set ns.x = a == b if c else {'d': [2]} %}",
+                "{% set ns.x =( a == b if c else {'d': [2]})|d2o_kept(true) %}",
+            ),
+            ("{% set x=y%}", "{% set x=(y)|d2o_kept%}"),
+            ("{% set x %}{% set y | replace('=', '') %}", "{% set x %}{% set y | replace('=', '') %}"),
+            ("{% settle = 1 %}", "{% settle = 1 %}"),
+        ] {
+            assert_eq!(translated(source).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_or_too_many_parts_is_refused_with_its_line() {
+        let refused = |source: &str| translated(source).map_err(|refused| (refused.line, refused.fault));
+        assert_eq!(refused("a\n{# b"), Err((2, TemplateFault::Syntax)));
+        assert_eq!(refused("{% raw %}{% end raw %}"), Err((1, TemplateFault::Syntax)));
+        assert_eq!(refused(&format!("\n\n{{{{ 1{} }}}}", "+1".repeat(PARTS))), Err((3, TemplateFault::Bound)));
+        assert!(refused(&format!("{{{{ '{}' }}}}", "+1".repeat(PARTS))).is_ok(), "a long text is one part");
     }
 }

@@ -4,16 +4,22 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, State};
+use minijinja::{Environment, Error, State, filters};
 
 use super::arguments::{Arguments, bind, integer, is_set, text, values, wrong};
 use super::generator::generator;
 use super::methods::{center, parse_integer, split_lines, stripped, trimmed};
 use super::python_text::{escaped, str_of};
+use super::tests::is_engines_own;
 use crate::template::bounds::charge;
 use crate::template::python_json::to_json;
 
 pub(super) fn add_filters(environment: &mut Environment<'_>) {
+    // Attributes in Python's sense: what a dictionary holds is none.
+    environment.add_filter("attr", |value: &Value, name: &Value| match is_engines_own(value) {
+        true => value.get_item(name),
+        false => Ok(Value::UNDEFINED),
+    });
     environment.add_filter("center", |state: &State, arguments: Arguments| {
         let [value, width] = bind(["value", "width"], &values(arguments))?;
         center(state, &subject(value)?, width.as_ref().map_or(Ok(80), integer)?, ' ')
@@ -39,6 +45,8 @@ pub(super) fn add_filters(environment: &mut Environment<'_>) {
         Some(_) => Ok(value.clone()),
         None => str_of(value).map(Value::from),
     });
+    environment.add_filter("\0sum", filters::sum);
+    environment.add_filter("sum", sum);
     environment.add_filter("tojson", |state: &State, arguments: Arguments| to_json(state, &values(arguments)));
     environment.add_filter("trim", |arguments: Arguments| {
         let [value, chars] = bind(["value", "chars"], &values(arguments))?;
@@ -72,11 +80,16 @@ fn default(arguments: Arguments) -> Result<Value, Error> {
     Ok(if missing { other.unwrap_or_else(|| Value::from("")) } else { value })
 }
 
-fn list(value: Value) -> Result<Value, Error> {
+fn list(state: &State, value: Value) -> Result<Value, Error> {
     if value.is_none() {
         return Err(wrong("none cannot be gone through"));
     }
-    value.try_iter()?.checked().collect::<Result<Vec<_>, _>>().map(Value::from)
+    let mut items = Vec::new();
+    for item in value.try_iter()?.checked() {
+        state.consume_fuel(1)?;
+        items.push(item?);
+    }
+    Ok(Value::from(items))
 }
 
 fn int(arguments: Arguments) -> Result<Value, Error> {
@@ -155,7 +168,7 @@ fn truncate(arguments: Arguments) -> Result<Value, Error> {
     let count = |value: Option<Value>, default: i64| value.as_ref().map_or(Ok(default), integer);
     let (length, leeway) = (count(length, 255)?, count(leeway.filter(|leeway| !leeway.is_none()), 5)?);
     let end = end.as_ref().map_or(Ok("..."), text)?.to_owned();
-    let kept = length - end.chars().count() as i64;
+    let kept = length.saturating_sub(end.chars().count() as i64);
     if kept < 0 || leeway < 0 {
         return Err(wrong("truncate cannot keep less than nothing"));
     }
@@ -190,7 +203,7 @@ fn dictsort(state: &State, arguments: Arguments) -> Result<Value, Error> {
 fn sort(state: &State, arguments: Arguments) -> Result<Value, Error> {
     let names = ["value", "reverse", "case_sensitive", "attribute"];
     let [value, reverse, case_sensitive, attribute] = bind(names, &values(arguments))?;
-    let items = list(value.unwrap_or(Value::UNDEFINED))?;
+    let items = list(state, value.unwrap_or(Value::UNDEFINED))?;
     let sensitive = is_set(case_sensitive.as_ref());
     let mut keyed = Vec::new();
     for item in items.try_iter()? {
@@ -208,12 +221,23 @@ fn sort(state: &State, arguments: Arguments) -> Result<Value, Error> {
     Ok(Value::from(sorted(state, keyed, is_set(reverse.as_ref()))?))
 }
 
-fn unique(arguments: Arguments) -> Result<Value, Error> {
+/// Numbers only: adding lists up would take the square of their length.
+fn sum(state: &mut State, arguments: Arguments) -> Result<Value, Error> {
+    let arguments = values(arguments);
+    let [_, _, start] = bind(["iterable", "attribute", "start"], &arguments)?;
+    if start.is_some_and(|start| !start.is_number()) {
+        return Err(wrong("sum adds numbers"));
+    }
+    // No template can spell this name.
+    state.apply_filter("\0sum", &arguments)
+}
+
+fn unique(state: &State, arguments: Arguments) -> Result<Value, Error> {
     let [value, case_sensitive, attribute] = bind(["value", "case_sensitive", "attribute"], &values(arguments))?;
     let sensitive = is_set(case_sensitive.as_ref());
     let mut seen = BTreeSet::new();
     let mut kept = Vec::new();
-    for item in list(value.unwrap_or(Value::UNDEFINED))?.try_iter()? {
+    for item in list(state, value.unwrap_or(Value::UNDEFINED))?.try_iter()? {
         let key = match attribute.as_ref().and_then(Value::as_str) {
             Some(path) => at_path(&item, path)?,
             None => item.clone(),

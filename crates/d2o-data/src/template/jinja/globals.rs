@@ -6,11 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, functions};
 
-use super::arguments::{Arguments, bind, split, values, wrong};
+use super::arguments::{Arguments, bind, integer, split, values, wrong};
 use super::python_text::str_of;
+use super::values::kept;
 
 /// Begins what `raise_exception` says, so that a template's own refusal is told from a fault in it.
 pub(crate) const RAISED: &str = "\0";
+
+/// Where a `range` may begin and end at the farthest.
+const FARTHEST: u64 = 1 << 40;
 
 pub(super) fn add_globals(environment: &mut Environment<'_>) {
     environment.remove_global("debug");
@@ -24,7 +28,18 @@ pub(super) fn add_globals(environment: &mut Environment<'_>) {
         let separator = separator.unwrap_or_else(|| Value::from(", "));
         Ok::<_, Error>(Value::from_object(Joiner { separator, used: AtomicBool::new(false) }))
     });
-    environment.add_function("namespace", |arguments: Arguments| namespace(&values(arguments)));
+    environment.add_function("namespace", |state: &State, arguments: Arguments| namespace(state, &values(arguments)));
+    environment.add_function("range", |arguments: Arguments| {
+        let [start, stop, step] = bind(["start", "stop", "step"], &values(arguments))?;
+        let bound = |value: Option<Value>| value.as_ref().map(integer).transpose();
+        let (start, stop, step) = (bound(start)?, bound(stop)?, bound(step)?);
+        let far = |number: Option<i64>| number.is_some_and(|number| number.unsigned_abs() > FARTHEST);
+        if far(start) || far(stop) || far(step) {
+            return Err(wrong("range is given too large a number"));
+        }
+        let size = |number: i64| number as isize;
+        functions::range(size(start.ok_or_else(|| wrong("range takes a number"))?), stop.map(size), step.map(size))
+    });
     environment.add_function("raise_exception", |message: &Value| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, RAISED.to_owned() + &str_of(message)?))
     });
@@ -52,14 +67,16 @@ fn dict(arguments: &[Value]) -> Result<Value, Error> {
 }
 
 /// A namespace; names that begin with `_` are refused, as transformers does.
-fn namespace(arguments: &[Value]) -> Result<Value, Error> {
+fn namespace(state: &State, arguments: &[Value]) -> Result<Value, Error> {
     let map = dict(arguments)?;
-    for key in map.try_iter()? {
+    let pairs = map.as_object().and_then(|map| map.try_iter_pairs());
+    for (key, value) in pairs.into_iter().flatten() {
+        kept(state, value, Some(true))?;
         if key.as_str().is_none_or(|key| key.starts_with('_')) {
             return Err(wrong(format!("a namespace cannot hold `{}`", str_of(&key)?)));
         }
     }
-    functions::namespace(Some(map.into()))
+    functions::namespace(Some(kept(state, map, None)?.into()))
 }
 
 fn named_pairs(named: Option<&Kwargs>) -> Result<Vec<(Value, Value)>, Error> {

@@ -7,6 +7,7 @@ mod globals;
 mod methods;
 mod python_text;
 mod tests;
+mod values;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error};
@@ -14,6 +15,7 @@ use minijinja::{AutoEscape, Environment, Error};
 pub(super) use arguments::{bind, wrong};
 pub(super) use globals::RAISED;
 pub(super) use python_text::float;
+pub(super) use values::KEPT;
 
 use super::bounds::STEPS;
 
@@ -29,5 +31,6 @@ pub(super) fn environment() -> Result<Environment<'static>, Error> {
     generator::add_generators(&mut environment);
     filters::add_filters(&mut environment);
     globals::add_globals(&mut environment);
+    environment.add_filter(KEPT, values::kept);
     Ok(environment)
 }

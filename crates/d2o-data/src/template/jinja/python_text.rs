@@ -5,6 +5,7 @@ use minijinja::{AutoEscape, Error, Output, State};
 
 use super::arguments::wrong;
 use super::generator::DictView;
+use crate::template::bounds::OUTPUT;
 
 /// Lists in lists that are still written.
 const DEPTH: usize = 200;
@@ -73,6 +74,9 @@ fn items(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     for (index, item) in value.try_iter()?.enumerate() {
         separate(out, index);
         repr(out, &item, depth + 1)?;
+        if out.len() > OUTPUT {
+            return Err(wrong(format!("a list takes more than {OUTPUT} bytes when it is written")));
+        }
     }
     if tuple && value.len() == Some(1) {
         out.push(',');

@@ -21,6 +21,18 @@ fn is_callable(value: &Value) -> bool {
     value.is_undefined() || value.as_object().is_some_and(is_function)
 }
 
+pub(super) fn is_namespace(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| is_named(object, &["Namespace"]))
+}
+
+/// Namespaces, macros, loops and functions: values that are none of Python's containers.
+pub(super) fn is_engines_own(value: &Value) -> bool {
+    let is_own = |object: &DynObject| {
+        object.repr() == ObjectRepr::Plain || is_named(object, &["Namespace", "Macro", "Loop", "Generator", "DictView"])
+    };
+    value.as_object().is_some_and(is_own)
+}
+
 /// Whether the engine's own type of an object, which it does not show, has one of these names.
 fn is_named(object: &DynObject, names: &[&str]) -> bool {
     object.type_name().rsplit("::").next().is_some_and(|name| names.contains(&name))

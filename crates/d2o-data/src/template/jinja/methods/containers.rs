@@ -1,7 +1,7 @@
 //! Methods of lists, tuples and dictionaries.
 
-use minijinja::Error;
 use minijinja::value::{Tuple, Value};
+use minijinja::{Error, State};
 
 use super::super::arguments::{bind, wrong};
 use super::super::generator::DictView;
@@ -37,7 +37,7 @@ pub(super) fn of_map(map: &Value, method: &str, arguments: &[Value]) -> Result<O
 }
 
 /// None for a method that lists and tuples do not have, or not here.
-pub(super) fn of_list(list: &Value, method: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
+pub(super) fn of_list(state: &State, list: &Value, method: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
     if list.len().is_none() || list.downcast_object_ref::<DictView>().is_some() {
         return Ok(None);
     }
@@ -45,6 +45,7 @@ pub(super) fn of_list(list: &Value, method: &str, arguments: &[Value]) -> Result
         "count" | "index" => {
             let [value] = bind(["value"], arguments)?;
             let value = value.ok_or_else(|| wrong(format!("{method} takes a value")))?;
+            state.consume_fuel(list.len().unwrap_or_default() as u64)?;
             let mut items = list.try_iter()?;
             if method == "count" {
                 Value::from(items.filter(|item| *item == value).count())

@@ -34,7 +34,7 @@ pub(super) fn call(state: &mut State, value: &Value, method: &str, arguments: &[
     let found = match value.kind() {
         ValueKind::String => text::call(state, value.as_str().unwrap_or_default(), method, arguments)?,
         ValueKind::Map => containers::of_map(value, method, arguments)?,
-        ValueKind::Seq | ValueKind::Iterable => containers::of_list(value, method, arguments)?,
+        ValueKind::Seq | ValueKind::Iterable => containers::of_list(state, value, method, arguments)?,
         _ => None,
     };
     match found {
