@@ -1,6 +1,6 @@
 //! Chat templates render as Jinja does under Hugging Face's settings; expectations follow Jinja's rules.
 
-use d2o_data::{ChatTemplate, DataError, Message};
+use d2o_data::{ChatTemplate, DataError, Encoder, Message, Prompt, TextTokenizer};
 
 fn turns(turns: &[(&str, &str)]) -> Vec<Message> {
     turns.iter().map(|(role, content)| Message::new(*role, *content)).collect()
@@ -200,4 +200,37 @@ fn fingerprints_know_the_tokens_that_a_template_speaks_of() {
     assert_eq!(print(plain, &[("eos_token", "e"), ("pad_token", "p")]), print(plain, &[("eos_token", "e")]));
     let padded = "{{ pad_token }}";
     assert_ne!(print(padded, &[("pad_token", "p")]), print(padded, &[("pad_token", "q")]));
+}
+
+#[test]
+fn an_export_frames_prompts_as_its_source_does() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden");
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(golden.join(name), from.path().join(name)).unwrap();
+    }
+    let more = from.path().join("additional_chat_templates");
+    std::fs::create_dir(&more).unwrap();
+    std::fs::write(more.join("default.jinja"), "{{ messages[0].content }}{{ pad_token }}\r\n!").unwrap();
+    let open = |dir: &std::path::Path| {
+        let template = ChatTemplate::from_dir(dir).unwrap();
+        Encoder::new(TextTokenizer::from_dir(dir).unwrap(), template, 2)
+    };
+    let source = open(from.path());
+    source.save(to.path()).unwrap();
+    let prompt = Prompt::Text("x".to_owned());
+    let framed = |encoder: &Encoder| encoder.template().unwrap().render(&prompt.messages(), true).unwrap();
+    assert_eq!(framed(&source), "x<pad>\n!");
+    assert_eq!(framed(&open(to.path())), framed(&source));
+
+    // Made anew from what no directory holds: the same special tokens, no others.
+    let bytes = std::fs::read(golden.join("tokenizer.json")).unwrap();
+    let tokenizer = TextTokenizer::from_bytes(&bytes).unwrap().with_ends(Some(2), Some(1));
+    let text = "{{ messages[0].content }}{{ eos_token }}{{ pad_token is defined }}{{ unk_token }}";
+    let tokens = [("eos_token", "<s>"), ("unk_token", "<pad>")].into_iter().collect();
+    let made = Encoder::new(tokenizer, Some(ChatTemplate::with_tokens(text, tokens).unwrap()), 2);
+    let other = tempfile::tempdir().unwrap();
+    made.save(other.path()).unwrap();
+    assert_eq!(framed(&made), "x<s>False<pad>");
+    assert_eq!(framed(&open(other.path())), framed(&made));
 }

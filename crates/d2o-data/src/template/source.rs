@@ -16,7 +16,7 @@ const DEFAULT: &str = "default";
 ///
 /// Files of their own go before `tokenizer_config.json`, as in transformers: `chat_template.jinja` and
 /// `additional_chat_templates/*.jinja`. Last comes a processor's `chat_template.json`.
-pub(super) fn in_dir(dir: &Path) -> Result<Option<String>, DataError> {
+pub(crate) fn in_dir(dir: &Path) -> Result<Option<String>, DataError> {
     let files = files(dir)?;
     if !files.is_empty() {
         return chosen(&dir.join("chat_template.jinja"), files).map(Some);

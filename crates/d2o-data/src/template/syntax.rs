@@ -4,7 +4,7 @@ use super::jinja::KEPT;
 use crate::error::TemplateFault;
 
 /// Line ends as Jinja2 sees them: it turns every one into `\n` before it reads anything.
-pub(super) fn with_line_feeds(source: &str) -> String {
+pub(crate) fn with_line_feeds(source: &str) -> String {
     source.replace("\r\n", "\n").replace('\r', "\n")
 }
 
