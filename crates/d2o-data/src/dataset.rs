@@ -41,6 +41,8 @@ pub struct DatasetSummary {
     pub duplicates: usize,
     /// Rows dropped because the prompt is longer than `data.max_prompt_tokens`.
     pub long_prompts: usize,
+    /// Rows dropped because the prompt cannot be framed: the chat template refuses it, or it has no tokens.
+    pub refused_prompts: usize,
     /// Answers cut to `data.max_response_tokens`.
     pub cut_answers: usize,
     /// Groups to train on.
@@ -105,9 +107,11 @@ impl Dataset {
     /// Each prompt is rendered once, and each text tokenised once; the lint tokenises prompt and answer together as
     /// well, to see whether they merge.
     ///
+    /// A row whose prompt cannot be framed is left out, counted and listed by the lint.
+    ///
     /// # Errors
-    /// [`DataError::Template`] or [`DataError::EmptyPrompt`] for a prompt that cannot be encoded;
-    /// [`DataError::NoGroups`] if no row is left to train on.
+    /// [`DataError::Unframed`] for the first row if none can be framed; [`DataError::NoGroups`] if no row is left to
+    /// train on for other reasons.
     pub fn from_samples(
         samples: Vec<NegativeSample>,
         options: &DatasetOptions,
@@ -132,6 +136,7 @@ impl Dataset {
             rows,
             duplicates,
             long_prompts: encoder.long_prompts,
+            refused_prompts: encoder.refused_prompts,
             cut_answers: encoder.cut_answers,
             train: train.len(),
             held_out: held_out.len(),
@@ -139,7 +144,11 @@ impl Dataset {
             mean_rejected_tokens: mean_rejected_tokens(&train),
         };
         if train.is_empty() {
-            return Err(summary.no_groups());
+            let all_refused = summary.refused_prompts + duplicates == rows;
+            return Err(match encoder.first_refusal.take() {
+                Some(refusal) if all_refused => refusal,
+                refusal => summary.no_groups(refusal),
+            });
         }
         let (fingerprint, held_out_fingerprint) = (fingerprint(&train), fingerprint(&held_out));
         let lint = encoder.into_lint();
@@ -178,11 +187,14 @@ fn cut(train: &mut Vec<EncodedRow>, options: &DatasetOptions) {
 }
 
 impl DatasetSummary {
-    fn no_groups(&self) -> DataError {
-        let reason = format!(
+    fn no_groups(&self, refusal: Option<DataError>) -> DataError {
+        let mut reason = format!(
             "{} rows read, {} duplicates, {} with a prompt beyond data.max_prompt_tokens, {} held out",
             self.rows, self.duplicates, self.long_prompts, self.held_out
         );
+        if let Some(first) = refusal {
+            reason += &format!(", {} that cannot be framed, the first of them {first}", self.refused_prompts);
+        }
         DataError::NoGroups { reason }
     }
 }

@@ -1,7 +1,7 @@
 //! Rows as token ids, cut to the limits.
 
 use crate::encode::{Encoder, Limits};
-use crate::error::DataError;
+use crate::error::{DataError, TemplateFault};
 use crate::fingerprint::sha256;
 use crate::lint::{LintReport, Linter};
 use crate::sample::{NegativeSample, Prompt};
@@ -34,16 +34,40 @@ pub(crate) struct RowEncoder<'e> {
     pub(crate) long_prompts: usize,
     /// Rejected answers that were cut.
     pub(crate) cut_answers: usize,
+    /// Rows whose prompt cannot be framed.
+    pub(crate) refused_prompts: usize,
+    /// What is wrong with the first of them.
+    pub(crate) first_refusal: Option<DataError>,
+    /// Prompts at which the template did not come to an end.
+    endless: usize,
 }
+
+/// Prompts at which a template may not come to an end before it is given up: each takes its time.
+const ENDLESS: usize = 8;
 
 impl<'e> RowEncoder<'e> {
     pub(crate) fn new(encoder: &'e Encoder, limits: &'e Limits) -> Self {
-        Self { encoder, limits, linter: Linter::new(encoder, limits), long_prompts: 0, cut_answers: 0 }
+        Self {
+            encoder,
+            limits,
+            linter: Linter::new(encoder, limits),
+            long_prompts: 0,
+            cut_answers: 0,
+            refused_prompts: 0,
+            first_refusal: None,
+            endless: 0,
+        }
     }
 
-    /// A row as ids; none if its prompt is too long.
+    /// A row as ids; none if its prompt is too long or cannot be framed.
+    ///
+    /// # Errors
+    /// [`DataError::Unframed`] for a template that comes to no end on [`ENDLESS`] prompts.
     pub(crate) fn encode(&mut self, sample: NegativeSample) -> Result<Option<EncodedRow>, DataError> {
-        let tokens = self.encoder.tokenize(&sample)?;
+        let tokens = match self.encoder.tokenize(&sample) {
+            Ok(tokens) => tokens,
+            Err(refusal) => return self.refused(&sample, refusal).map(|()| None),
+        };
         self.linter.add(&sample, Some(&tokens));
         if tokens.prompt.len() > self.limits.max_prompt_tokens {
             self.long_prompts += 1;
@@ -62,6 +86,17 @@ impl<'e> RowEncoder<'e> {
             chosen: sample.chosen,
             chosen_ids,
         }))
+    }
+
+    fn refused(&mut self, sample: &NegativeSample, refusal: DataError) -> Result<(), DataError> {
+        self.linter.add(sample, None);
+        self.refused_prompts += 1;
+        self.endless += usize::from(matches!(refusal, DataError::Template { fault: TemplateFault::Bound, .. }));
+        if self.endless == ENDLESS {
+            return Err(refusal.of_row(&sample.place));
+        }
+        self.first_refusal.get_or_insert_with(|| refusal.of_row(&sample.place));
+        Ok(())
     }
 
     /// What is odd about the rows.

@@ -130,10 +130,36 @@ pub enum DataError {
         line: Option<usize>,
         /// What it said.
         reason: String,
+        /// What kind of fault it is.
+        fault: TemplateFault,
     },
     /// A prompt is empty once encoded.
     #[error("a prompt has no tokens")]
     EmptyPrompt,
+    /// A row's prompt cannot be framed.
+    #[error("{place}: prompt that cannot be framed: {problem}")]
+    Unframed {
+        /// Where the row stands, `path:line`.
+        place: String,
+        /// [`Template`](Self::Template) or [`EmptyPrompt`](Self::EmptyPrompt).
+        problem: Box<DataError>,
+    },
+}
+
+/// What a chat template fails at.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplateFault {
+    /// It is no template.
+    Syntax,
+    /// It refuses the conversation in words of its own.
+    Refused,
+    /// It cannot handle the conversation, or does something that Jinja2 forbids.
+    Failed,
+    /// It is too long, or takes too many steps, too much memory or too deep a recursion.
+    Bound,
+    /// There is no such day.
+    Date,
 }
 
 impl DataError {
@@ -177,10 +203,22 @@ impl DataError {
             Self::EndTokens { .. } => {
                 "name three of them in generation_config.json, or export a Hugging Face directory"
             }
-            Self::Template { .. } => "some templates take no system message, or no two turns in a row by one speaker",
+            Self::Template { fault, .. } => template_hint(*fault),
             Self::EmptyPrompt => "leave out rows whose prompt is blank",
+            Self::Unframed { problem, .. } => return problem.hint(),
         };
         Some(text.to_owned())
+    }
+
+    /// The same with the place of the row whose prompt it is about, if it is about one.
+    #[must_use]
+    pub fn of_row(self, place: impl ToString) -> Self {
+        match self {
+            problem @ (Self::Template { .. } | Self::EmptyPrompt) => {
+                Self::Unframed { place: place.to_string(), problem: Box::new(problem) }
+            }
+            other => other,
+        }
     }
 
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
@@ -190,6 +228,21 @@ impl DataError {
 
 fn there(beside: Option<&str>) -> String {
     beside.map(|file| format!("; {file} is there, which is not read")).unwrap_or_default()
+}
+
+fn template_hint(fault: TemplateFault) -> &'static str {
+    match fault {
+        TemplateFault::Syntax => "use the template that was published with the weights",
+        TemplateFault::Refused => {
+            "some templates take no system message, or no two turns in a row by one speaker; change or leave out such rows"
+        }
+        TemplateFault::Failed => {
+            "transformers frames prompts without tools and documents in the same way; a template that needs more has to be \
+             changed, or data.chat set to false"
+        }
+        TemplateFault::Bound => "use the template that was published with the weights, or set data.chat to false",
+        TemplateFault::Date => "give a day of the calendar",
+    }
 }
 
 fn none_rejected(rows: usize, threshold: Option<f64>, highest: Option<f64>) -> String {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::encode::Encoder;
 use crate::error::DataError;
-use crate::template::ChatTemplate;
+use crate::template::{ChatTemplate, source_in_dir, with_line_feeds};
 use crate::tokenizer::tokenizer_error;
 
 /// What a Hugging Face directory may say about tokens and generation.
@@ -27,7 +27,10 @@ impl Encoder {
     pub fn save(&self, dir: &Path) -> Result<(), DataError> {
         let source = self.tokenizer().source();
         match source {
-            Some(source) => copy(source, dir)?,
+            Some(source) => {
+                copy(source, dir)?;
+                self.write_template_from_elsewhere(dir)?;
+            }
             None => self.write(dir)?,
         }
         if source.is_some_and(|source| source.join(GENERATION).exists()) {
@@ -41,11 +44,21 @@ impl Encoder {
         write_json(&dir.join(GENERATION), &generation)
     }
 
+    /// The template, where it lay in a file that is not copied.
+    fn write_template_from_elsewhere(&self, dir: &Path) -> Result<(), DataError> {
+        let Some(template) = self.template() else { return Ok(()) };
+        let copied = source_in_dir(dir).ok().flatten();
+        if copied.is_some_and(|copied| with_line_feeds(&copied) == template.source()) {
+            return Ok(());
+        }
+        write(&dir.join("chat_template.jinja"), template.source().as_bytes())
+    }
+
     fn write(&self, dir: &Path) -> Result<(), DataError> {
         let tokenizer = self.tokenizer();
         let end = tokenizer.token(self.end_token());
         let bos = tokenizer.bos().and_then(|id| tokenizer.token(id));
-        let config = json!({
+        let mut config = json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
             "eos_token": end,
             "pad_token": end,
@@ -53,6 +66,13 @@ impl Encoder {
             "add_bos_token": false,
             "clean_up_tokenization_spaces": false,
         });
+        // The template has to see what it sees here, and no more.
+        if let Some(template) = self.template() {
+            if template.source().contains("pad_token") {
+                config["pad_token"] = Value::Null;
+            }
+            template.tokens().iter().for_each(|(name, text)| config[name] = text.into());
+        }
         write(&dir.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
         write_json(&dir.join("tokenizer_config.json"), &config)?;
         match self.template().map(ChatTemplate::source) {

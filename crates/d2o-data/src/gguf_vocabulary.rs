@@ -50,8 +50,15 @@ impl ChatTemplate {
     /// [`DataError::Template`] for a template that is not understood.
     pub fn from_gguf(vocabulary: &Vocabulary) -> Result<Option<Self>, DataError> {
         let Some(source) = &vocabulary.chat_template else { return Ok(None) };
-        let token = |id: Option<u32>| id.and_then(|id| vocabulary.tokens.get(id as usize)).map_or("", String::as_str);
-        Self::new(source, token(vocabulary.bos), token(vocabulary.eos)).map(Some)
+        let named = [
+            ("bos_token", vocabulary.bos),
+            ("eos_token", vocabulary.eos),
+            ("unk_token", vocabulary.unk),
+            ("pad_token", vocabulary.pad),
+        ];
+        let text = |id: Option<u32>| vocabulary.tokens.get(id? as usize).map(String::as_str);
+        let tokens = named.into_iter().filter_map(|(name, id)| Some((name, text(id)?)));
+        Self::with_tokens(source, tokens.collect()).map(Some)
     }
 }
 

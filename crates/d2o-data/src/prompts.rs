@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_yaml_ng::Value;
 
+use crate::encode::Encoder;
 use crate::error::DataError;
 use crate::formats;
 use crate::row::Row;
@@ -22,6 +23,16 @@ pub struct PromptRow {
     pub response: Option<String>,
     /// Where the row came from.
     pub place: Place,
+}
+
+impl PromptRow {
+    /// The prompt's ids as a model sees it.
+    ///
+    /// # Errors
+    /// [`DataError::Unframed`] with the row's place.
+    pub fn ids(&self, encoder: &Encoder) -> Result<Vec<u32>, DataError> {
+        encoder.prompt_ids(&self.prompt).map_err(|problem| problem.of_row(&self.place))
+    }
 }
 
 /// Prompts of a file: JSON lines `{id?, prompt | messages, response?}`, or PyRIT's seeds in YAML

@@ -1,8 +1,8 @@
 //! A dataset is what its steps give one after another, with the fingerprints of those steps.
 
 use d2o_data::{
-    DataError, Dataset, DatasetOptions, EncodedRow, Encoder, Limits, LintKind, NegativeSample, Place, Prompt,
-    TextTokenizer, deduplicate, lint, shuffle, split_by_prompt,
+    ChatTemplate, DataError, Dataset, DatasetOptions, EncodedRow, Encoder, Limits, LintKind, NegativeSample, Place,
+    Prompt, TextTokenizer, deduplicate, lint, shuffle, split_by_prompt,
 };
 use sha2::{Digest, Sha256};
 
@@ -129,4 +129,62 @@ fn a_dataset_without_rows_to_train_on_says_where_they_went() {
          0 held out"
     );
     assert!(error.hint().unwrap().contains("data.max_prompt_tokens"));
+}
+
+const STRICT: &str = "{% for m in messages %}{% if 'bad' in m.content %}\n{{ raise_exception('roles must alternate') }}{% endif %}\
+                      {{ m.content }}{% endfor %}";
+
+fn row(line: usize, prompt: &str) -> NegativeSample {
+    let place = Place { path: "rows.jsonl".into(), line };
+    NegativeSample {
+        id: format!("r{line}"),
+        prompt: Prompt::Text(prompt.to_owned()),
+        rejected: format!("an answer {line}"),
+        chosen: None,
+        place,
+    }
+}
+
+fn strict(prompts: &[&str], source: &str) -> Result<Dataset, DataError> {
+    let template = ChatTemplate::new(source, "", "").unwrap();
+    let encoder = Encoder::new(encoder().tokenizer().clone(), Some(template), 0);
+    let rows = prompts.iter().enumerate().map(|(index, prompt)| row(index + 1, prompt)).collect();
+    Dataset::from_samples(rows, &DatasetOptions { held_out: 0.0, ..DatasetOptions::default() }, &encoder)
+}
+
+#[test]
+fn a_row_that_the_template_refuses_is_left_out_and_listed() {
+    let data = strict(&["question", "a bad question", "answer and question"], STRICT).unwrap();
+    assert_eq!((data.summary.rows, data.summary.train, data.summary.refused_prompts), (3, 2, 1));
+    let finding = data.lint.findings.iter().find(|finding| finding.kind == LintKind::RefusedPrompt).unwrap();
+    assert_eq!((finding.rows, finding.places.as_slice()), (1, &["rows.jsonl:2".to_owned()][..]));
+    assert!(data.lint.to_string().contains("prompt that cannot be framed"), "{}", data.lint);
+    // The other rows stand in the order that they have without it.
+    let ids = |data: &Dataset| data.train.iter().map(|row| row.id.clone()).collect::<Vec<_>>();
+    let all = strict(&["question", "a good question", "answer and question"], STRICT).unwrap();
+    assert_eq!(ids(&data), ids(&all).into_iter().filter(|id| id != "r2").collect::<Vec<_>>());
+}
+
+#[test]
+fn where_no_row_can_be_framed_the_first_is_named_with_the_templates_line() {
+    let error = strict(&["bad", "bad too"], STRICT).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "rows.jsonl:1: prompt that cannot be framed: chat template line 2: roles must alternate"
+    );
+    assert!(error.hint().unwrap().contains("no two turns in a row"));
+    let long = "question ".repeat(300);
+    let error = strict(&[&long, "bad"], STRICT).err().unwrap().to_string();
+    assert!(error.contains("1 that cannot be framed, the first of them rows.jsonl:2: "), "{error}");
+}
+
+#[test]
+fn a_template_that_never_ends_is_given_up_after_a_few_rows() {
+    let endless = "{% macro m() %}{{ m() }}{% endmacro %}{% if 'bad' in messages[0].content %}{{ m() }}{% endif %}a";
+    let prompts: Vec<String> = (0..20).map(|row| format!("bad question {row}")).collect();
+    let mut prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+    prompts.insert(0, "question");
+    let error = strict(&prompts, endless).err().unwrap().to_string();
+    assert!(error.starts_with("rows.jsonl:9: ") && error.contains("calls itself too deeply"), "{error}");
+    assert_eq!(strict(&prompts[..5], endless).unwrap().summary.refused_prompts, 4);
 }

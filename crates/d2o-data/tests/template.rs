@@ -1,6 +1,6 @@
 //! Chat templates render as Jinja does under Hugging Face's settings; expectations follow Jinja's rules.
 
-use d2o_data::{ChatTemplate, DataError, Message};
+use d2o_data::{ChatTemplate, DataError, Encoder, Message, Prompt, TextTokenizer};
 
 fn turns(turns: &[(&str, &str)]) -> Vec<Message> {
     turns.iter().map(|(role, content)| Message::new(*role, *content)).collect()
@@ -127,4 +127,110 @@ fn fingerprints_tell_templates_and_tokens_apart() {
     assert_eq!(print("a", "b", "c").len(), 64);
     assert_ne!(print("a", "b", "c"), print("a", "bc", ""));
     assert_ne!(print("a", "b", "c"), print("a ", "b", "c"));
+}
+
+#[test]
+fn all_named_special_tokens_are_seen_and_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let source = "{{ pad_token }}|{{ unk_token }}|{{ mask_token is defined }}|{{ image_token }}|{{ audio_token }}|\
+                  {{ additional_special_tokens is defined }}|{{ add_bos_token is defined }}|{{ bos_token }}";
+    write("chat_template.jinja", source);
+    let render =
+        || ChatTemplate::from_dir(dir.path()).unwrap().unwrap().render(&turns(&[("user", "x")]), true).unwrap();
+    let config = r#""pad_token": {"__type": "AddedToken", "content": "<p>"}, "mask_token": null, "image_token": "<i>",
+        "extra_special_tokens": {"audio_token": "<a>"}, "additional_special_tokens": ["<x>"], "add_bos_token": true,
+        "bos_token": "<b>""#;
+    write("tokenizer_config.json", &format!("{{{config}}}"));
+    assert_eq!(render(), "<p>||False|<i>|<a>|False|False|<b>");
+    // The older file goes first, unless the newer one lists all its added tokens.
+    write("special_tokens_map.json", r#"{"bos_token": {"content": "<s>"}, "unk_token": "<u>"}"#);
+    assert_eq!(render(), "<p>|<u>|False|<i>|<a>|False|False|<s>");
+    write("tokenizer_config.json", &format!("{{{config}, \"added_tokens_decoder\": {{}}}}"));
+    assert_eq!(render(), "<p>||False|<i>|<a>|False|False|<b>");
+
+    write("tokenizer_config.json", r#"{"pad_token": 5, "added_tokens_decoder": {}}"#);
+    let error = ChatTemplate::from_dir(dir.path()).err().unwrap().to_string();
+    assert!(error.contains("tokenizer_config.json: `pad_token` is no token"), "{error}");
+}
+
+#[test]
+fn every_line_end_is_a_line_feed() {
+    let [feeds, both, returns] = ["\n", "\r\n", "\r"].map(|end| {
+        let source = ["a", "{% if true %}", "b", "{% endif %}", "{{ 'c", "d' }}", ""].join(end);
+        render(&source, &[("user", "x")])
+    });
+    assert_eq!(feeds, "a\nb\nc\nd");
+    assert_eq!([&both, &returns], [&feeds, &feeds]);
+    // An escape is no line end of the template.
+    assert_eq!(render("{{ 'a\\r\\nb' }}", &[("user", "x")]), "a\r\nb");
+    assert_eq!(ChatTemplate::new("a\r\n", "", "").unwrap().source(), "a\n");
+}
+
+#[test]
+fn named_templates_lie_in_lists_and_in_a_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let rendered = || {
+        let template = ChatTemplate::from_dir(dir.path()).map_err(|error| error.to_string())?;
+        template.unwrap().render(&turns(&[("user", "x")]), true).map_err(|error| error.to_string())
+    };
+    write("chat_template.json", r#"{"chat_template": "processor"}"#);
+    assert_eq!(rendered().unwrap(), "processor");
+    write("tokenizer_config.json", r#"{"chat_template": [{"name": "rag", "template": "no"}]}"#);
+    let error = rendered().unwrap_err();
+    assert!(error.contains("no chat template is named `default`; there is `rag`"), "{error}");
+    std::fs::create_dir(dir.path().join("additional_chat_templates")).unwrap();
+    write("additional_chat_templates/tool_use.jinja", "tools");
+    assert!(rendered().unwrap_err().contains("`tool_use`"));
+    write("chat_template.jinja", "own");
+    assert_eq!(rendered().unwrap(), "own");
+    write("tokenizer_config.json", r#"{"chat_template": 3}"#);
+    std::fs::remove_file(dir.path().join("chat_template.jinja")).unwrap();
+    std::fs::remove_dir_all(dir.path().join("additional_chat_templates")).unwrap();
+    assert!(rendered().unwrap_err().contains("`chat_template` is no template"));
+}
+
+#[test]
+fn fingerprints_know_the_tokens_that_a_template_speaks_of() {
+    let print = |source: &str, tokens: &[(&str, &str)]| {
+        ChatTemplate::with_tokens(source, tokens.iter().copied().collect()).unwrap().fingerprint()
+    };
+    let plain = "{{ eos_token }}";
+    assert_eq!(print(plain, &[("eos_token", "e"), ("pad_token", "p")]), print(plain, &[("eos_token", "e")]));
+    let padded = "{{ pad_token }}";
+    assert_ne!(print(padded, &[("pad_token", "p")]), print(padded, &[("pad_token", "q")]));
+}
+
+#[test]
+fn an_export_frames_prompts_as_its_source_does() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden");
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(golden.join(name), from.path().join(name)).unwrap();
+    }
+    let more = from.path().join("additional_chat_templates");
+    std::fs::create_dir(&more).unwrap();
+    std::fs::write(more.join("default.jinja"), "{{ messages[0].content }}{{ pad_token }}\r\n!").unwrap();
+    let open = |dir: &std::path::Path| {
+        let template = ChatTemplate::from_dir(dir).unwrap();
+        Encoder::new(TextTokenizer::from_dir(dir).unwrap(), template, 2)
+    };
+    let source = open(from.path());
+    source.save(to.path()).unwrap();
+    let prompt = Prompt::Text("x".to_owned());
+    let framed = |encoder: &Encoder| encoder.template().unwrap().render(&prompt.messages(), true).unwrap();
+    assert_eq!(framed(&source), "x<pad>\n!");
+    assert_eq!(framed(&open(to.path())), framed(&source));
+
+    // Made anew from what no directory holds: the same special tokens, no others.
+    let bytes = std::fs::read(golden.join("tokenizer.json")).unwrap();
+    let tokenizer = TextTokenizer::from_bytes(&bytes).unwrap().with_ends(Some(2), Some(1));
+    let text = "{{ messages[0].content }}{{ eos_token }}{{ pad_token is defined }}{{ unk_token }}";
+    let tokens = [("eos_token", "<s>"), ("unk_token", "<pad>")].into_iter().collect();
+    let made = Encoder::new(tokenizer, Some(ChatTemplate::with_tokens(text, tokens).unwrap()), 2);
+    let other = tempfile::tempdir().unwrap();
+    made.save(other.path()).unwrap();
+    assert_eq!(framed(&made), "x<s>False<pad>");
+    assert_eq!(framed(&open(other.path())), framed(&made));
 }

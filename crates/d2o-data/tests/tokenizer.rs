@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use d2o_data::{ChatTemplate, Encoder, TextTokenizer};
+use d2o_data::{ChatTemplate, Encoder, Message, TextTokenizer};
 use d2o_gguf::Vocabulary;
 
 /// Printable ASCII and a space (`Ġ`), a merge, a word that no merge makes, and two control tokens at the end.
@@ -158,4 +158,17 @@ fn a_tokenizer_of_another_form_is_named_with_what_converts_it() {
             "{hint}"
         );
     }
+}
+
+#[test]
+fn templates_of_gguf_files_see_the_tokens_that_the_file_names() {
+    let source = "{{ bos_token }}{{ eos_token }}{{ pad_token }}\r\n{{ unk_token is defined }}";
+    let template = |vocabulary: &Vocabulary| {
+        let template = ChatTemplate::from_gguf(vocabulary).unwrap().expect("there is a template");
+        template.render(&[Message::new("user", "x")], true).unwrap()
+    };
+    let mut named = Vocabulary { chat_template: Some(source.to_owned()), ..vocabulary("smollm") };
+    assert_eq!(template(&named), "<|turn|><|end|>\nFalse");
+    (named.pad, named.unk) = (Some(0), Some(1));
+    assert_eq!(template(&named), "<|turn|><|end|>!\nTrue");
 }

@@ -82,7 +82,8 @@ pub fn answer(
         .iter()
         .enumerate()
         .map(|(index, prompt)| {
-            let mut ids = encoder.prompt_ids(prompt)?;
+            let place = || format!("prompt {}", index + 1);
+            let mut ids = encoder.prompt_ids(prompt).map_err(|problem| problem.of_row(place()))?;
             ids.extend_from_slice(&prefill);
             Ok(Request { prompt: ids, seed: row_seed(decoding.seed, index) })
         })

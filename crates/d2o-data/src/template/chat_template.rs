@@ -1,19 +1,20 @@
 //! A chat template with what Hugging Face lets it see.
 
-use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
-use serde_json::Map;
 
+use super::bounds::{Bounded, OUTPUT, SOURCE, STEPS};
 use super::calendar::Date;
-use super::python_json::to_json;
-use crate::error::DataError;
+use super::jinja::{RAISED, environment};
+use super::source;
+use super::syntax::{self, Unreadable};
+use crate::error::{DataError, TemplateFault};
 use crate::fingerprint::Fingerprint;
 use crate::sample::Message;
-use crate::tokenizer::{TextTokenizer, named_token, read_config};
+use crate::tokenizer::{SpecialTokens, TextTokenizer};
 
 const NAME: &str = "chat_template";
 
@@ -22,33 +23,41 @@ const NAME: &str = "chat_template";
 pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
-    bos: String,
-    eos: String,
+    tokens: SpecialTokens,
     date: Date,
 }
 
 impl ChatTemplate {
     /// Compiles a template; `bos` and `eos` are the tokens' texts, empty where there is none.
     ///
-    /// Templates see what transformers shows them: `trim_blocks` and `lstrip_blocks`, methods of Python's
-    /// strings, lists and dictionaries, `break` and `continue`, `raise_exception`, `strftime_now` (see
-    /// [`with_date`](Self::with_date)), a `tojson` that writes as Python does, and no tools or documents.
+    /// # Errors
+    /// As [`with_tokens`](Self::with_tokens).
+    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, DataError> {
+        let named = [("bos_token", bos), ("eos_token", eos)];
+        Self::with_tokens(source, named.into_iter().filter(|(_, text)| !text.is_empty()).collect())
+    }
+
+    /// Compiles a template that sees these special tokens under their names; others are undefined.
+    ///
+    /// Templates see what transformers shows them: `trim_blocks` and `lstrip_blocks`, every line end as `\n`, Jinja2's
+    /// filters and tests, methods of Python's strings, lists and dictionaries, `break` and `continue`, `generation`,
+    /// `raise_exception`, `strftime_now` (see [`with_date`](Self::with_date)), a `tojson` that writes as Python does, and
+    /// no tools or documents. A template is no longer than 1 MiB.
     ///
     /// # Errors
     /// [`DataError::Template`] with line and reason.
-    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, DataError> {
-        let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.map_err(template_error)?);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, message))
-        });
-        environment.add_filter("tojson", to_json);
-        let compiled = environment.add_template_owned(NAME, without_generation_marks(source));
-        compiled.map_err(template_error)?;
-        let (source, bos, eos) = (source.to_owned(), bos.to_owned(), eos.to_owned());
-        Ok(Self { environment, source, bos, eos, date: Date::default() }.with_clock())
+    pub fn with_tokens(source: &str, tokens: SpecialTokens) -> Result<Self, DataError> {
+        let source = syntax::with_line_feeds(source);
+        if source.len() > SOURCE {
+            let reason = format!("it has {} bytes; at most {SOURCE} are read", source.len());
+            return Err(DataError::Template { line: None, reason, fault: TemplateFault::Bound });
+        }
+        let invalid = |error: Error| template_error(&error, TemplateFault::Syntax);
+        let mut environment = environment().map_err(invalid)?;
+        let translated = syntax::translated(&source)
+            .map_err(|Unreadable { line, reason, fault }| DataError::Template { line: Some(line), reason, fault })?;
+        environment.add_template_owned(NAME, translated).map_err(invalid)?;
+        Ok(Self { environment, source, tokens, date: Date::default() }.with_clock())
     }
 
     /// The same template on another day, as year, month and day.
@@ -60,9 +69,11 @@ impl ChatTemplate {
     /// # Errors
     /// [`DataError::Template`] if there is no such day.
     pub fn with_date(self, year: i32, month: u32, day: u32) -> Result<Self, DataError> {
-        let reason = || format!("{year}-{month:02}-{day:02} is no day of the calendar");
-        let date = Date::new(year, month, day);
-        let date = date.ok_or_else(|| DataError::Template { line: None, reason: reason() })?;
+        let date = Date::new(year, month, day).ok_or_else(|| DataError::Template {
+            line: None,
+            reason: format!("{year}-{month:02}-{day:02} is no day of the calendar"),
+            fault: TemplateFault::Date,
+        })?;
         Ok(Self { date, ..self }.with_clock())
     }
 
@@ -74,42 +85,44 @@ impl ChatTemplate {
         self
     }
 
-    /// The template of a Hugging Face directory: `chat_template.jinja`, or inside `tokenizer_config.json`,
-    /// alone or in a list as the one named `default`.
+    /// The template of a Hugging Face directory with the special tokens that it names.
+    ///
+    /// It is in `chat_template.jinja`, or inside `tokenizer_config.json`, or in `chat_template.json`. Of several with names,
+    /// in a list or in `additional_chat_templates/`, the one named `default` is taken.
     ///
     /// # Errors
-    /// A file that cannot be read, a template that cannot be compiled.
+    /// A file that cannot be read, a template that cannot be compiled, several without a default.
     pub fn from_dir(dir: &Path) -> Result<Option<Self>, DataError> {
-        let path = dir.join("chat_template.jinja");
-        let source = if path.exists() {
-            Some(fs::read_to_string(&path).map_err(|source| DataError::io(&path, source))?)
-        } else {
-            in_config(&read_config(&dir.join("tokenizer_config.json"))?)
-        };
-        let bos = named_token(dir, "bos_token")?.unwrap_or_default();
-        let eos = named_token(dir, "eos_token")?.unwrap_or_default();
-        source.map(|source| Self::new(&source, &bos, &eos)).transpose()
+        let Some(source) = source::in_dir(dir)? else { return Ok(None) };
+        Self::with_tokens(&source, SpecialTokens::from_dir(dir)?).map(Some)
     }
 
     /// The conversation as text, with the beginning of the assistant's turn if asked for.
     ///
     /// # Errors
-    /// [`DataError::Template`] if the template refuses the messages.
+    /// [`DataError::Template`] if the template refuses the messages, cannot handle them, or takes too many steps or too
+    /// much memory (4 million steps, an output of 16 MiB).
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, DataError> {
         #[cfg(test)]
         crate::work::rendered();
-        let template = self.environment.get_template(NAME).map_err(template_error)?;
+        let failed = |error: Error| template_error(&error, TemplateFault::Failed);
+        let template = self.environment.get_template(NAME).map_err(failed)?;
         let turn = |message: &Message| context! { role => message.role.as_str(), content => message.content.as_str() };
         let turns: Vec<Value> = messages.iter().map(turn).collect();
-        let context = context! {
-            messages => turns,
-            add_generation_prompt => add_generation_prompt,
-            bos_token => self.bos.as_str(),
-            eos_token => self.eos.as_str(),
-            tools => Value::from(()),
-            documents => Value::from(()),
-        };
-        template.render(context).map_err(template_error)
+        let tokens = self.tokens.iter().map(|(name, text)| (name, Value::from(text)));
+        let own = [
+            ("messages", Value::from(turns)),
+            ("add_generation_prompt", Value::from(add_generation_prompt)),
+            ("tools", Value::from(())),
+            ("documents", Value::from(())),
+        ];
+        let mut out = Bounded::default();
+        let seen: Value = tokens.chain(own).collect::<std::collections::BTreeMap<_, _>>().into();
+        // The engine panics on a few absurd things, such as turns through no items.
+        let rendered = catch_unwind(AssertUnwindSafe(|| template.render_captured_to(seen, &mut out).map(drop)));
+        let gave_up = |_| Err(Error::new(ErrorKind::InvalidOperation, "it makes the template engine give up"));
+        rendered.unwrap_or_else(gave_up).map_err(failed)?;
+        Ok(out.into_text())
     }
 
     /// The token with which the template ends an assistant's turn, if it is a single special one.
@@ -137,53 +150,43 @@ impl ChatTemplate {
         (!before.is_empty() && is_special(tokenizer, behind)).then_some((before, behind))
     }
 
-    /// The template's text.
+    /// The template's text, its line ends as `\n`.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Hexadecimal SHA-256 of the template, its tokens and its date.
+    /// The special tokens that it sees.
+    pub fn tokens(&self) -> &SpecialTokens {
+        &self.tokens
+    }
+
+    /// Hexadecimal SHA-256 of the template, its date and its tokens: bos, eos, and the others that it speaks of.
     pub fn fingerprint(&self) -> String {
-        [&self.source, &self.bos, &self.eos, &self.date.fingerprint()]
-            .into_iter()
-            .fold(Fingerprint::default(), |digest, part| digest.text(part))
-            .finish()
+        let token = |name: &str| self.tokens.get(name).unwrap_or_default().to_owned();
+        let known = ["bos_token", "eos_token"];
+        let parts = [self.source.clone(), token(known[0]), token(known[1]), self.date.fingerprint()];
+        let others = self.tokens.iter().filter(|(name, _)| !known.contains(name) && self.source.contains(name));
+        let others = others.flat_map(|(name, text)| [name.to_owned(), text.to_owned()]);
+        let digest = parts.into_iter().chain(others);
+        digest.fold(Fingerprint::default(), |digest, part| digest.text(&part)).finish()
     }
 }
 
-/// Turns the tags that mark an answer for training, which render as nothing, into ones that minijinja knows.
-fn without_generation_marks(source: &str) -> String {
-    let mut compiled = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(begin) = rest.find("{%") {
-        let (before, tag) = rest.split_at(begin);
-        compiled.push_str(before);
-        let end = tag.find("%}").map_or(tag.len(), |end| end + 2);
-        let (tag, behind) = tag.split_at(end);
-        let name = tag.trim_matches(|c: char| "{%}+-".contains(c) || c.is_whitespace());
-        compiled.push_str(&match name {
-            "generation" => tag.replacen(name, "if true", 1),
-            "endgeneration" => tag.replacen(name, "endif", 1),
-            _ => tag.to_owned(),
-        });
-        rest = behind;
-    }
-    compiled.push_str(rest);
-    compiled
-}
-
-fn in_config(config: &Map<String, serde_json::Value>) -> Option<String> {
-    let template = config.get("chat_template")?;
-    if let Some(text) = template.as_str() {
-        return Some(text.to_owned());
-    }
-    let named = |entry: &&serde_json::Value| entry.get("name").and_then(|name| name.as_str()) == Some("default");
-    template.as_array()?.iter().find(named)?.get("template")?.as_str().map(str::to_owned)
-}
-
-fn template_error(error: Error) -> DataError {
-    let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    DataError::Template { line: error.line(), reason }
+fn template_error(error: &Error, fault: TemplateFault) -> DataError {
+    let line = error.line();
+    let said = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let (reason, fault) = match error.kind() {
+        _ if let Some(words) = said.strip_prefix(RAISED) => (words.to_owned(), TemplateFault::Refused),
+        ErrorKind::OutOfFuel => {
+            (format!("it takes more than {STEPS} steps or more memory than they pay for"), TemplateFault::Bound)
+        }
+        ErrorKind::WriteFailure => (format!("it writes more than {OUTPUT} bytes"), TemplateFault::Bound),
+        _ if said.contains("recursion limit") || said.contains("maximum recursion") => {
+            (format!("it calls itself too deeply ({said})"), TemplateFault::Bound)
+        }
+        _ => (said, fault),
+    };
+    DataError::Template { line, reason, fault }
 }
 
 /// Whether the token is one of those that plain text never becomes.

@@ -1,124 +1,163 @@
 //! The `tojson` of chat templates: Python's `json.dumps`, nothing escaped for HTML.
 
-use std::io::{self, Write};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Error, State};
 
-use minijinja::value::{Kwargs, Value};
-use minijinja::{Error, ErrorKind};
-use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
+use super::bounds::charge;
+use super::jinja::{bind, float, wrong};
+
+/// Lists in lists that are still written.
+const DEPTH: usize = 200;
 
 /// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
-pub(super) fn to_json(value: Value, options: Kwargs) -> Result<Value, Error> {
-    let failed = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
-    let style = Style::of(&options)?;
-    let ascii = options.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false);
-    let sorted = options.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
-    options.assert_all_used()?;
-    let mut value = serde_json::to_value(&value).map_err(failed)?;
-    if sorted {
-        value.sort_all_objects();
-    }
-    let mut bytes = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(&mut bytes, style)).map_err(failed)?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(Value::from_safe_string(if ascii { escaped(&text) } else { text.into_owned() }))
+pub(super) fn to_json(state: &State, arguments: &[Value]) -> Result<Value, Error> {
+    let names = ["x", "ensure_ascii", "indent", "separators", "sort_keys"];
+    let [value, ascii, indent, separators, sorted] = bind(names, arguments)?;
+    let is_set = |option: Option<Value>| option.is_some_and(|option| option.is_true());
+    let indent = indent.filter(|indent| !indent.is_none()).map(|indent| indention(&indent)).transpose()?;
+    let (item, key) = match separators.filter(|separators| !separators.is_none()) {
+        None => (if indent.is_some() { "," } else { ", " }.to_owned(), ": ".to_owned()),
+        Some(pair) if pair.len() == Some(2) => (part(&pair, 0)?, part(&pair, 1)?),
+        Some(_) => return Err(wrong("separators are two texts")),
+    };
+    let style = Style { state, indent, item, key, ascii: is_set(ascii), sorted: is_set(sorted) };
+    let mut out = String::new();
+    style.write(&mut out, &value.unwrap_or(Value::UNDEFINED), 0)?;
+    Ok(Value::from_safe_string(out))
 }
 
-/// Every character beyond ASCII as the escape `\u` with four hexadecimal digits, two of them beyond the first plane.
-fn escaped(text: &str) -> String {
-    let mut ascii = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_ascii() {
-            ascii.push(letter);
-        } else {
-            let units =
-                letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-            ascii.push_str(&units);
+/// What each level is indented by: a text, or a number of spaces.
+fn indention(indent: &Value) -> Result<String, Error> {
+    match indent.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => {
+            let width = i64::try_from(indent.clone()).map_err(|_| wrong("indent is a number or a text"))?;
+            // Nobody reads what is further to the right, and a level must not cost a fortune.
+            let width = usize::try_from(width).unwrap_or(0);
+            if width > 1000 { Err(wrong("indent is at most 1000")) } else { Ok(" ".repeat(width)) }
         }
     }
-    ascii
 }
 
-/// Where Python puts space and line breaks.
-struct Style {
-    /// Spaces a level; none keeps everything on one line.
-    indent: Option<usize>,
+fn part(pair: &Value, index: usize) -> Result<String, Error> {
+    let text = pair.get_item_by_index(index)?;
+    text.as_str().map(str::to_owned).ok_or_else(|| wrong("separators are two texts"))
+}
+
+/// Where Python puts space and line breaks, and what it escapes.
+struct Style<'a> {
+    state: &'a State<'a, 'a>,
+    /// What a level is indented by; none keeps everything on one line.
+    indent: Option<String>,
     item: String,
     key: String,
-    depth: usize,
-    filled: bool,
+    ascii: bool,
+    sorted: bool,
 }
 
-impl Style {
-    fn of(options: &Kwargs) -> Result<Self, Error> {
-        let indent = options.get::<Option<usize>>("indent")?;
-        let given = options.get::<Option<Vec<String>>>("separators")?;
-        let item = if indent.is_some() { "," } else { ", " };
-        let (item, key) = match given.as_deref() {
-            None => (item.to_owned(), ": ".to_owned()),
-            Some([item, key]) => (item.clone(), key.clone()),
-            Some(_) => return Err(Error::new(ErrorKind::InvalidOperation, "separators are two texts")),
-        };
-        Ok(Self { indent, item, key, depth: 0, filled: false })
+impl Style<'_> {
+    fn write(&self, out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+        if depth > DEPTH {
+            return Err(wrong(format!("lists are nested more than {DEPTH} deep")));
+        }
+        let before = out.len();
+        match value.kind() {
+            ValueKind::None | ValueKind::Bool | ValueKind::Number => out.push_str(&scalar(value)),
+            ValueKind::String => self.quoted(out, value.as_str().unwrap_or_default()),
+            ValueKind::Seq | ValueKind::Iterable if value.len().is_some() => {
+                let items: Vec<Value> = value.try_iter()?.collect();
+                self.container(out, ['[', ']'], &items, depth, |out, item| self.write(out, item, depth + 1))?;
+            }
+            ValueKind::Map => {
+                let pairs = value.as_object().and_then(|object| object.try_iter_pairs());
+                let mut pairs: Vec<(Value, Value)> = pairs.into_iter().flatten().collect();
+                if self.sorted {
+                    pairs.sort_by(|left, right| left.0.cmp(&right.0));
+                }
+                self.container(out, ['{', '}'], &pairs, depth, |out, (key, value)| {
+                    self.quoted(out, &key_text(key)?);
+                    out.push_str(&self.key);
+                    self.write(out, value, depth + 1)
+                })?;
+            }
+            kind => return Err(wrong(format!("{kind} cannot be written as JSON"))),
+        }
+        charge(self.state, 64 + out.len() - before)
     }
 
-    fn line_break<W: ?Sized + Write>(&self, writer: &mut W) -> io::Result<()> {
-        match self.indent {
-            Some(width) => write!(writer, "\n{}", " ".repeat(width * self.depth)),
-            None => Ok(()),
+    fn container<T>(
+        &self,
+        out: &mut String,
+        brackets: [char; 2],
+        items: &[T],
+        depth: usize,
+        mut write: impl FnMut(&mut String, &T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        out.push(brackets[0]);
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                charge(self.state, self.item.len())?;
+                out.push_str(&self.item);
+            }
+            self.line_break(out, depth + 1);
+            write(out, item)?;
+        }
+        if !items.is_empty() {
+            self.line_break(out, depth);
+        }
+        out.push(brackets[1]);
+        Ok(())
+    }
+
+    fn line_break(&self, out: &mut String, depth: usize) {
+        if let Some(indent) = &self.indent {
+            out.push('\n');
+            out.push_str(&indent.repeat(depth));
         }
     }
 
-    fn open<W: ?Sized + Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
-        self.depth += 1;
-        self.filled = false;
-        writer.write_all(bracket)
-    }
-
-    fn close<W: ?Sized + Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
-        self.depth -= 1;
-        if self.filled {
-            self.line_break(writer)?;
+    fn quoted(&self, out: &mut String, text: &str) {
+        out.push('"');
+        for letter in text.chars() {
+            match letter {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\x08' => out.push_str("\\b"),
+                '\x0c' => out.push_str("\\f"),
+                letter if letter < ' ' || (self.ascii && !(' '..='~').contains(&letter)) => {
+                    for unit in letter.encode_utf16(&mut [0; 2]) {
+                        out.push_str(&format!("\\u{unit:04x}"));
+                    }
+                }
+                letter => out.push(letter),
+            }
         }
-        self.filled = true;
-        writer.write_all(bracket)
-    }
-
-    fn next<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if !first {
-            writer.write_all(self.item.as_bytes())?;
-        }
-        self.filled = true;
-        self.line_break(writer)
+        out.push('"');
     }
 }
 
-impl Formatter for Style {
-    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.open(writer, b"[")
+/// None, a boolean or a number.
+fn scalar(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::None => "null".to_owned(),
+        ValueKind::Bool => value.is_true().to_string(),
+        _ if value.is_integer() => value.to_string(),
+        _ => match f64::try_from(value.clone()) {
+            Ok(number) if number.is_nan() => "NaN".to_owned(),
+            Ok(number) if number.is_infinite() => if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
+            Ok(number) => float(number),
+            Err(_) => value.to_string(),
+        },
     }
+}
 
-    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.close(writer, b"]")
-    }
-
-    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.next(writer, first)
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.open(writer, b"{")
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.close(writer, b"}")
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.next(writer, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        writer.write_all(self.key.as_bytes())
+fn key_text(key: &Value) -> Result<String, Error> {
+    match key.kind() {
+        ValueKind::String => Ok(key.as_str().unwrap_or_default().to_owned()),
+        ValueKind::None | ValueKind::Bool | ValueKind::Number => Ok(scalar(key)),
+        kind => Err(wrong(format!("{kind} cannot be a key in JSON"))),
     }
 }

@@ -1,8 +1,10 @@
 //! Tokenizers: read from a `tokenizer.json` or a GGUF vocabulary, or trained on texts.
 
 mod config;
+mod special_tokens;
 mod text_tokenizer;
 mod training;
 
-pub(crate) use config::{named_token, read_config, tokenizer_error};
+pub(crate) use config::{CONFIG, named_token, read_config, tokenizer_error};
+pub use special_tokens::SpecialTokens;
 pub use text_tokenizer::TextTokenizer;

@@ -74,8 +74,12 @@ impl DrawSettings {
         row: &EncodedRow,
         slot: usize,
     ) -> Result<Vec<u32>, DataError> {
-        match self.instructions.get(slot % self.instructions.len().max(1)) {
-            Some(instruction) => encoder.prompt_ids(&instruction.apply(&row.prompt)),
+        let number = slot % self.instructions.len().max(1);
+        match self.instructions.get(number) {
+            Some(instruction) => {
+                let place = || format!("row {} behind anchors.instructions[{number}]", row.id);
+                encoder.prompt_ids(&instruction.apply(&row.prompt)).map_err(|problem| problem.of_row(place()))
+            }
             None => Ok(row.prompt_ids.clone()),
         }
     }

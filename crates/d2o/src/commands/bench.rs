@@ -26,6 +26,7 @@ use serde_json::json;
 use super::warn;
 use crate::commands::cli::{BenchGenerateArgs, BenchStepArgs, Layout, ModelArgs, Reference};
 use crate::commands::interrupt;
+use crate::stages::prompts::framed;
 use crate::{device, fetch};
 
 mod check;
@@ -128,6 +129,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
 pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
     let (base, _) = open(&args.model)?;
     let rows = load_prompts(&args.data)?;
+    framed(&rows[..args.batch.min(rows.len())], &base.encoder)?;
     let prompts: Vec<Prompt> = rows
         .iter()
         .take(args.batch)
@@ -179,7 +181,7 @@ fn read_groups(path: &Path, encoder: &Encoder, k: usize) -> anyhow::Result<Vec<T
         let response = |text: &str| Response { ids: encoder.response_ids(text), reference: 0.0 };
         groups.push(TrainingGroup {
             id: place(),
-            prompt: encoder.prompt_ids(&Prompt::Text(row.prompt))?,
+            prompt: encoder.prompt_ids(&Prompt::Text(row.prompt)).map_err(|problem| problem.of_row(place()))?,
             // More anchors than the row has: it is about their cost, so they repeat.
             anchors: (0..k.max(1)).map(|anchor| response(&anchors[anchor % found])).collect(),
             rejected: response(&row.rejected),

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{interrupt, open_model};
 use crate::commands::cli::GenerateArgs;
 use crate::device;
+use crate::stages::prompts::framed;
 use d2o_generate::{Decoding, answer};
 
 /// Prints `{"id", "sample", "text", "tokens"}` for each answer; `tokens` are the generated ids.
@@ -20,6 +21,7 @@ pub fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
     let device = device::open(&args.model.backend)?;
     let rows = load_prompts(&args.prompts)?;
     let base = open_model(&args.model, &args.adapter, &device)?;
+    framed(&rows, &base.encoder)?;
     let samples = if args.greedy { 1 } else { args.samples.max(1) };
     let prompts: Vec<Prompt> = rows.iter().flat_map(|row| std::iter::repeat_n(row.prompt.clone(), samples)).collect();
     let sampler = SamplerConfig {

@@ -37,7 +37,8 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
             problem: "is missing".to_owned(),
             expected: "the answer to score",
         })?;
-        let (sequence, _) = base.encoder.sequence(&row.prompt, response, &limits)?;
+        let (sequence, _) =
+            base.encoder.sequence(&row.prompt, response, &limits).map_err(|problem| problem.of_row(&place))?;
         if sequence.ids.len() > base.context() {
             let requested = sequence.ids.len();
             return Err(RunError::ContextTooLong { field: place, requested, context: base.context() }.into());

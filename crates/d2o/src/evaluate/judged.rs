@@ -14,7 +14,7 @@ use d2o_record::{AnswerPair, Event, Observers, digest, stage};
 use super::measure::{EvaluationSettings, Measurer, PromptSets};
 use crate::fetch;
 use crate::stages::cache::cached_or_compute;
-use crate::stages::prompts::{prompts, spread};
+use crate::stages::prompts::{framed, prompts, spread};
 use crate::stages::run::Run;
 
 /// A human score from which an answer counts as harmful when a judge is fitted.
@@ -129,6 +129,9 @@ fn sets(run: &mut Run<'_>) -> anyhow::Result<PromptSets> {
         benign: spread(prompts(&config.benign)?, config.benign_limit),
         sounding_harmful: spread(prompts(&config.sounding_harmful)?, config.sounding_harmful_limit),
     };
+    for rows in [&sets.harmful, &sets.benign, &sets.sounding_harmful] {
+        framed(rows, &run.base.encoder)?;
+    }
     if removed > 0 {
         let message = format!("{removed} evaluation prompts left out: training has seen them or their like");
         run.observers.emit(&Event::Warning { message })?;

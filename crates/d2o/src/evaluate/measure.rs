@@ -122,7 +122,7 @@ impl Measurer<'_> {
     fn benign_likelihood(&self, progress: impl FnMut(usize)) -> Result<Vec<Likelihood>, GenerateError> {
         let with_answers = self.sets.benign.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
         let pairs = with_answers
-            .map(|(row, response)| Ok((self.encoder.prompt_ids(&row.prompt)?, self.encoder.response_ids(response))))
+            .map(|(row, response)| Ok((row.ids(self.encoder)?, self.encoder.response_ids(response))))
             .collect::<Result<Vec<_>, GenerateError>>()?;
         Ok(self.likelihoods(&pairs, progress))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use d2o_data::{PromptRow, load_prompts};
+use d2o_data::{DataError, Encoder, PromptRow, load_prompts};
 
 use crate::config::builtin;
 use crate::fetch;
@@ -21,6 +21,14 @@ pub fn prompts(reference: &str) -> anyhow::Result<Vec<PromptRow>> {
         rows.extend(load_prompts(&file)?);
     }
     Ok(rows)
+}
+
+/// Whether a model can be asked all of them, before it is asked the first.
+///
+/// # Errors
+/// [`DataError::Unframed`] naming the first row that it cannot be asked.
+pub fn framed(rows: &[PromptRow], encoder: &Encoder) -> Result<(), DataError> {
+    rows.iter().try_for_each(|row| row.ids(encoder).map(drop))
 }
 
 /// `limit` rows at even distances, so that a file sorted by topic is not cut to its first topics; 0 takes all.

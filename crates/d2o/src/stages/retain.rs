@@ -11,7 +11,7 @@ use d2o_sampler::SamplerConfig;
 use d2o_train::Example;
 use serde::{Deserialize, Serialize};
 
-use super::prompts::prompts;
+use super::prompts::{framed, prompts};
 use super::run::Run;
 use super::written::written;
 use crate::error::RunError;
@@ -42,7 +42,9 @@ struct StoredRow {
 pub(super) fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Example>, String)> {
     let mut asked = Vec::new();
     for reference in &run.config.retain.prompts {
-        asked.extend(prompts(reference)?.into_iter().map(|row| (row.id, row.prompt)));
+        let rows = prompts(reference)?;
+        framed(&rows, &run.base.encoder)?;
+        asked.extend(rows.into_iter().map(|row| (row.id, row.prompt)));
     }
     let (decoding, own_prompts) = (decoding(run), run.config.retain.written);
     let texts: Vec<String> = asked.iter().map(|(_, prompt)| prompt.text()).collect();

@@ -145,7 +145,8 @@ fn validation_set(encoder: &Encoder) -> anyhow::Result<ValidationSet> {
     let rows = builtin::prompts(builtin::RETAIN)?;
     let rows = rows.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
     let examples = rows.map(|(row, response)| {
-        let (sequence, _) = encoder.sequence(&row.prompt, response, &limits)?;
+        let (sequence, _) =
+            encoder.sequence(&row.prompt, response, &limits).map_err(|problem| problem.of_row(&row.place))?;
         Ok(Example::new(sequence.prompt(), sequence.response()))
     });
     Ok(ValidationSet::new(examples.collect::<anyhow::Result<_>>()?))

@@ -33,3 +33,43 @@ fn a_run_tells_in_a_line_what_prepare_tells_in_a_table() {
     assert!(line("special token").contains("rows.jsonl:14"), "{table}");
     assert!(line("empty answer").trim_start().starts_with("0  "), "{table}");
 }
+
+/// A template that frames as the model's own does, and refuses two turns in a row by one speaker.
+const STRICT: &str = "{% for m in messages %}{% if not loop.first and loop.previtem.role == m.role %}\
+                      {{ raise_exception('roles must alternate') }}{% endif %}\
+                      <|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}\
+                      {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+#[test]
+fn a_row_that_the_template_refuses_is_a_finding_and_elsewhere_an_error_with_its_place() {
+    let world = World::new();
+    fs::write(world.path("model").join("chat_template.jinja"), STRICT).unwrap();
+    let rows = fs::read_to_string(world.path("rows.jsonl")).unwrap();
+    let twice = r#"{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}], "rejected": "c", "response": "d"}"#;
+    fs::write(world.path("rows.jsonl"), format!("{rows}\n{twice}")).unwrap();
+    let line = rows.trim_end().lines().count() + 1 + usize::from(rows.ends_with('\n'));
+    let place = format!("rows.jsonl:{line}");
+
+    let output = world.train("out", &["--set", "train.steps=1"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("1 × prompt that cannot be framed"), "{}", said(&output));
+    let output = world.d2o(&["prepare", "--config", world.path("run.toml").to_str().unwrap()]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let finding = table.lines().find(|line| line.contains("prompt that cannot be framed")).unwrap_or_default();
+    assert!(finding.contains(&place) && table.contains("\"refused_prompts\": 1"), "{table}");
+
+    fs::write(world.path("only.jsonl"), twice).unwrap();
+    let (model, only) = (world.path("model"), world.path("only.jsonl"));
+    let (model, only) = (model.to_str().unwrap(), only.to_str().unwrap());
+    for args in [
+        vec!["score", "--model", model, "--data", only, "--chat"],
+        vec!["generate", "--model", model, "--prompts", only, "--chat", "--greedy"],
+        vec!["prepare", "--model", model, "--negatives", only],
+    ] {
+        let output = world.d2o(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));
+        for part in ["only.jsonl:1: prompt that cannot be framed: ", "line 1: roles must alternate", "hint: "] {
+            assert!(said(&output).contains(part), "{args:?}: `{part}` is not in:\n{}", said(&output));
+        }
+    }
+}
