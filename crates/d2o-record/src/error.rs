@@ -25,6 +25,9 @@ impl FileError {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 "choose a directory that you may write to with --out"
             }
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+                "something else has this name, or a part of it; choose another one with --out"
+            }
             _ => return None,
         };
         Some(text.to_owned())

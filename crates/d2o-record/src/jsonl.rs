@@ -4,7 +4,7 @@
 //! checkpoint of step `n` first drops what the file says about later steps, so that in the end
 //! each step has one line.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use crate::durable;
 use crate::error::ObserveError;
 use crate::event::Event;
 use crate::observer::Observer;
+use crate::storage::File;
 
 /// Writes each event as a line of a file.
 #[derive(Debug)]
@@ -45,9 +46,8 @@ impl JsonLines {
     /// As [`truncate_after`].
     pub fn resume(path: &Path, step: usize) -> Result<Self, ObserveError> {
         truncate_after(path, step)?;
-        let open = OpenOptions::new().create(true).append(true).open(path);
-        let file = at(path, "open", open)?;
-        let length = at(path, "open", file.metadata())?.len();
+        let file = at(path, "open", File::append(path))?;
+        let length = at(path, "open", file.len())?;
         Ok(Self { path: path.to_path_buf(), file, length })
     }
 }
@@ -59,11 +59,15 @@ impl Observer for JsonLines {
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
             // Best effort: half a line must not be glued to the next one.
-            let _ = self.file.set_len(self.length);
+            let _ = self.file.cut(self.length);
             return at(&self.path, "append", Err(error));
         }
         self.length += line.len() as u64;
         Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), ObserveError> {
+        at(&self.path, "sync", self.file.sync())
     }
 }
 
