@@ -36,25 +36,29 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// What the system said; the old content, if any, is untouched.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    write_aside(path, |aside| synced(aside, bytes))
+    write_aside(path, |file| file.write_all(bytes), |error| error)
 }
 
-/// Lets `write` make a file aside, which it syncs, and gives it the name `path` when it is whole.
+/// Lets `write` fill a file aside, syncs it and gives it the name `path`; `error` makes an error of what the system says.
 ///
 /// # Errors
-/// Those of `write`, or what the system said of the new name; the old content, if any, is untouched.
-pub fn write_aside<E: From<std::io::Error>>(
+/// Those of `write`, or what the system said; the old content, if any, is untouched.
+pub fn write_aside<E>(
     path: &Path,
-    write: impl FnOnce(&Path) -> Result<(), E>,
+    write: impl FnOnce(&mut File) -> Result<(), E>,
+    error: impl Fn(std::io::Error) -> E,
 ) -> Result<(), E> {
     let aside = aside(path);
-    let written = write(&aside).and_then(|()| Ok(storage::rename(&aside, path)?));
+    let written = File::create(&aside).map_err(&error).and_then(|mut file| {
+        write(&mut file)?;
+        file.sync().and_then(|()| storage::rename(&aside, path)).map_err(&error)
+    });
     if written.is_err() {
         // Best effort: the error that matters is already on its way.
         let _ = storage::remove_file(&aside);
     }
     written?;
-    Ok(synced_parent(path)?)
+    synced_parent(path).map_err(&error)
 }
 
 /// Writes and syncs a file under its final name, for use inside a directory that is renamed later.

@@ -4,6 +4,7 @@
 //! checkpoint of step `n` first drops what the file says about later steps, so that in the end
 //! each step has one line.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -108,6 +109,19 @@ pub fn read(path: &Path) -> Result<Vec<Event>, ObserveError> {
     let bytes = content(path)?.unwrap_or_default();
     let lines = parse(path, &bytes)?;
     Ok(lines.into_iter().filter_map(|line| line.event).collect())
+}
+
+/// How many of the steps 1 to `step` the file at `path` has no line of: steps that a run took and nobody knows of.
+///
+/// # Errors
+/// As [`truncate_after`].
+pub fn lost_steps(path: &Path, step: usize) -> Result<usize, ObserveError> {
+    let told = |event: &Event| match event {
+        Event::Step { step, .. } | Event::PretrainStep { step, .. } => Some(*step),
+        _ => None,
+    };
+    let steps: BTreeSet<usize> = read(path)?.iter().filter_map(told).collect();
+    Ok((1..=step).filter(|step| !steps.contains(step)).count())
 }
 
 fn is_after(event: &Event, step: usize) -> bool {

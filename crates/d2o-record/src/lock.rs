@@ -92,10 +92,9 @@ impl LockError {
             Self::Held { certain: true, .. } => {
                 Some("wait until it has ended, or choose another directory with --out".to_owned())
             }
-            Self::Held { lock, .. } => Some(format!(
-                "this file system knows no locks: if that process has ended, remove {}",
-                lock.display()
-            )),
+            Self::Held { lock, .. } => {
+                Some(format!("this file system knows no locks: if that process has ended, remove {}", lock.display()))
+            }
             Self::File(error) => error.hint(),
         }
     }
@@ -153,11 +152,7 @@ impl RunLock {
         (!self.has_locks).then(|| format!("{}: {text}", self.path.display()))
     }
 
-    fn take(
-        of: &Path,
-        path: &Path,
-        try_lock: impl Fn(&File) -> Result<(), TryLockError>,
-    ) -> Result<Self, LockError> {
+    fn take(of: &Path, path: &Path, try_lock: impl Fn(&File) -> Result<(), TryLockError>) -> Result<Self, LockError> {
         let parent = path.parent().unwrap_or(Path::new(""));
         let mut made = Vec::new();
         loop {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use d2o_record::{
     digest,
     durable::{self, at},
+    seal, storage,
 };
 use d2o_train::group::{Response, TrainingGroup};
 
@@ -181,7 +182,7 @@ impl AnchorStore {
         seed: u64,
         drafts: DraftCounts,
     ) -> Result<Self, GenerateError> {
-        at(dir, fs::create_dir_all(dir))?;
+        at(dir, storage::create_dir_all(dir))?;
         let mut lines = Vec::new();
         for group in &groups {
             serde_json::to_writer(&mut lines, group).expect("a stored group is plain data");
@@ -197,8 +198,7 @@ impl AnchorStore {
             drafts,
             digest: digest::sha256(&lines),
         };
-        let json = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
-        durable::write(&manifest_path(dir), &json)?;
+        durable::write(&manifest_path(dir), &seal::pretty(&manifest))?;
         Ok(Self { manifest, groups })
     }
 
@@ -213,7 +213,7 @@ impl AnchorStore {
         }
         let damaged = |path: &Path, reason: String| GenerateError::Damaged { path: path.to_path_buf(), reason };
         let json = at(&path, fs::read(&path))?;
-        let manifest: Manifest = serde_json::from_slice(&json).map_err(|error| damaged(&path, error.to_string()))?;
+        let manifest: Manifest = seal::open(&json).map_err(|error| damaged(&path, error.to_string()))?;
         if manifest.version != VERSION {
             return Err(damaged(&path, format!("layout version {} where {VERSION} was expected", manifest.version)));
         }
@@ -238,24 +238,24 @@ impl AnchorStore {
     /// # Errors
     /// [`GenerateError::Stale`] that lists every input that differs.
     pub fn check(&self, dir: &Path, origins: &Origins) -> Result<(), GenerateError> {
-        let differing: Vec<&str> = origins
-            .iter()
-            .filter(|(name, print)| self.manifest.origins.get(*name) != Some(print))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if differing.is_empty() {
-            return Ok(());
-        }
-        Err(GenerateError::Stale {
-            path: manifest_path(dir),
-            reason: format!("these anchors were drawn with another {}", differing.join(", ")),
-        })
+        refuse_differing(&manifest_path(dir), &self.manifest.origins, origins)
     }
 
     /// Fingerprint of the whole store, for checkpoints that depend on it.
     pub fn fingerprint(&self) -> &str {
         &self.manifest.digest
     }
+}
+
+/// Refuses what was drawn from `theirs` where `ours` are asked for.
+pub(super) fn refuse_differing(path: &Path, theirs: &Origins, ours: &Origins) -> Result<(), GenerateError> {
+    let differing = ours.iter().filter(|(name, print)| theirs.get(*name) != Some(print));
+    let differing: Vec<&str> = differing.map(|(name, _)| name.as_str()).collect();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("these anchors were drawn with another {}", differing.join(", "));
+    Err(GenerateError::Stale { path: path.to_path_buf(), reason })
 }
 
 fn rows_path(dir: &Path) -> PathBuf {

@@ -106,6 +106,20 @@ impl JudgedEvaluation {
     }
 }
 
+/// Whether all that the evaluation asks and learns from can be read, before anything else is done.
+///
+/// # Errors
+/// Prompts or labels that cannot be found, fetched or read.
+pub(super) fn check(run: &Run<'_>) -> anyhow::Result<()> {
+    let config = &run.config.eval;
+    for reference in [&config.harmful, &config.benign, &config.sounding_harmful] {
+        prompts(reference)?;
+    }
+    labelled(&config.labelled)?;
+    labelled(&config.second_labelled)?;
+    Ok(())
+}
+
 fn settings(run: &Run<'_>) -> EvaluationSettings {
     let config = &run.config.eval;
     EvaluationSettings {
@@ -170,15 +184,19 @@ pub(super) fn first_judge(run: &Run<'_>) -> anyhow::Result<Judge> {
 fn fit(run: &Run<'_>, name: &str, kind: JudgeKind, references: &[String]) -> anyhow::Result<Judge> {
     let config = &run.config.eval;
     let benign: Vec<String> = prompts(&config.benign)?.into_iter().filter_map(|row| row.response).collect();
-    let mut labelled = Vec::new();
-    for reference in references {
-        for file in fetch::resolve_files(reference)? {
-            labelled.extend(load_labelled(&file)?);
-        }
-    }
-    let examples = examples(labelled, &run.data.train_prompts);
+    let examples = examples(labelled(references)?, &run.data.train_prompts);
     let knobs = JudgeConfig { kind, seed: config.seed, ..JudgeConfig::default() };
     Ok(Judge::fit_with_benign(name, &examples, &benign, &knobs)?)
+}
+
+fn labelled(references: &[String]) -> anyhow::Result<Vec<LabelledAnswer>> {
+    let mut rows = Vec::new();
+    for reference in references {
+        for file in fetch::resolve_files(reference)? {
+            rows.extend(load_labelled(&file)?);
+        }
+    }
+    Ok(rows)
 }
 
 fn examples(labelled: Vec<LabelledAnswer>, training: &[String]) -> Vec<Example> {

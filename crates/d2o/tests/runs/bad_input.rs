@@ -92,9 +92,10 @@ fn places() {
     let world = World::new();
     fs::write(world.path("file"), "in the way").unwrap();
     refused(&world, "file/out", &[], &["file/out"]);
-    // A full disk: the file that is written aside leads to the device that is always full.
-    fs::create_dir(world.path("full")).unwrap();
-    std::os::unix::fs::symlink("/dev/full", world.path("full/.run.toml.partial")).unwrap();
-    refused(&world, "full", &[], &["run.toml", "hint: the disk is full"]);
+    // A full disk, from the first byte of the run's record on.
+    let output = world.train("full", &[]).env("D2O_FAULT", "full@1").output().unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("full/run.toml: ") && text.contains("hint: the disk is full"), "{text}");
     world.trained("full", &[]);
 }

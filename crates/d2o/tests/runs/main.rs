@@ -2,14 +2,20 @@
 
 mod backends;
 mod bad_input;
+mod exports;
+mod faults;
 mod hearth;
 mod interchange;
 mod interruption;
+mod kills;
 mod lint;
 mod objectives;
+mod one_at_a_time;
 mod references;
 mod refresh;
 mod refusals;
 mod survival;
 mod tiny;
+mod untouched;
+mod whole_run;
 mod written;
