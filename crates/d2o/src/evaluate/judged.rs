@@ -106,17 +106,26 @@ impl JudgedEvaluation {
     }
 }
 
-/// Whether all that the evaluation asks and learns from can be read, before anything else is done.
+/// Whether all that the evaluation at the end asks and learns from can be read, before anything else is done.
 ///
 /// # Errors
 /// Prompts or labels that cannot be found, fetched or read.
 pub(super) fn check(run: &Run<'_>) -> anyhow::Result<()> {
+    check_first_judge(run)?;
     let config = &run.config.eval;
-    for reference in [&config.harmful, &config.benign, &config.sounding_harmful] {
-        prompts(reference)?;
-    }
-    labelled(&config.labelled)?;
+    prompts(&config.harmful)?;
+    prompts(&config.sounding_harmful)?;
     labelled(&config.second_labelled)?;
+    Ok(())
+}
+
+/// The same for what the first judge learns from.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_first_judge(run: &Run<'_>) -> anyhow::Result<()> {
+    prompts(&run.config.eval.benign)?;
+    labelled(&run.config.eval.labelled)?;
     Ok(())
 }
 

@@ -18,12 +18,17 @@ use crate::stages::run::Run;
 const FIGURES: &str = "eval.json";
 const ANSWERS: &str = "answers.jsonl";
 
-/// Whether all that the evaluation needs can be read, before anything else is done.
+/// Whether all that the evaluation `at_the_end`, or else only the one on the way, needs can be read, before anything
+/// else is done.
 ///
 /// # Errors
 /// Sets or labels that cannot be found, fetched or read.
-pub fn check(run: &Run<'_>) -> anyhow::Result<()> {
-    if run.config.eval.harmful == HEARTH { Ok(()) } else { judged::check(run) }
+pub fn check(run: &Run<'_>, at_the_end: bool) -> anyhow::Result<()> {
+    match at_the_end {
+        _ if run.config.eval.harmful == HEARTH => Ok(()),
+        true => judged::check(run),
+        false => judged::check_first_judge(run),
+    }
 }
 
 /// The `eval` stage: measures `after`, whose weights have the fingerprint `after_print`, and, unless it is known

@@ -72,7 +72,7 @@ fn check(run: &Run<'_>, purpose: Purpose, store: Option<&AnchorStore>) -> anyhow
         train::check(run, store)?;
     }
     if purpose.evaluates || purpose.trains && run.config.eval.look_every > 0 {
-        evaluate::check(run)?;
+        evaluate::check(run, purpose.evaluates)?;
     }
     Ok(())
 }

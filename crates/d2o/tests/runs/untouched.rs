@@ -69,9 +69,10 @@ fn settings_and_inputs_of_another_run() {
     refused(&world, &["--backend", "abacus"], &["abacus"]);
     refused(&world, &["--model", "nowhere"], &["nowhere"]);
     refused(&world, &["--negatives", "nowhere.jsonl"], &["nowhere.jsonl"]);
-    refused(&world, &["--config", "nowhere.toml"], &["nowhere.toml"]);
-    fs::write(world.path("broken.toml"), "[data]\nthreshhold = 0.5\n").unwrap();
-    refused(&world, &["--config", world.path("broken.toml").to_str().unwrap()], &["broken.toml:2"]);
+    let run_file = fs::read(world.path("run.toml")).unwrap();
+    fs::write(world.path("run.toml"), "[data]\nthreshhold = 0.5\n").unwrap();
+    refused(&world, &[], &["run.toml:2", "threshhold"]);
+    fs::write(world.path("run.toml"), run_file).unwrap();
     // What is asked at the end is looked for at the beginning.
     refused(&world, &["--set", "eval.harmful=\"nowhere.jsonl\""], &["nowhere.jsonl"]);
     // A row that cannot be read, a template that cannot be rendered, another model in the same place.
