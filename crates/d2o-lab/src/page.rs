@@ -1,7 +1,6 @@
 //! `docs/reproduction.md`, made from the outcomes.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 
 use crate::cells::{ANCHORS, LOOK_EVERY, RATIOS, with_anchors};

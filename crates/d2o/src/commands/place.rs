@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use d2o_record::directory::{self, NewDirectory, Occupant};
 use d2o_record::durable::{self, at};
@@ -120,8 +120,15 @@ fn overlap(out: &Path, input: &Path) -> Option<&'static str> {
 fn resolved(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     for ancestor in whole.ancestors() {
-        if let (Ok(real), Ok(rest)) = (fs::canonicalize(ancestor), whole.strip_prefix(ancestor)) {
-            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+        if let (Ok(mut real), Ok(rest)) = (fs::canonicalize(ancestor), whole.strip_prefix(ancestor)) {
+            // What is not there yet will be made of directories, from which `..` leads back.
+            for part in rest.components() {
+                match part {
+                    Component::ParentDir => drop(real.pop()),
+                    part => real.push(part),
+                }
+            }
+            return real;
         }
     }
     whole

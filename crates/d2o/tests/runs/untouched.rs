@@ -97,9 +97,14 @@ fn settings_and_inputs_of_another_run() {
     fs::write(world.path("rows.jsonl"), row.replace("Question 0?", "Question zero?")).unwrap();
     refused(&world, &[], &["manifest.json: stale: these anchors were drawn with another data"]);
     fs::write(world.path("rows.jsonl"), row).unwrap();
-    // All of that is forgotten.
-    let output = world.train("out", &SAME).output().unwrap();
-    assert!(output.status.success() && said(&output).contains("model is fresh"), "{}", said(&output));
+    // All of that is forgotten: the same command has nothing to do, nor has the record alone, which is written again.
+    let before = fs::read(world.path("out/run.toml")).unwrap();
+    let again = world.train("out", &SAME).output().unwrap();
+    let recorded = world.d2o(&["train", "--out", world.path("out").to_str().unwrap()]);
+    for output in [again, recorded] {
+        assert!(output.status.success() && said(&output).contains("model is fresh"), "{}", said(&output));
+    }
+    assert!(fs::read(world.path("out/run.toml")).unwrap() == before);
 }
 
 #[test]
