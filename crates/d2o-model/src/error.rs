@@ -174,7 +174,10 @@ impl ModelError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Io { .. } => return None,
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "check that the path exists and that you may use it"
+            }
+            Self::Io { source, .. } => return d2o_record::remedy(source).map(str::to_owned),
             Self::NoWeights { .. } => "give a directory with config.json and model.safetensors, or a .gguf file",
             Self::NoAdapter { .. } => "give a PEFT directory with adapter_config.json and adapter_model.safetensors",
             Self::Config { .. } => "take config.json from where the weights came from",

@@ -39,6 +39,18 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     write_aside(path, |file| file.write_all(bytes), |error| error)
 }
 
+/// [`write_whole`] for a file that several processes may write at once, such as those that fill one cache: the last one
+/// stays. What killed ones have left aside goes.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_shared(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    remove_partial(parent, Some(&name), &[&name]).map_err(|error| error.source)?;
+    write_whole(path, bytes)
+}
+
 /// Lets `write` fill a file aside, syncs it and gives it the name `path`; `error` makes an error of what the system says.
 ///
 /// # Errors
@@ -171,5 +183,20 @@ mod tests {
         left.sort();
         assert_eq!(left, [dir.path().join(".other.partial-x"), ours, path]);
         remove_partial(&dir.path().join("nowhere"), None, &[]).unwrap();
+    }
+
+    #[test]
+    fn a_shared_file_outlives_those_who_were_killed_writing_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("page.html");
+        let living = dir.path().join(format!(".page.html.partial-{}-0", std::process::id()));
+        for name in [Path::new(".page.html.partial-4294967295-3"), &living] {
+            fs::write(dir.path().join(name), "half").unwrap();
+        }
+        write_shared(&path, b"whole").unwrap();
+        let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        left.sort();
+        assert_eq!(left, [living, path.clone()]);
+        assert_eq!(fs::read(path).unwrap(), b"whole");
     }
 }

@@ -20,7 +20,7 @@ pub mod stage;
 mod step;
 pub mod storage;
 
-pub use error::{EvaluationError, FileError, ObserveError};
+pub use error::{EvaluationError, FileError, ObserveError, remedy};
 pub use evaluation::{AnswerPair, Estimate, Evaluation, JudgeReport, load_answers, save_answers};
 pub use event::Event;
 pub use jsonl::JsonLines;

@@ -49,7 +49,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
     }
     let done = path.parent().map_or(Ok(()), storage::create_dir_all);
     crate::fetch::error::at(path, done)?;
-    durable::write_whole(path, bytes).map_err(|source| FetchError::Io { path: path.to_path_buf(), source })
+    durable::write_shared(path, bytes).map_err(|source| FetchError::Io { path: path.to_path_buf(), source })
 }
 
 #[cfg(test)]

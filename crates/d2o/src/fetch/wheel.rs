@@ -76,6 +76,7 @@ fn place(content: &mut dyn Read, target: &Path, record: &FileRecord) -> Result<(
     let parent = target.parent().unwrap_or(Path::new("."));
     at(parent, storage::create_dir_all(parent))?;
     let failed = |source| FetchError::Io { path: target.to_path_buf(), source };
+    durable::remove_partial(parent, Some(record.name()), &[]).map_err(|error| failed(error.source))?;
     let fill = |file: &mut storage::File| {
         let (bytes, sha256) = copy_hashed(content, file).map_err(failed)?;
         if bytes == record.bytes && sha256 == record.sha256 {

@@ -28,6 +28,6 @@ pub fn cached_or_compute<T: Serialize + DeserializeOwned>(
     }
     let computed = compute()?;
     at(&dir, storage::create_dir_all(&dir))?;
-    durable::write(&path, &serde_json::to_vec(&computed)?)?;
+    at(&path, durable::write_shared(&path, &serde_json::to_vec(&computed)?))?;
     Ok(computed)
 }
