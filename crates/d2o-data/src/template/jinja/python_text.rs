@@ -95,7 +95,7 @@ fn separate(out: &mut String, index: usize) {
 }
 
 /// The shortest digits that are read back as the same number, with an exponent below 1e-4 and from 1e16 on.
-pub(crate) fn float(number: f64) -> String {
+pub(super) fn float(number: f64) -> String {
     if number.is_nan() {
         return "nan".to_owned();
     }
