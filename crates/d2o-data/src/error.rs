@@ -317,11 +317,12 @@ fn template_hint(fault: TemplateFault) -> &'static str {
     match fault {
         TemplateFault::Syntax => "use the template that was published with the weights",
         TemplateFault::Refused => {
-            "some templates take no system message, or no two turns in a row by one speaker; change or leave out such rows"
+            "some templates take no system message, or no two turns in a row by one speaker; change or leave out such \
+             rows"
         }
         TemplateFault::Failed => {
-            "transformers frames prompts without tools and documents in the same way; a template that needs more has to be \
-             changed, or data.chat set to false"
+            "transformers frames prompts without tools and documents in the same way; a template that needs more has \
+             to be changed, or data.chat set to false"
         }
         TemplateFault::Bound => "use the template that was published with the weights, or set data.chat to false",
         TemplateFault::Date => "give a day of the calendar",

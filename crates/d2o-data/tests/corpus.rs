@@ -1,7 +1,7 @@
 //! Chat templates in the shapes of many families, and small ones for each part of Jinja2, against transformers.
 //!
-//! `tests/fixtures/templates/` holds the templates, written for this project, and what `xtask/python/golden_templates.py`
-//! says that transformers makes of them.
+//! `tests/fixtures/templates/` holds the templates, written for this project, and what transformers makes of them
+//! according to `xtask/python/golden_templates.py`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -41,8 +41,8 @@ impl ChatTemplate {
     ///
     /// Templates see what transformers shows them: `trim_blocks` and `lstrip_blocks`, every line end as `\n`, Jinja2's
     /// filters and tests, methods of Python's strings, lists and dictionaries, `break` and `continue`, `generation`,
-    /// `raise_exception`, `strftime_now` (see [`with_date`](Self::with_date)), a `tojson` that writes as Python does, and
-    /// no tools or documents. A template is no longer than 1 MiB.
+    /// `raise_exception`, `strftime_now` (see [`with_date`](Self::with_date)), a `tojson` that writes as Python does,
+    /// and no tools or documents. A template is no longer than 1 MiB.
     ///
     /// # Errors
     /// [`DataError::Template`] with line and reason.
@@ -87,8 +87,8 @@ impl ChatTemplate {
 
     /// The template of a Hugging Face directory with the special tokens that it names.
     ///
-    /// It is in `chat_template.jinja`, or inside `tokenizer_config.json`, or in `chat_template.json`. Of several with names,
-    /// in a list or in `additional_chat_templates/`, the one named `default` is taken.
+    /// It is in `chat_template.jinja`, or inside `tokenizer_config.json`, or in `chat_template.json`. Of several with
+    /// names, in a list or in `additional_chat_templates/`, the one named `default` is taken.
     ///
     /// # Errors
     /// A file that cannot be read, a template that cannot be compiled, several without a default.

@@ -4,7 +4,6 @@ mod bounds;
 mod calendar;
 mod chat_template;
 mod jinja;
-mod python_json;
 mod source;
 mod syntax;
 

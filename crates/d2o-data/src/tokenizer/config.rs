@@ -5,22 +5,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::special_tokens::{SpecialTokens, text};
 use crate::error::DataError;
 
 /// The file that says the most.
 pub(crate) const CONFIG: &str = "tokenizer_config.json";
-
-/// The text of a special token by its name in a directory's configuration, such as `eos_token`.
-///
-/// A name that only `special_tokens_map.json` has counts too: without it, nothing might end an answer.
-pub(crate) fn named_token(dir: &Path, key: &str) -> Result<Option<String>, DataError> {
-    if let Some(text) = SpecialTokens::from_dir(dir)?.get(key) {
-        return Ok(Some(text.to_owned()));
-    }
-    let map = read_config(&dir.join("special_tokens_map.json"))?;
-    Ok(map.get(key).and_then(text).map(str::to_owned))
-}
 
 /// A JSON object from a file, empty where there is no file.
 pub(crate) fn read_config(path: &Path) -> Result<Map<String, Value>, DataError> {

@@ -68,12 +68,23 @@ impl<N: Into<String>, T: Into<String>> FromIterator<(N, T)> for SpecialTokens {
     }
 }
 
+/// The text of a special token by its name in a directory's configuration, such as `eos_token`.
+///
+/// A name that only `special_tokens_map.json` has counts too: without it, nothing might end an answer.
+pub(crate) fn named_token(dir: &Path, key: &str) -> Result<Option<String>, DataError> {
+    if let Some(text) = SpecialTokens::from_dir(dir)?.get(key) {
+        return Ok(Some(text.to_owned()));
+    }
+    let map = read_config(&dir.join("special_tokens_map.json"))?;
+    Ok(map.get(key).and_then(text).map(str::to_owned))
+}
+
 /// The entries that are tokens.
 fn texts(entries: &Map<String, Value>) -> impl Iterator<Item = (String, String)> {
     entries.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?.to_owned())))
 }
 
 /// A token's text: alone, or as `content` among its properties.
-pub(super) fn text(value: &Value) -> Option<&str> {
+fn text(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value.get("content")?.as_str())
 }

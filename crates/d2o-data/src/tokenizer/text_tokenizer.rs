@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 use tokenizers::{AddedToken, Tokenizer};
 
-use super::config::{named_token, tokenizer_error};
+use super::config::tokenizer_error;
+use super::special_tokens::named_token;
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
 

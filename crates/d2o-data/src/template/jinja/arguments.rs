@@ -12,7 +12,7 @@ pub(super) fn values(arguments: Arguments) -> Vec<Value> {
 }
 
 /// What each parameter is given, none where it is left out.
-pub(crate) fn bind<const N: usize>(names: [&str; N], arguments: &[Value]) -> Result<[Option<Value>; N], Error> {
+pub(super) fn bind<const N: usize>(names: [&str; N], arguments: &[Value]) -> Result<[Option<Value>; N], Error> {
     let (positional, named) = split(arguments);
     if positional.len() > N {
         return Err(wrong(format!("takes at most {N} arguments, not {}", positional.len())));
@@ -56,6 +56,6 @@ pub(super) fn is_set(value: Option<&Value>) -> bool {
     value.is_some_and(Value::is_true)
 }
 
-pub(crate) fn wrong(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+pub(super) fn wrong(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidOperation, reason)
 }

@@ -9,10 +9,10 @@ use minijinja::{Environment, Error, State, filters};
 use super::arguments::{Arguments, bind, integer, is_set, text, values, wrong};
 use super::generator::generator;
 use super::methods::{center, parse_integer, split_lines, stripped, trimmed};
+use super::python_json::to_json;
 use super::python_text::{escaped, str_of};
 use super::tests::is_engines_own;
 use crate::template::bounds::charge;
-use crate::template::python_json::to_json;
 
 pub(super) fn add_filters(environment: &mut Environment<'_>) {
     // Attributes in Python's sense: what a dictionary holds is none.

@@ -5,6 +5,7 @@ mod filters;
 mod generator;
 mod globals;
 mod methods;
+mod python_json;
 mod python_text;
 mod tests;
 mod values;
@@ -12,9 +13,7 @@ mod values;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error};
 
-pub(super) use arguments::{bind, wrong};
 pub(super) use globals::RAISED;
-pub(super) use python_text::float;
 pub(super) use values::KEPT;
 
 use super::bounds::STEPS;

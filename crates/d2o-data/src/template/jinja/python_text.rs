@@ -95,7 +95,7 @@ fn separate(out: &mut String, index: usize) {
 }
 
 /// The shortest digits that are read back as the same number, with an exponent below 1e-4 and from 1e16 on.
-pub(crate) fn float(number: f64) -> String {
+pub(super) fn float(number: f64) -> String {
     if number.is_nan() {
         return "nan".to_owned();
     }
@@ -133,7 +133,8 @@ fn quoted(out: &mut String, text: &str) {
     out.push(quote);
 }
 
-/// Whether Python's `repr` shows a letter as it is: neither control nor format nor private, no space but the common one.
+/// Whether Python's `repr` shows a letter as it is: neither control nor format nor private, and no space but the
+/// common one.
 fn is_printable(letter: char) -> bool {
     let format_or_private = matches!(letter,
         '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'

@@ -15,10 +15,11 @@ const DEPTH: usize = 64;
 /// Items of a value, those in its lists and dictionaries included.
 const ITEMS: usize = 200_000;
 
-/// A value that is kept: no deeper and no larger than it may be, and what is only a view of another value made a list of its own.
+/// A value that is kept: no deeper and no larger than it may be, and what is only a view of another value made a list
+/// of its own.
 ///
-/// Namespaces are what lets a value grow from turn to turn of a loop; without a bound, it could grow until going through
-/// it takes the whole stack or all time.
+/// Namespaces are what lets a value grow from turn to turn of a loop; without a bound, it could grow until going
+/// through it takes the whole stack or all time.
 ///
 /// `inside` a namespace there is no other one, as it might hold itself.
 pub(super) fn kept(state: &State, value: Value, inside: Option<bool>) -> Result<Value, Error> {

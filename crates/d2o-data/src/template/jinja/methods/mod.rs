@@ -29,10 +29,20 @@ const CHANGING: [&str; 12] = [
     "add",
 ];
 
+fn of_text(state: &State, subject: &str, method: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
+    if let Some(answer) = search::call(subject, method, arguments)? {
+        return Ok(Some(answer));
+    }
+    match split::call(subject, method, arguments)? {
+        Some(parts) => Ok(Some(parts)),
+        None => text::call(state, subject, method, arguments),
+    }
+}
+
 /// Calls a method of a value that the engine itself has none for.
 pub(super) fn call(state: &mut State, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
     let found = match value.kind() {
-        ValueKind::String => text::call(state, value.as_str().unwrap_or_default(), method, arguments)?,
+        ValueKind::String => of_text(state, value.as_str().unwrap_or_default(), method, arguments)?,
         ValueKind::Map => containers::of_map(value, method, arguments)?,
         ValueKind::Seq | ValueKind::Iterable => containers::of_list(state, value, method, arguments)?,
         _ => None,

@@ -5,17 +5,10 @@ use minijinja::value::Value;
 use minijinja::{Error, State};
 
 use super::super::arguments::{bind, integer, text, wrong};
-use super::{search, split};
 use crate::template::bounds::charge;
 
 /// None for a method that texts do not have, or not here.
 pub(super) fn call(state: &State, subject: &str, method: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
-    if let Some(found) = search::call(subject, method, arguments)? {
-        return Ok(Some(found));
-    }
-    if let Some(parts) = split::call(subject, method, arguments)? {
-        return Ok(Some(parts));
-    }
     let made = match method {
         "capitalize" | "casefold" | "lower" | "swapcase" | "title" | "upper" => {
             let [] = bind([], arguments)?;

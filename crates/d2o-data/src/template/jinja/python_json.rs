@@ -3,8 +3,9 @@
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, State};
 
-use super::bounds::charge;
-use super::jinja::{bind, float, wrong};
+use super::arguments::{bind, wrong};
+use super::python_text::float;
+use crate::template::bounds::charge;
 
 /// Lists in lists that are still written.
 const DEPTH: usize = 200;
