@@ -96,8 +96,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads the files of `options`, and makes a dataset of their rows. Rows that cannot be read are left out and counted,
-    /// unless `options.load.strict`.
+    /// Reads the files of `options`, and makes a dataset of their rows. Rows that cannot be read are left out and
+    /// counted, unless `options.load.strict`.
     ///
     /// # Errors
     /// Files that cannot be read, a file of which no row can be read, and as [`from_samples`](Self::from_samples).
@@ -184,8 +184,8 @@ impl Dataset {
         Ok(Self { train, held_out, lint, reading, summary, train_prompts, fingerprint, held_out_fingerprint })
     }
 
-    /// Takes other rejected answers for the rows to train on, in their order, the first `max_tokens` tokens of each (0 takes
-    /// all); a row with none keeps its own.
+    /// Takes other rejected answers for the rows to train on, in their order, the first `max_tokens` tokens of each
+    /// (0 takes all); a row with none keeps its own.
     pub fn replace_rejected(
         &mut self,
         answers: impl IntoIterator<Item = Option<(String, Vec<u32>)>>,

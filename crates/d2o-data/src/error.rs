@@ -247,7 +247,7 @@ impl DataError {
             }
             Self::NoPrompts { .. } => "rows look like {\"prompt\": \"…\"}",
             Self::Parquet { .. } => {
-                "copy the file again; columns may be packed with Snappy, gzip, LZ4 or Zstandard, others have to be written anew"
+                "copy the file again; columns may be packed with Snappy, gzip, LZ4 or Zstandard; write others anew"
             }
             Self::Tokenizer { path, .. } if path.extension().is_some_and(|end| end == "gguf") => {
                 "give the Hugging Face directory of the same model, whose tokenizer.json says how texts are split"

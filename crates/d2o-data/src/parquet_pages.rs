@@ -1,7 +1,7 @@
 //! Pages of a Parquet file, unpacked without C code.
 //!
-//! The reader at hand unpacks Zstandard and gzip through other libraries. So it is told that such columns are not packed,
-//! and their pages are unpacked here before anything looks into them.
+//! The reader at hand unpacks Zstandard and gzip through other libraries. So it is told that such columns are not
+//! packed, and their pages are unpacked here before anything looks into them.
 
 use std::fs::File;
 use std::io::Read;

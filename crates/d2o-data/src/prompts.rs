@@ -36,8 +36,8 @@ impl PromptRow {
     }
 }
 
-/// Prompts of a file: rows `{id?, prompt | messages, response?}` as JSON lines, a JSON list or a table with a header, or
-/// PyRIT's seeds in YAML (`.prompt`, `.yaml`, `.yml`: a list `seeds` of items with a `value`).
+/// Prompts of a file: rows `{id?, prompt | messages, response?}` as JSON lines, a JSON list or a table with a header,
+/// or PyRIT's seeds in YAML (`.prompt`, `.yaml`, `.yml`: a list `seeds` of items with a `value`).
 ///
 /// The file's content tells how it is packed and how rows stand in it; only YAML is told by its name.
 ///

@@ -136,7 +136,8 @@ impl Row {
     }
 }
 
-/// A row in which `NaN` and `Infinity`, which Python writes for numbers that are none, are null; none if it has neither.
+/// A row in which `NaN` and `Infinity`, which Python writes for numbers that are none, are null; none if it has
+/// neither.
 fn with_nulls(bytes: &[u8]) -> Option<Vec<u8>> {
     const NO_NUMBERS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
     let (mut text, mut found) = (Vec::with_capacity(bytes.len()), false);

@@ -71,7 +71,11 @@ impl Shape {
     pub fn example(self) -> &'static str {
         match self {
             Self::Preference => {
-                r#"{"prompt": "…", "rejected": "…"}; or with lists of messages: {"prompt": [{"role": "user", "content": "…"}], "rejected": [{"role": "assistant", "content": "…"}]}"#
+                concat!(
+                    r#"{"prompt": "…", "rejected": "…"}; or with lists of messages: "#,
+                    r#"{"prompt": [{"role": "user", "content": "…"}], "#,
+                    r#""rejected": [{"role": "assistant", "content": "…"}]}"#
+                )
             }
             Self::Unpaired => r#"{"prompt": "…", "completion": "…", "label": false}"#,
             Self::Alpaca => r#"{"instruction": "…", "input": "…", "chosen": "…", "rejected": "…"}"#,
@@ -79,11 +83,17 @@ impl Shape {
                 r#"{"conversations": [{"from": "human", "value": "…"}], "rejected": {"from": "gpt", "value": "…"}}"#
             }
             Self::OpenAi => {
-                r#"{"input": {"messages": [{"role": "user", "content": "…"}]}, "non_preferred_output": [{"role": "assistant", "content": "…"}]}"#
+                concat!(
+                    r#"{"input": {"messages": [{"role": "user", "content": "…"}]}, "#,
+                    r#""non_preferred_output": [{"role": "assistant", "content": "…"}]}"#
+                )
             }
             Self::Swift => r#"{"messages": [{"role": "user", "content": "…"}], "rejected_response": "…"}"#,
             Self::Safety => {
-                r#"{"prompt": "…", "response": "…", "is_safe": false}; or with response_0, response_1, is_response_0_safe and is_response_1_safe"#
+                concat!(
+                    r#"{"prompt": "…", "response": "…", "is_safe": false}; or with response_0, response_1, "#,
+                    "is_response_0_safe and is_response_1_safe"
+                )
             }
             Self::Transcripts => {
                 r#"{"chosen": "\n\nHuman: …\n\nAssistant: …", "rejected": "\n\nHuman: …\n\nAssistant: …"}"#

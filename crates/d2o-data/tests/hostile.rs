@@ -1,4 +1,5 @@
-//! Rows and files that nobody means well with: no panic, a remedy for every refusal, no liked answer among the rejected.
+//! Rows and files that nobody means well with: no panic, a remedy for every refusal, no liked answer among the
+//! rejected.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};

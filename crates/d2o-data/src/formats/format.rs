@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a file's rows are shaped. Its content tells how rows stand in it: JSON lines, a JSON list, a table, Parquet, packed
-/// with gzip or Zstandard or not.
+/// How a file's rows are shaped. Its content tells how rows stand in it: JSON lines, a JSON list, a table, Parquet,
+/// packed with gzip or Zstandard or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -33,8 +33,8 @@ pub struct LoadOptions {
     pub format: Format,
     /// Least human score of a rejected answer, for scored tables; other rows have no use for it.
     pub threshold: f64,
-    /// Highest rating of a rejected answer, for rows with `rating`, `stars` or `score`; without it, up to 2 of a rating on
-    /// a scale that goes to 3 or above, and rows with another number are refused.
+    /// Highest rating of a rejected answer, for rows with `rating`, `stars` or `score`; without it, up to 2 of a
+    /// rating on a scale that goes to 3 or above, and rows with another number are refused.
     pub max_rating: Option<f64>,
     /// Whether a row that cannot be read is an error instead of being left out and counted.
     pub strict: bool,

@@ -23,8 +23,8 @@ pub(super) fn negatives(row: &Row, options: &LoadOptions) -> Result<Vec<Negative
     behind(row, "rejected", rejected, chosen)
 }
 
-/// ms-swift's: `messages` that end with the preferred answer and `rejected_response` or `rejected_messages`; or `query`,
-/// `response` and `rejected_response`.
+/// ms-swift's: `messages` that end with the preferred answer and `rejected_response` or `rejected_messages`; or
+/// `query`, `response` and `rejected_response`.
 pub(super) fn swift(row: &Row, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {
     refuse_choices(row, &[])?;
     refuse_wanted(row, options)?;

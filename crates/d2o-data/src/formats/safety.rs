@@ -13,7 +13,8 @@ const SAFE: [&str; 2] = ["is_response_0_safe", "is_response_1_safe"];
 /// Fields with the number of the answer that was thought to be better.
 const BETTER: [&str; 2] = ["safer_response_id", "better_response_id"];
 
-/// The unsafe answers of a row; of a pair, the safe one is `chosen`. Without labels, the answer that is not the better one.
+/// The unsafe answers of a row; of a pair, the safe one is `chosen`. Without labels, the answer that is not the
+/// better one.
 pub(super) fn negatives(row: &Row, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {
     let prompt = question(row)?;
     if !ANSWERS.iter().any(|answer| row.has(answer)) {

@@ -1,5 +1,5 @@
-//! Bytes of a file as lines, table records or JSON values, each with the line on which it begins; what a file is, is told
-//! by its content, never by its name.
+//! Bytes of a file as lines, table records or JSON values, each with the line on which it begins; what a file is, is
+//! told by its content, never by its name.
 
 pub(crate) mod csv_records;
 pub(crate) mod foreign;
