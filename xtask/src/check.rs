@@ -11,11 +11,11 @@ use crate::parity::Records;
 use crate::seam;
 use crate::test::{Backend, SCOPE, test_in};
 
-/// Everything that is optional and can be compiled here: the second backend, downloads from a hub, Parquet.
-const ALL: &[&str] = &["--workspace", "--features", "d2o/hub,d2o/wgpu,d2o-testing/wgpu,d2o-data/parquet"];
+/// Everything that is optional and can be compiled here: the second backend, downloads from a hub.
+const ALL: &[&str] = &["--workspace", "--features", "d2o/hub,d2o/wgpu,d2o-testing/wgpu"];
 
-/// The one crate that is tested a second time, alone: what it makes optional, and without Burn beside it.
-const DATA: &[&str] = &["--package", "d2o-data", "--features", "parquet"];
+/// The one crate that is tested a second time, alone, without Burn beside it.
+const DATA: &[&str] = &["--package", "d2o-data"];
 
 /// What a second backend repeats: test programs that compare with a reference implementation or compute with
 /// tensors throughout, and of other programs the modules that do.

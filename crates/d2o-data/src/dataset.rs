@@ -1,6 +1,6 @@
 //! Rejected answers as token ids, deduplicated, split by prompt and in seeded order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::encoded_row::{EncodedRow, RowEncoder, fingerprint};
 use crate::error::DataError;
 use crate::formats::LoadOptions;
 use crate::lint::LintReport;
-use crate::load::load_negatives;
+use crate::negatives::{Negatives, Reading};
 use crate::sample::NegativeSample;
 use crate::split::{deduplicate, is_held_out, shuffle};
 
@@ -35,8 +35,12 @@ pub struct DatasetOptions {
 /// What became of the rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct DatasetSummary {
-    /// Rows read from all files.
+    /// Rejected answers read from all files.
     pub rows: usize,
+    /// Rows that could not be read and were left out.
+    pub left_out: usize,
+    /// Rows that hold no rejected answer: what they hold was wanted, or nobody said.
+    pub without_rejected: usize,
     /// Rows dropped as duplicates.
     pub duplicates: usize,
     /// Rows dropped because the prompt is longer than `data.max_prompt_tokens`.
@@ -79,6 +83,8 @@ pub struct Dataset {
     pub held_out: Vec<EncodedRow>,
     /// What is odd about the rows.
     pub lint: LintReport,
+    /// How the files were read.
+    pub reading: Reading,
     /// Counts.
     pub summary: DatasetSummary,
     /// Keys of all training prompts, also of rows beyond `max_groups`.
@@ -90,16 +96,36 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads the files of `options`, and makes a dataset of their rows.
+    /// Reads the files of `options`, and makes a dataset of their rows. Rows that cannot be read are left out and
+    /// counted, unless `options.load.strict`.
     ///
     /// # Errors
-    /// Files that cannot be read, rows of a wrong shape, and as [`from_samples`](Self::from_samples).
+    /// Files that cannot be read, a file of which no row can be read, and as [`from_samples`](Self::from_samples).
     pub fn load(options: &DatasetOptions, encoder: &Encoder) -> Result<Self, DataError> {
-        let mut samples = Vec::new();
+        Self::load_watched(options, encoder, &mut |_, _, _| {})
+    }
+
+    /// The same; `watch` hears a file's name, rows and rejected answers now and then while it is read.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_watched(
+        options: &DatasetOptions,
+        encoder: &Encoder,
+        watch: &mut dyn FnMut(&Path, usize, usize),
+    ) -> Result<Self, DataError> {
+        let mut found = Negatives::default();
         for file in &options.files {
-            samples.extend(load_negatives(file, &options.load)?);
+            found.extend(Negatives::load(file, &options.load, &mut |rows, rejected| watch(file, rows, rejected))?);
         }
-        Self::from_samples(samples, options, encoder)
+        let mut dataset = Self::from_samples(found.samples, options, encoder)?;
+        let reading = found.reading;
+        let places = reading.reasons.iter().filter_map(DataError::place).collect();
+        dataset.lint.leave_out(reading.left_out, places);
+        dataset.summary.left_out = reading.left_out;
+        dataset.summary.without_rejected = reading.without_rejected;
+        dataset.reading = reading;
+        Ok(dataset)
     }
 
     /// Deduplicates, encodes, lints, splits and orders rows; `options.files` and `options.load` do not count.
@@ -134,6 +160,8 @@ impl Dataset {
         let held_out: Vec<EncodedRow> = held_out.into_iter().filter_map(|(_, row)| row).collect();
         let summary = DatasetSummary {
             rows,
+            left_out: 0,
+            without_rejected: 0,
             duplicates,
             long_prompts: encoder.long_prompts,
             refused_prompts: encoder.refused_prompts,
@@ -152,11 +180,12 @@ impl Dataset {
         }
         let (fingerprint, held_out_fingerprint) = (fingerprint(&train), fingerprint(&held_out));
         let lint = encoder.into_lint();
-        Ok(Self { train, held_out, lint, summary, train_prompts, fingerprint, held_out_fingerprint })
+        let reading = Reading::default();
+        Ok(Self { train, held_out, lint, reading, summary, train_prompts, fingerprint, held_out_fingerprint })
     }
 
-    /// Takes other rejected answers for the rows to train on, in their order, the first `max_tokens` tokens of each (0 takes
-    /// all); a row with none keeps its own.
+    /// Takes other rejected answers for the rows to train on, in their order, the first `max_tokens` tokens of each
+    /// (0 takes all); a row with none keeps its own.
     pub fn replace_rejected(
         &mut self,
         answers: impl IntoIterator<Item = Option<(String, Vec<u32>)>>,

@@ -1,38 +1,69 @@
 //! Rejected answers of a file, one at a time or all.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use crate::error::DataError;
-use crate::formats::{Format, LoadOptions, ParsedRow, ParsedRows, ScoredTable, negatives};
-use crate::row::Row;
+use crate::formats::{Format, LEAST_TOP, LoadOptions, ParsedRow, ParsedRows, Problem, ScoredTable, Table, parsed_row};
+use crate::negatives::Negatives;
+use crate::parquet_rows;
+use crate::rows::{Rows, Text, text};
 use crate::sample::NegativeSample;
-use crate::source::json_array::Elements;
 use crate::source::lines::Lines;
 
-/// All rejected answers of a file, in its order.
+/// Rows between two reports of progress.
+const REPORT_EVERY: usize = 100_000;
+
+/// All rejected answers of a file, in its order; the first row that cannot be read is an error.
+///
+/// [`Negatives::load`] leaves such rows out and counts them.
 ///
 /// # Errors
-/// The first row that cannot be read; [`DataError::NoNegatives`] if no row is a rejected answer.
+/// A file or a row that cannot be read; [`DataError::NoNegatives`] if no row is a rejected answer.
 pub fn load_negatives(path: &Path, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {
-    let mut samples = Vec::new();
-    let mut rows = 0;
-    let mut highest: Option<f64> = None;
-    for row in open(path, options)? {
-        let row = row?;
-        rows += 1;
-        highest = highest.into_iter().chain(row.score).reduce(f64::max);
-        samples.extend(row.negatives);
-    }
-    if samples.is_empty() {
-        let scored = options.format.of(path) == Format::ScoredCsv;
-        let threshold = scored.then_some(options.threshold);
-        return Err(DataError::NoNegatives { path: path.to_path_buf(), threshold, rows, highest });
-    }
-    Ok(samples)
+    let options = LoadOptions { strict: true, ..*options };
+    Ok(Negatives::load(path, &options, &mut |_, _| {})?.samples)
 }
 
-/// The rejected answers of a file, streamed. A name that ends in `.gz` is unpacked on the way.
+impl Negatives {
+    /// All rejected answers of a file, in its order. Rows that cannot be read are left out and counted, unless
+    /// `options.strict`; `watch` hears the number of rows and of rejected answers now and then.
+    ///
+    /// # Errors
+    /// A file that cannot be read to its end; the first row that cannot be read if all of them or, under
+    /// `options.strict`, any; [`DataError::NoNegatives`] if no row is a rejected answer.
+    pub fn load(path: &Path, options: &LoadOptions, watch: &mut dyn FnMut(usize, usize)) -> Result<Self, DataError> {
+        let mut found = Self::default();
+        let (mut highest, mut scored) = (None, false);
+        for row in open(path, options)? {
+            match row {
+                Ok(row) => {
+                    scored |= row.is_scored();
+                    highest = max(highest, row.score);
+                    found.add(row.shape, row.negatives);
+                }
+                Err(Problem::Row(error)) if !options.strict => found.leave_out(error),
+                Err(problem) => return Err(problem.into_error()),
+            }
+            if found.reading.rows % REPORT_EVERY == 0 {
+                watch(found.reading.rows, found.samples.len());
+            }
+        }
+        let reading = &mut found.reading;
+        if reading.left_out > 0 && reading.left_out == reading.rows {
+            return Err(reading.reasons.swap_remove(0));
+        }
+        if found.samples.is_empty() {
+            let (path, rows) = (path.to_path_buf(), reading.rows);
+            let threshold = scored.then_some(options.threshold);
+            return Err(DataError::NoNegatives { path, threshold, rows, highest });
+        }
+        Ok(found)
+    }
+}
+
+/// The rejected answers of a file, streamed; how it is packed and how rows stand in it is told by its content.
 ///
 /// # Errors
 /// If the file cannot be opened or its header is wrong; each row's own errors come from the iterator.
@@ -45,8 +76,7 @@ pub fn read_negatives(
 
 /// The rejected answers of anything that can be read, streamed.
 ///
-/// `path` names the source in errors, and its ending decides [`Format::Auto`]. Nothing is opened there,
-/// and bytes are taken as they are: `.gz` in the name changes nothing.
+/// `path` names the source in errors; nothing is opened there.
 ///
 /// # Errors
 /// As [`read_negatives`]; Parquet can be read from a file only.
@@ -55,61 +85,64 @@ pub fn read_rows<R: Read + Send + 'static>(
     source: R,
     options: &LoadOptions,
 ) -> Result<impl Iterator<Item = Result<NegativeSample, DataError>> + Send + use<R>, DataError> {
-    Ok(parse(Lines::new(path, Box::new(source)), options)?.flat_map(flatten))
+    Ok(parse(Lines::new(path, Box::new(source))?, options)?.flat_map(flatten))
 }
 
-fn flatten(row: Result<ParsedRow, DataError>) -> Vec<Result<NegativeSample, DataError>> {
+fn flatten(row: Result<ParsedRow, Problem>) -> Vec<Result<NegativeSample, DataError>> {
     match row {
         Ok(parsed) => parsed.negatives.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
+        Err(problem) => vec![Err(problem.into_error())],
     }
 }
 
 fn open(path: &Path, options: &LoadOptions) -> Result<ParsedRows, DataError> {
-    if options.format.of(path) == Format::Parquet {
-        return parquet(path);
+    let failed = |source| DataError::io(path, source);
+    let file = File::open(path).map_err(failed)?;
+    let mut head = Vec::new();
+    (&file).take(parquet_rows::MARK.len() as u64).read_to_end(&mut head).map_err(failed)?;
+    if head == parquet_rows::MARK {
+        return Ok(parsed(parquet_rows::read(path, file)?, path, options));
     }
-    parse(Lines::open(path)?, options)
+    // A pipe cannot be read from its beginning again.
+    parse(Lines::new(path, Box::new(Cursor::new(head).chain(file)))?, options)
 }
 
 fn parse(lines: Lines, options: &LoadOptions) -> Result<ParsedRows, DataError> {
-    match options.format.of(lines.path()) {
-        Format::ScoredCsv => Ok(ScoredTable::new(lines)?.negatives(options.threshold)),
-        Format::Parquet => Err(DataError::Row {
-            path: lines.path().to_path_buf(),
-            line: 1,
-            problem: "Parquet cannot be streamed".to_owned(),
-            expected: "a file",
-        }),
-        format => {
-            let path = lines.path().to_path_buf();
-            if is_array(&path) {
-                let row = move |(line, value)| Row::from_value(&path, line, value);
-                Ok(parsed(Elements::new(lines)?.map(move |element| element.and_then(&row)), format))
-            } else {
-                let row = move |(line, bytes): (usize, Vec<u8>)| Row::parse(&path, line, &bytes);
-                Ok(parsed(lines.filled().map(move |line| line.and_then(&row)), format))
-            }
-        }
+    let path = lines.path().to_path_buf();
+    if options.format == Format::Parquet || lines.head().starts_with(parquet_rows::MARK) {
+        let expected = "a Parquet file, neither packed nor streamed";
+        return Err(DataError::Row { path, line: 1, problem: "this is not one".to_owned(), expected });
     }
+    Ok(match text(lines)? {
+        Text::Table(records, header) if options.format == Format::ScoredCsv || ScoredTable::is_header(&header) => {
+            ScoredTable::new(*records, header)?.negatives(options.threshold)
+        }
+        Text::Table(records, header) => parsed(Box::new(Table::new(*records, header)?), &path, options),
+        Text::Rows(_) if options.format == Format::ScoredCsv => {
+            let problem = "the file holds JSON".to_owned();
+            return Err(DataError::Row { path, line: 1, problem, expected: "a table with a header" });
+        }
+        Text::Rows(rows) => parsed(rows, &path, options),
+    })
 }
 
-/// Whether a name ends in `.json`: one array instead of a row on every line.
-fn is_array(path: &Path) -> bool {
-    let name = path.to_string_lossy().to_lowercase();
-    name.strip_suffix(".gz").unwrap_or(&name).ends_with(".json")
+/// Rows as rejected answers, and behind them a complaint if their ratings are on another scale than stars.
+fn parsed(rows: Rows, path: &Path, options: &LoadOptions) -> ParsedRows {
+    let (options, path) = (*options, path.to_path_buf());
+    let mut highest = None;
+    let mut rows = rows.fuse();
+    let mut ended = false;
+    Box::new(std::iter::from_fn(move || {
+        let Some(row) = rows.next() else {
+            let low = highest.filter(|&highest| !std::mem::replace(&mut ended, true) && highest < LEAST_TOP);
+            return low.map(|highest| Err(Problem::File(DataError::UnknownScale { path: path.clone(), highest })));
+        };
+        let row = row.and_then(|row| parsed_row(&row, &options).map_err(Problem::Row));
+        highest = max(highest, row.as_ref().ok().and_then(|row| row.rating));
+        Some(row)
+    }))
 }
 
-fn parsed(rows: impl Iterator<Item = Result<Row, DataError>> + Send + 'static, format: Format) -> ParsedRows {
-    Box::new(rows.map(move |row| Ok(ParsedRow { negatives: negatives(&row?, format)?, score: None })))
-}
-
-#[cfg(feature = "parquet")]
-fn parquet(path: &Path) -> Result<ParsedRows, DataError> {
-    crate::formats::read_parquet(path)
-}
-
-#[cfg(not(feature = "parquet"))]
-fn parquet(path: &Path) -> Result<ParsedRows, DataError> {
-    Err(DataError::NotCompiledIn { path: path.to_path_buf(), format: "Parquet", feature: "parquet" })
+fn max(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.into_iter().chain(other).reduce(f64::max)
 }

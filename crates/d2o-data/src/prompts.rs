@@ -7,8 +7,9 @@ use serde_yaml_ng::Value;
 
 use crate::encode::Encoder;
 use crate::error::DataError;
-use crate::formats;
+use crate::formats::{self, Problem};
 use crate::row::Row;
+use crate::rows::text_rows;
 use crate::sample::{Place, Prompt};
 use crate::source::lines::Lines;
 
@@ -35,10 +36,10 @@ impl PromptRow {
     }
 }
 
-/// Prompts of a file: JSON lines `{id?, prompt | messages, response?}`, or PyRIT's seeds in YAML
-/// (`.prompt`, `.yaml`, `.yml`: a list `seeds` of items with a `value`).
+/// Prompts of a file: rows `{id?, prompt | messages, response?}` as JSON lines, a JSON list or a table with a header,
+/// or PyRIT's seeds in YAML (`.prompt`, `.yaml`, `.yml`: a list `seeds` of items with a `value`).
 ///
-/// A name that ends in `.gz` is unpacked on the way.
+/// The file's content tells how it is packed and how rows stand in it; only YAML is told by its name.
 ///
 /// # Errors
 /// A row that cannot be read, with file, line and field; a file without rows.
@@ -51,7 +52,7 @@ pub fn load_prompts(path: &Path) -> Result<Vec<PromptRow>, DataError> {
 /// # Errors
 /// As [`load_prompts`].
 pub fn parse_prompts(path: &Path, text: &str) -> Result<Vec<PromptRow>, DataError> {
-    collect(Lines::new(path, Box::new(Cursor::new(text.to_owned()))))
+    collect(Lines::new(path, Box::new(Cursor::new(text.to_owned())))?)
 }
 
 fn collect(lines: Lines) -> Result<Vec<PromptRow>, DataError> {
@@ -59,17 +60,16 @@ fn collect(lines: Lines) -> Result<Vec<PromptRow>, DataError> {
     let name = path.to_string_lossy().to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let yaml = [".prompt", ".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
-    let rows = if yaml { seeds(&path, lines)? } else { json_lines(&path, lines)? };
+    let rows = if yaml { seeds(&path, lines)? } else { rows(lines)? };
     if rows.is_empty() { Err(DataError::NoPrompts { path }) } else { Ok(rows) }
 }
 
-fn json_lines(path: &Path, lines: Lines) -> Result<Vec<PromptRow>, DataError> {
-    let row = |(line, bytes): (usize, Vec<u8>)| {
-        let row = Row::parse(path, line, &bytes)?;
-        let (prompt, response) = (formats::prompt(&row)?, row.optional("response")?);
+fn rows(lines: Lines) -> Result<Vec<PromptRow>, DataError> {
+    let row = |row: Row| {
+        let (prompt, response) = (formats::question(&row)?, row.optional("response")?);
         Ok(PromptRow { id: row.id()?, prompt, response, place: row.place().clone() })
     };
-    lines.filled().map(|line| line.and_then(row)).collect()
+    text_rows(lines)?.map(|found| found.map_err(Problem::into_error).and_then(row)).collect()
 }
 
 /// The items of the list `seeds`, by their `value`.
@@ -102,7 +102,7 @@ fn seeds(path: &Path, lines: Lines) -> Result<Vec<PromptRow>, DataError> {
 
 fn wrong(path: &Path, line: usize, field: &str, problem: &str, expected: &'static str) -> DataError {
     let (path, field, problem) = (path.to_path_buf(), field.to_owned(), problem.to_owned());
-    DataError::Field { path, line, field, problem, expected }
+    DataError::Field { path, line, field, problem, expected, shape: None }
 }
 
 /// Physical lines on which the items of a block list `seeds:` begin.

@@ -19,7 +19,12 @@ impl Row {
     }
 
     pub(crate) fn parse(path: &Path, line: usize, bytes: &[u8]) -> Result<Self, DataError> {
-        match serde_json::from_slice(bytes) {
+        let parsed = serde_json::from_slice(bytes);
+        let parsed = parsed.or_else(|error| match with_nulls(bytes) {
+            Some(text) => serde_json::from_slice(&text).map_err(|_| error),
+            None => Err(error),
+        });
+        match parsed {
             Ok(value) => Self::from_value(path, line, value),
             Err(error) => {
                 // The parser counts lines from the row's own beginning: only the column means anything.
@@ -37,7 +42,7 @@ impl Row {
     /// [`DataError::Json`] for anything but an object.
     pub(crate) fn from_value(path: &Path, line: usize, value: Value) -> Result<Self, DataError> {
         match value {
-            Value::Object(fields) => Ok(Self::new(fields, Place::new(path, line))),
+            Value::Object(fields) => Ok(Self::new(unwrapped(fields), Place::new(path, line))),
             other => {
                 let problem = format!("it is {}", kind(&other));
                 Err(DataError::Json { path: path.to_path_buf(), line, problem, cut: false })
@@ -58,6 +63,26 @@ impl Row {
         self.fields.get(field).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether a field is named, null or not.
+    pub(crate) fn names(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// Whether a field holds anything: neither null nor blank nor an empty list.
+    pub(crate) fn is_filled(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(|value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.trim().is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
+        })
+    }
+
+    /// All fields with their values.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// A text with something in it.
     pub(crate) fn text(&self, field: &str) -> Result<&str, DataError> {
         filled(self.fields.get(field)).map_err(|problem| self.wrong(field, &problem, "a text"))
@@ -68,14 +93,13 @@ impl Row {
         self.has(field).then(|| self.text(field).map(str::to_owned)).transpose()
     }
 
+    /// A truth value, also as the text or the number that tables write for one.
     pub(crate) fn flag(&self, field: &str) -> Result<bool, DataError> {
-        match self.fields.get(field) {
-            Some(Value::Bool(flag)) => Ok(*flag),
-            other => {
-                let problem = format!("is {}", other.map_or("missing", kind));
-                Err(self.wrong(field, &problem, "true or false"))
-            }
-        }
+        let value = self.fields.get(field);
+        value.and_then(truth).ok_or_else(|| {
+            let problem = format!("is {}", value.map_or("missing", kind));
+            self.wrong(field, &problem, "true or false")
+        })
     }
 
     /// The row's own id, or file name and line.
@@ -107,7 +131,39 @@ impl Row {
             field: field.to_owned(),
             problem: problem.to_owned(),
             expected,
+            shape: None,
         }
+    }
+}
+
+/// A row in which `NaN` and `Infinity`, which Python writes for numbers that are none, are null; none if it has
+/// neither.
+fn with_nulls(bytes: &[u8]) -> Option<Vec<u8>> {
+    const NO_NUMBERS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
+    let (mut text, mut found) = (Vec::with_capacity(bytes.len()), false);
+    let (mut quoted, mut escaped, mut at) = (false, false, 0);
+    while at < bytes.len() {
+        let word = NO_NUMBERS.iter().find(|word| !quoted && bytes[at..].starts_with(word));
+        if let Some(word) = word {
+            text.extend_from_slice(b"null");
+            at += word.len();
+            found = true;
+            continue;
+        }
+        quoted ^= bytes[at] == b'"' && !escaped;
+        escaped = bytes[at] == b'\\' && !escaped;
+        text.push(bytes[at]);
+        at += 1;
+    }
+    found.then_some(text)
+}
+
+/// The row that stands in `row` beside its number, as the data viewer of Hugging Face hands them out.
+fn unwrapped(mut fields: Map<String, Value>) -> Map<String, Value> {
+    let wrapped = fields.contains_key("row_idx");
+    match fields.get_mut("row") {
+        Some(Value::Object(row)) if wrapped => std::mem::take(row),
+        _ => fields,
     }
 }
 
@@ -117,6 +173,24 @@ pub(crate) fn filled(value: Option<&Value>) -> Result<&str, String> {
         Some(Value::String(text)) if text.trim().is_empty() => Err("is empty".to_owned()),
         Some(Value::String(text)) => Ok(text),
         other => Err(format!("is {}", other.map_or("missing", kind))),
+    }
+}
+
+/// A truth value: itself, `true` or `false` as a text, 1 or 0.
+pub(crate) fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => match number.as_f64() {
+            Some(1.0) => Some(true),
+            Some(0.0) => Some(false),
+            _ => None,
+        },
+        Value::String(text) => match text.trim().to_lowercase().as_str() {
+            "true" | "1" | "1.0" => Some(true),
+            "false" | "0" | "0.0" => Some(false),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -4,20 +4,30 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// `system`, `user` or `assistant`.
+    /// `system`, `user`, `assistant` or `tool`.
     pub role: String,
-    /// What was said.
+    /// What was said; empty where the assistant only calls a tool.
     pub content: String,
+    /// What else a template may read: `tool_calls`, `tool_call_id`, `name`, `reasoning_content`.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 impl Message {
     /// A turn of `role` that says `content`.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self { role: role.into(), content: content.into() }
+        Self { role: role.into(), content: content.into(), other: Map::new() }
+    }
+
+    /// The turn as one line: the role, what was said and which tools were called.
+    fn line(&self) -> String {
+        let calls = self.other.get("tool_calls").map(Value::to_string).unwrap_or_default();
+        format!("{}: {}{calls}", self.role, self.content)
     }
 }
 
@@ -46,10 +56,7 @@ impl Prompt {
             Self::Text(text) => text.clone(),
             Self::Messages(turns) => match turns.as_slice() {
                 [only] if only.role == "user" => only.content.clone(),
-                turns => {
-                    let lines = turns.iter().map(|turn| format!("{}: {}", turn.role, turn.content));
-                    lines.collect::<Vec<_>>().join("\n")
-                }
+                turns => turns.iter().map(Message::line).collect::<Vec<_>>().join("\n"),
             },
         }
     }

@@ -236,6 +236,7 @@ fn the_lint_counts_each_oddity_once_a_row() {
     let report = lint(&rows, &plain(), &Limits { max_prompt_tokens: 6, max_response_tokens: 6 });
     let found: Vec<(LintKind, usize)> = LintKind::ALL.map(|kind| (kind, report.count(kind))).into();
     let expected = [
+        (LintKind::LeftOut, 0),
         (LintKind::Duplicate, 1),
         (LintKind::Empty, 1),
         (LintKind::Truncated, 1),
@@ -248,7 +249,7 @@ fn the_lint_counts_each_oddity_once_a_row() {
     ];
     assert_eq!(found, expected);
     let table = report.to_string();
-    assert!(table.contains("rows.jsonl:4") && table.lines().count() == 10, "{table}");
+    assert!(table.contains("rows.jsonl:4") && table.lines().count() == 11, "{table}");
     assert_eq!(serde_json::to_value(&report).unwrap()["rows"], 9);
 }
 

@@ -1,5 +1,4 @@
 //! Parquet files hold the same rows as JSON lines.
-#![cfg(feature = "parquet")]
 
 use std::fs::File;
 use std::path::Path;
@@ -62,10 +61,10 @@ fn rows_read_as_from_json_and_complaints_name_row_and_field() {
 }
 
 #[test]
-fn a_file_that_is_not_parquet_is_named() {
+fn a_file_that_only_begins_as_parquet_does_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("rows.parquet");
-    std::fs::write(&path, b"{\"prompt\": \"p\", \"rejected\": \"r\"}\n").unwrap();
+    std::fs::write(&path, b"PAR1 and no more").unwrap();
     let error = load_negatives(&path, &LoadOptions::default()).unwrap_err();
     assert!(matches!(error, DataError::Parquet { .. }) && error.to_string().contains("rows.parquet"), "{error}");
 }

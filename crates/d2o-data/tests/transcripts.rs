@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use d2o_data::{DataError, Format, LoadOptions, Message, NegativeSample, read_rows};
+use d2o_data::{DataError, LoadOptions, Message, NegativeSample, read_rows};
 
 fn read(rejected: &str, chosen: &str) -> Result<Vec<NegativeSample>, DataError> {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\n', "\\n"));
@@ -109,10 +109,27 @@ fn a_text_without_turns_is_an_error_with_its_field() {
 }
 
 #[test]
-fn a_row_without_a_chosen_transcript_is_an_error_when_the_format_is_named() {
-    let row = "{\"rejected\": \"\\n\\nHuman: a\\n\\nAssistant: b\"}";
-    let options = LoadOptions { format: Format::HhTranscripts, ..LoadOptions::default() };
-    let mut rows = read_rows(Path::new("hh.jsonl"), row.as_bytes(), &options).unwrap();
-    let error = rows.next().unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "hh.jsonl:1: field `chosen` is missing; expected a text");
+fn a_transcript_alone_ends_with_its_rejected_answer() {
+    for chosen in ["", ", \"chosen\": null", ", \"chosen\": \"\""] {
+        let row = format!("{{\"rejected\": \"\\n\\nHuman: a\\n\\nAssistant: b\\n\\nHuman: c\"{chosen}}}");
+        let rows = read_rows(Path::new("hh.jsonl"), std::io::Cursor::new(row), &LoadOptions::default()).unwrap();
+        let rows: Vec<NegativeSample> = rows.collect::<Result<_, _>>().unwrap();
+        assert_eq!((turns(&rows[0]), rows[0].rejected.as_str()), (vec![user("a")], "b"));
+    }
+}
+
+#[test]
+fn lost_blank_lines_and_windows_line_ends_change_nothing() {
+    let whole = only("\n\nHuman: a\n\nAssistant: no\nyes", "\n\nHuman: a\n\nAssistant: yes");
+    for (rejected, chosen) in [
+        ("Human: a\n\nAssistant: no\nyes", "Human: a\n\nAssistant: yes"),
+        ("\\r\n\\r\nHuman: a\\r\n\\r\nAssistant: no\\r\nyes", "\\r\n\\r\nHuman: a\\r\n\\r\nAssistant: yes"),
+        ("Human: a\nAssistant: no\nyes", "Human: a\nAssistant: yes\n"),
+    ] {
+        let row = only(rejected, chosen);
+        assert_eq!(
+            (turns(&row), row.rejected, row.chosen),
+            (turns(&whole), whole.rejected.clone(), whole.chosen.clone())
+        );
+    }
 }

@@ -1,19 +1,17 @@
-//! How a file's rows are shaped.
-
-use std::path::Path;
+//! How to read a file.
 
 use serde::{Deserialize, Serialize};
 
-/// How a file's rows are shaped.
+/// How a file's rows are shaped. Its content tells how rows stand in it: JSON lines, a JSON list, a table, Parquet,
+/// packed with gzip or Zstandard or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// By the file name's ending, and for JSON lines by each row's fields.
+    /// By each row's fields, whatever the file is called.
     #[default]
     Auto,
-    /// JSON lines, or one JSON array where the name ends in `.json`, of `{prompt, rejected}` or
-    /// `{messages, rejected}`; `chosen` and `id` optional. Without `rejected`, the last message must be
-    /// the assistant's and is the rejected answer.
+    /// A prompt in `prompt`, `messages` or another known field, with `rejected`; `chosen` and `id` optional. Without
+    /// `rejected`, the last message must be the assistant's and is the rejected answer.
     Jsonl,
     /// `{prompt, response, is_safe}`, or `{prompt, response_0, response_1, is_response_0_safe,
     /// is_response_1_safe}`: each unsafe response is rejected, the safe one is `chosen`.
@@ -22,26 +20,10 @@ pub enum Format {
     Exchanges,
     /// `{chosen, rejected}` transcripts with `Human:` and `Assistant:` turns.
     HhTranscripts,
-    /// CSV with the columns `objective`, `assistant_response` and `human_score` (or `human_score_1`, …).
+    /// A table with the columns `objective`, `assistant_response` and `human_score` (or `human_score_1`, …).
     ScoredCsv,
-    /// Parquet with columns as in `safety_pairs` or `jsonl`; needs the feature `parquet`.
+    /// Parquet, with columns named like the fields of any of these; `auto` finds it out.
     Parquet,
-}
-
-impl Format {
-    /// The same, with `Auto` decided by the file name's ending where the ending tells.
-    pub(crate) fn of(self, path: &Path) -> Self {
-        if self != Self::Auto {
-            return self;
-        }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
-        match name.rsplit_once('.') {
-            Some((_, "csv")) => Self::ScoredCsv,
-            Some((_, "parquet")) => Self::Parquet,
-            _ => Self::Auto,
-        }
-    }
 }
 
 /// How to read a file.
@@ -49,27 +31,18 @@ impl Format {
 pub struct LoadOptions {
     /// The rows' shape.
     pub format: Format,
-    /// Least human score of a rejected answer, for scored rows; other rows have no use for it.
+    /// Least human score of a rejected answer, for scored tables; other rows have no use for it.
     pub threshold: f64,
+    /// Highest rating of a rejected answer, for rows with `rating`, `stars` or `score`; without it, up to 2 of a
+    /// rating on a scale that goes to 3 or above, and rows with another number are refused.
+    pub max_rating: Option<f64>,
+    /// Whether a row that cannot be read is an error instead of being left out and counted.
+    pub strict: bool,
 }
 
 impl Default for LoadOptions {
+    /// The shape by the fields, scores from 0.75 on, stars up to 2, rows that cannot be read left out.
     fn default() -> Self {
-        Self { format: Format::Auto, threshold: 0.75 }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ending_tells_the_format_unless_one_is_named() {
-        let auto = |name: &str| Format::Auto.of(Path::new(name));
-        assert_eq!(auto("a/b.CSV"), Format::ScoredCsv);
-        assert_eq!(auto("b.csv.gz"), Format::ScoredCsv);
-        assert_eq!(auto("b.parquet"), Format::Parquet);
-        assert_eq!(auto("b.jsonl.gz"), Format::Auto);
-        assert_eq!(Format::SafetyPairs.of(Path::new("b.csv")), Format::SafetyPairs);
+        Self { format: Format::Auto, threshold: 0.75, max_rating: None, strict: false }
     }
 }

@@ -1,21 +1,29 @@
 //! The shapes in which rejected answers are published, and which of them a row has.
 
+mod answer;
+mod comparison;
+mod contradiction;
+mod conversation;
 mod exchange;
 mod format;
 mod hh;
-#[cfg(feature = "parquet")]
-mod parquet_rows;
 mod parsed;
 mod preference;
+mod question;
 mod rows;
 mod safety;
 mod scored_csv;
+mod table;
+mod turns;
+mod unpaired;
+mod verdict;
+mod verdict_words;
 
 pub use format::{Format, LoadOptions};
-#[cfg(feature = "parquet")]
-pub(crate) use parquet_rows::read as read_parquet;
-pub(crate) use parsed::{ParsedRow, ParsedRows};
-pub(crate) use preference::prompt;
-pub(crate) use rows::negatives;
+pub(crate) use parsed::{ParsedRow, ParsedRows, Problem};
+pub(crate) use question::question;
+pub(crate) use rows::parsed_row;
 pub(crate) use scored_csv::ScoredTable;
 pub use scored_csv::{LabelledAnswer, load_labelled};
+pub(crate) use table::Table;
+pub(crate) use verdict::LEAST_TOP;

@@ -1,65 +1,94 @@
-//! Rows `{prompt, rejected}` and `{messages, rejected}`, and the reading of `messages`.
+//! Rows that name a rejected answer, and perhaps a preferred one: TRL's, LLaMA-Factory's, UltraFeedback's, OpenAI's,
+//! ms-swift's.
 
 use serde_json::Value;
 
+use super::answer::{Answer, answered, answers, last_answer, optional_answer};
+use super::contradiction::{refuse_choices, refuse_wanted};
+use super::format::LoadOptions;
 use crate::error::DataError;
-use crate::row::{Row, filled, kind};
-use crate::sample::{Message, NegativeSample, Prompt};
+use crate::row::Row;
+use crate::sample::{NegativeSample, Prompt};
 
-const MESSAGES: &str = "messages";
-const TURNS: &str = "a list of {\"role\", \"content\"}";
-const ROLES: [&str; 3] = ["system", "user", "assistant"];
-
-/// The rejected answer of a row.
-pub(crate) fn negative(row: &Row) -> Result<NegativeSample, DataError> {
-    let chosen = row.optional("chosen")?;
-    if !row.has(MESSAGES) {
-        return row.sample(Prompt::Text(row.text("prompt")?.to_owned()), row.text("rejected")?, chosen);
-    }
-    let mut turns = messages(row)?;
-    let answered = turns.last().is_some_and(|last| last.role == "assistant");
-    let rejected = match (row.has("rejected"), answered) {
-        (true, false) => row.text("rejected")?.to_owned(),
-        (false, true) => turns.pop().map(|turn| turn.content).unwrap_or_default(),
-        (true, true) => {
-            return Err(row.wrong(MESSAGES, "ends with an answer beside `rejected`", "a last turn of the user"));
-        }
-        (false, false) => {
-            return Err(row.wrong("rejected", "is missing", "a text, or a last message of the assistant"));
-        }
+/// `rejected` with `chosen` if there is one, behind whatever says what was asked.
+pub(super) fn negatives(row: &Row, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {
+    refuse_choices(row, &[])?;
+    refuse_wanted(row, options)?;
+    let rejected = answers(row, "rejected")?;
+    let chosen = optional_answer(row, "chosen")?;
+    let chosen = match last_answer(row)? {
+        Some(last) if chosen.is_none() => Some(Answer::Text(last)),
+        _ => chosen,
     };
-    if turns.is_empty() {
-        return Err(row.wrong(MESSAGES, "holds no prompt", "at least one message before the answer"));
-    }
-    row.sample(Prompt::Messages(turns), &rejected, chosen)
+    behind(row, "rejected", rejected, chosen)
 }
 
-/// The prompt of a row: `messages` if it has them, else `prompt`.
-pub(crate) fn prompt(row: &Row) -> Result<Prompt, DataError> {
-    if row.has(MESSAGES) {
-        return Ok(Prompt::Messages(messages(row)?));
-    }
-    Ok(Prompt::Text(row.text("prompt")?.to_owned()))
-}
-
-fn messages(row: &Row) -> Result<Vec<Message>, DataError> {
-    let turns = match row.value(MESSAGES) {
-        Some(Value::Array(turns)) if turns.is_empty() => return Err(row.wrong(MESSAGES, "is empty", TURNS)),
-        Some(Value::Array(turns)) => turns,
-        other => return Err(row.wrong(MESSAGES, &format!("is {}", other.map_or("missing", kind)), TURNS)),
+/// ms-swift's: `messages` that end with the preferred answer and `rejected_response` or `rejected_messages`; or
+/// `query`, `response` and `rejected_response`.
+pub(super) fn swift(row: &Row, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {
+    refuse_choices(row, &[])?;
+    refuse_wanted(row, options)?;
+    let field = if row.names("rejected_messages") { "rejected_messages" } else { "rejected_response" };
+    let chosen = match optional_answer(row, "response")? {
+        Some(chosen) => Some(chosen),
+        None => last_answer(row)?.map(Answer::Text),
     };
-    turns.iter().enumerate().map(|(index, turn)| message(row, index, turn)).collect()
+    behind(row, field, answers(row, field)?, chosen)
 }
 
-fn message(row: &Row, index: usize, turn: &Value) -> Result<Message, DataError> {
-    let name = |field: &str| format!("{MESSAGES}[{index}]{field}");
-    if !turn.is_object() {
-        return Err(row.wrong(&name(""), &format!("is {}", kind(turn)), "{\"role\", \"content\"}"));
-    }
-    let role = filled(turn.get("role")).map_err(|problem| row.wrong(&name(".role"), &problem, "a text"))?;
-    if !ROLES.contains(&role) {
-        return Err(row.wrong(&name(".role"), &format!("is `{role}`"), "system, user or assistant"));
-    }
-    let content = filled(turn.get("content")).map_err(|problem| row.wrong(&name(".content"), &problem, "a text"))?;
-    Ok(Message::new(role, content))
+/// OpenAI's: `input.messages`, `non_preferred_output` and `preferred_output`.
+pub(super) fn openai(row: &Row, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {
+    refuse_choices(row, &[])?;
+    refuse_wanted(row, options)?;
+    let asked = match row.value("input") {
+        Some(Value::Object(input)) => Row::new(input.clone(), row.place().clone()),
+        _ => return Err(row.wrong("input", "is missing or no object", "{\"messages\": […]}")),
+    };
+    let (rejected, chosen) = ("non_preferred_output", "preferred_output");
+    let rejected_answers = answers(row, rejected)?;
+    let chosen = optional_answer(row, chosen)?;
+    let samples = behind(&asked, rejected, rejected_answers, chosen)?;
+    let id = row.id()?;
+    Ok(samples.into_iter().map(|sample| NegativeSample { id: id.clone(), ..sample }).collect())
+}
+
+/// LLaMA-Factory's older ranking rows: `output` holds the better and the worse answer.
+pub(super) fn ranked(row: &Row, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {
+    refuse_choices(row, &[])?;
+    refuse_wanted(row, options)?;
+    let both = answers(row, "output")?;
+    let [chosen, rejected] = both.as_slice() else {
+        return Err(row.wrong(
+            "output",
+            &format!("holds {} answers", both.len()),
+            "a text, or the better and the worse answer",
+        ));
+    };
+    behind(row, "output", vec![rejected.clone()], Some(chosen.clone()))
+}
+
+/// Each rejected answer behind its prompt, with the preferred one where that answers the same prompt.
+fn behind(
+    row: &Row,
+    field: &str,
+    rejected: Vec<Answer>,
+    chosen: Option<Answer>,
+) -> Result<Vec<NegativeSample>, DataError> {
+    let several = rejected.len() > 1;
+    let sample = |(index, answer): (usize, Answer)| {
+        let (prompt, text) = answered(row, field, answer)?;
+        let chosen = chosen.clone().map(|chosen| answered(row, "chosen", chosen)).transpose()?;
+        let chosen = chosen.filter(|(other, _)| same_prompt(&prompt, other)).map(|(_, text)| text);
+        let chosen = chosen.filter(|chosen| chosen.trim() != text.trim());
+        let mut sample = row.sample(prompt, &text, chosen)?;
+        if several {
+            sample.id = format!("{}#{index}", sample.id);
+        }
+        Ok(sample)
+    };
+    rejected.into_iter().enumerate().map(sample).collect()
+}
+
+fn same_prompt(one: &Prompt, other: &Prompt) -> bool {
+    one == other || one.messages() == other.messages()
 }

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use csv::StringRecord;
 
-use super::parsed::{ParsedRow, ParsedRows};
+use super::parsed::{ParsedRow, ParsedRows, Problem};
 use crate::error::DataError;
 use crate::sample::{NegativeSample, Place, Prompt};
-use crate::source::csv_records::Records;
+use crate::shape::Shape;
+use crate::source::csv_records::{Header, Records};
+use crate::source::layout::Layout;
 use crate::source::lines::Lines;
 
 /// An answer with its human score, whatever the score.
@@ -38,7 +40,15 @@ const CELLS: &str = "as many cells as the header has";
 /// # Errors
 /// A missing column, a row that cannot be read, an empty text, a score that is no number: with line and field.
 pub fn load_labelled(path: &Path) -> Result<Vec<LabelledAnswer>, DataError> {
-    ScoredTable::new(Lines::open(path)?)?.filter_map(Result::transpose).collect()
+    let lines = Lines::open(path)?;
+    let delimiter = match Layout::of(lines.head()) {
+        Layout::Table(delimiter) => delimiter,
+        _ => b',',
+    };
+    let mut records = Records::new(lines, delimiter);
+    let header = records.header()?;
+    let rows = ScoredTable::new(records, header)?;
+    rows.filter_map(|row| row.map_err(Problem::into_error).transpose()).collect()
 }
 
 /// A scored table behind its header; gives one item a row, none where nobody scored it.
@@ -50,11 +60,14 @@ pub(crate) struct ScoredTable {
 }
 
 impl ScoredTable {
-    pub(crate) fn new(lines: Lines) -> Result<Self, DataError> {
-        let mut records = Records::new(lines);
-        let (line, header) = records.next().transpose()?.unwrap_or_else(|| (1, StringRecord::new()));
-        let place = Place::new(records.path(), line);
-        let names: Vec<&str> = header.iter().map(str::trim).collect();
+    /// Whether a header is one of a scored table's.
+    pub(crate) fn is_header(header: &Header) -> bool {
+        [PROMPT, ANSWER].iter().any(|name| header.names.iter().any(|column| column == name))
+    }
+
+    pub(crate) fn new(records: Records, header: Header) -> Result<Self, DataError> {
+        let place = Place::new(records.path(), header.line);
+        let names: Vec<&str> = header.names.iter().map(String::as_str).collect();
         let column = |name: &str| {
             let found = names.iter().position(|&column| column == name);
             found.ok_or_else(|| wrong(&place, name, "is no column", COLUMNS))
@@ -71,10 +84,11 @@ impl ScoredTable {
     /// The rows as rejected answers, those with a score of at least `threshold`.
     pub(crate) fn negatives(self, threshold: f64) -> ParsedRows {
         Box::new(self.map(move |row| {
-            let Some(row) = row? else { return Ok(ParsedRow::default()) };
+            let shape = Some(Shape::Scored);
+            let Some(row) = row? else { return Ok(ParsedRow { shape, ..ParsedRow::default() }) };
             let score = Some(row.score);
             let negatives = if row.score >= threshold { vec![row.into()] } else { Vec::new() };
-            Ok(ParsedRow { negatives, score })
+            Ok(ParsedRow { negatives, score, shape, ..ParsedRow::default() })
         }))
     }
 
@@ -106,11 +120,13 @@ impl ScoredTable {
 }
 
 impl Iterator for ScoredTable {
-    type Item = Result<Option<LabelledAnswer>, DataError>;
+    type Item = Result<Option<LabelledAnswer>, Problem>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let record = self.records.next()?;
-        Some(record.and_then(|(line, record)| self.row(&record, line)))
+        Some(match self.records.next()? {
+            Ok((line, record)) => record.and_then(|record| self.row(&record, line)).map_err(Problem::Row),
+            Err(error) => Err(Problem::File(error)),
+        })
     }
 }
 
@@ -137,5 +153,6 @@ fn text(record: &StringRecord, column: usize, field: &str, place: &Place) -> Res
 
 fn wrong(place: &Place, field: &str, problem: &str, expected: &'static str) -> DataError {
     let (path, line) = (place.path.clone(), place.line);
-    DataError::Field { path, line, field: field.to_owned(), problem: problem.to_owned(), expected }
+    let shape = Some(Shape::Scored);
+    DataError::Field { path, line, field: field.to_owned(), problem: problem.to_owned(), expected, shape }
 }

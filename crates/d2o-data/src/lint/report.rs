@@ -13,6 +13,8 @@ const EXAMPLES: usize = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LintKind {
+    /// A row that cannot be read; it is left out, and not counted among the rows looked at.
+    LeftOut,
     /// The same prompt with the same answer as an earlier row.
     Duplicate,
     /// An answer without text.
@@ -37,7 +39,8 @@ pub enum LintKind {
 
 impl LintKind {
     /// All kinds, in the order of reports.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::LeftOut,
         Self::Duplicate,
         Self::Empty,
         Self::Truncated,
@@ -53,6 +56,7 @@ impl LintKind {
 impl fmt::Display for LintKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(match self {
+            Self::LeftOut => "row left out, as it cannot be read",
             Self::Duplicate => "duplicate row",
             Self::Empty => "empty answer",
             Self::Truncated => "answer cut to the limit",
@@ -103,6 +107,15 @@ impl LintReport {
             if finding.places.len() < EXAMPLES {
                 finding.places.push(place.to_string());
             }
+        }
+    }
+
+    /// Notes rows that were left out before anybody could look at them, and where the first ones stand.
+    pub(crate) fn leave_out(&mut self, rows: usize, places: Vec<String>) {
+        for finding in self.findings.iter_mut().filter(|finding| finding.kind == LintKind::LeftOut) {
+            finding.rows += rows;
+            finding.places.extend(places.iter().cloned());
+            finding.places.truncate(EXAMPLES);
         }
     }
 

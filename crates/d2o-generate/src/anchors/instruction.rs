@@ -64,7 +64,7 @@ impl Instruction {
 fn with_system(system: &str, mut messages: Vec<Message>) -> Vec<Message> {
     match messages.first_mut() {
         Some(first) if first.role == "system" => first.content = format!("{system}\n\n{}", first.content),
-        _ => messages.insert(0, Message { role: "system".to_owned(), content: system.to_owned() }),
+        _ => messages.insert(0, Message::new("system", system)),
     }
     messages
 }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn say(role: &str, content: &str) -> Message {
-        Message { role: role.to_owned(), content: content.to_owned() }
+        Message::new(role, content)
     }
 
     #[test]

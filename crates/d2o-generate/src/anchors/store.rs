@@ -276,7 +276,7 @@ mod tests {
         let answer = StoredResponse { text: "tea".into(), ids: vec![5, 2], reference: -1.25 };
         StoredGroup {
             id: "row-1".into(),
-            prompt: vec![Message { role: "user".into(), content: "drink?".into() }],
+            prompt: vec![Message::new("user", "drink?")],
             prompt_ids: vec![1, 4],
             rejected: StoredResponse { text: "mud".into(), ids: vec![9, 2], reference: -7.5 },
             anchors: vec![StoredAnchor { slot: 0, seed: 3, redraws: 1, answer }],

@@ -77,6 +77,9 @@ pub struct RunArgs {
     /// Rejected answers; may be given several times.
     #[arg(long)]
     pub negatives: Vec<String>,
+    /// A row that cannot be read is an error, instead of being left out and told.
+    #[arg(long)]
+    pub strict: bool,
     /// The run directory.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -17,7 +17,7 @@ use crate::fetch::{self, Notice};
 use crate::stages::accept::{Purpose, accept};
 use crate::stages::run::Run;
 use crate::stages::{anchors, prepare, train};
-use crate::terminal::Progress;
+use crate::terminal::{Progress, Understood, tell_reading};
 
 /// `d2o train`: all stages.
 ///
@@ -47,9 +47,9 @@ pub fn prepare(args: &RunArgs) -> anyhow::Result<()> {
     let device = device::open(&config.device.backend)?;
     let base = prepare::base(&config, &device)?;
     warn(&base.warnings)?;
-    let data = Dataset::load(&prepare::dataset_options(&config)?, &base.encoder)?;
+    let data = Dataset::load_watched(&prepare::dataset_options(&config)?, &base.encoder, &mut tell_reading)?;
     let mut out = std::io::stdout().lock();
-    write!(out, "{}", data.lint)?;
+    write!(out, "{}{}", Understood(&data.reading), data.lint)?;
     writeln!(out, "{}", serde_json::to_string_pretty(&data.summary)?)?;
     Ok(())
 }
@@ -171,6 +171,9 @@ fn configuration(args: &RunArgs) -> anyhow::Result<RunConfig> {
     if !args.negatives.is_empty() {
         let files: Vec<String> = args.negatives.iter().map(|file| quoted(file)).collect();
         set.push(format!("data.negatives=[{}]", files.join(", ")));
+    }
+    if args.strict {
+        set.push("data.strict=true".to_owned());
     }
     if let Some(backend) = &args.backend {
         set.push(format!("device.backend={}", quoted(backend)));

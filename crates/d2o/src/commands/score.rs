@@ -36,6 +36,7 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
             field: "response".to_owned(),
             problem: "is missing".to_owned(),
             expected: "the answer to score",
+            shape: None,
         })?;
         let (sequence, _) =
             base.encoder.sequence(&row.prompt, response, &limits).map_err(|problem| problem.of_row(&place))?;

@@ -47,6 +47,8 @@ impl Default for DataSection {
             negatives: Vec::new(),
             format: Format::Auto,
             threshold: 0.75,
+            max_rating: None,
+            strict: false,
             chat: true,
             max_groups: 0,
             held_out: 0.2,

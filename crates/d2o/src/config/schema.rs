@@ -77,6 +77,12 @@ pub struct DataSection {
     pub format: Format,
     /// Least human score at which an answer counts as rejected, for rows with scores (`scored_csv`); others ignore it.
     pub threshold: f64,
+    /// Highest rating at which an answer counts as rejected, for rows with `rating`, `stars` or `score`. Absent: up to 2 of
+    /// a rating on a scale that goes to 3 or above; rows with any other number are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rating: Option<f64>,
+    /// Whether a row that cannot be read ends the run; `false` leaves it out and tells where it stands.
+    pub strict: bool,
     /// Whether the model's chat template frames the prompts; `false` takes them as plain text.
     pub chat: bool,
     /// Most groups to train on; 0 takes all. A group is a prompt with one rejected answer and its anchors.

@@ -57,7 +57,7 @@ fn pair(file: &Path, row: PromptRow) -> Result<RawRow, DataError> {
     let Some(response) = row.response.clone() else {
         let (path, line) = (file.to_path_buf(), row.place.line);
         let (field, problem) = ("response".to_owned(), "is missing".to_owned());
-        return Err(DataError::Field { path, line, field, problem, expected: "a text" });
+        return Err(DataError::Field { path, line, field, problem, expected: "a text", shape: None });
     };
     Ok(RawRow::Pair(row, response))
 }

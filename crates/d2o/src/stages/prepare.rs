@@ -16,6 +16,7 @@ use crate::config::{RejectedSource, RunConfig};
 use crate::device;
 use crate::error::RunError;
 use crate::fetch;
+use crate::terminal::tell_reading;
 
 /// Locks the directory, opens model and data. Nothing that lies there is changed before the run is
 /// [accepted](super::accept::accept).
@@ -64,7 +65,7 @@ fn dataset(config: &RunConfig, base: &LanguageModel, observers: &mut Observers) 
     for message in &base.warnings {
         observers.emit(&Event::Warning { message: message.clone() })?;
     }
-    let data = Dataset::load(&dataset_options(config)?, &base.encoder)?;
+    let data = Dataset::load_watched(&dataset_options(config)?, &base.encoder, &mut tell_reading)?;
     let (summary, lint) = (&data.summary, data.lint.summary());
     observers.emit(&Event::StageFinished {
         stage: stage::PREPARE.to_owned(),
@@ -77,6 +78,9 @@ fn dataset(config: &RunConfig, base: &LanguageModel, observers: &mut Observers) 
     if data.lint.findings.iter().any(|finding| finding.rows > 0) {
         let message = format!("odd rows: {lint}; `d2o prepare` tells where they stand");
         observers.emit(&Event::Warning { message })?;
+    }
+    for reason in &data.reading.reasons {
+        observers.emit(&Event::Warning { message: format!("left out: {reason}") })?;
     }
     Ok(data)
 }
@@ -92,7 +96,12 @@ pub fn dataset_options(config: &RunConfig) -> anyhow::Result<DatasetOptions> {
     }
     Ok(DatasetOptions {
         files,
-        load: LoadOptions { format: config.data.format, threshold: config.data.threshold },
+        load: LoadOptions {
+            format: config.data.format,
+            threshold: config.data.threshold,
+            max_rating: config.data.max_rating,
+            strict: config.data.strict,
+        },
         max_groups: config.data.max_groups,
         held_out: config.data.held_out,
         limits: Limits {

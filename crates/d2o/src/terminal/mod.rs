@@ -3,5 +3,7 @@
 mod describe;
 mod plain;
 mod progress;
+mod understood;
 
 pub use progress::Progress;
+pub use understood::{Understood, tell_reading};

@@ -73,3 +73,36 @@ fn a_row_that_the_template_refuses_is_a_finding_and_elsewhere_an_error_with_its_
         }
     }
 }
+
+#[test]
+fn a_row_that_cannot_be_read_is_left_out_and_told_and_is_an_error_where_asked_for() {
+    let world = World::new();
+    let rows = fs::read_to_string(world.path("rows.jsonl")).unwrap();
+    let lines = rows.lines().count();
+    fs::write(world.path("rows.jsonl"), format!("{rows}\n{{\"prompt\": \"q\", \"response\": \"a\"}}\n")).unwrap();
+    let bad = format!("rows.jsonl:{}", lines + if rows.ends_with('\n') { 2 } else { 1 });
+
+    let run = world.path("run.toml");
+    let prepare = ["prepare", "--config", run.to_str().unwrap()];
+    let output = world.d2o(&prepare);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{table}");
+    assert!(table.lines().any(|line| line.starts_with("left out: ") && line.contains(&bad)), "{table}");
+    assert!(table.lines().any(|line| line.contains("row left out") && line.contains(&bad)), "{table}");
+    assert!(table.lines().any(|line| line.trim_start().starts_with("rejected  ")), "rows are shown: {table}");
+    let summary: serde_json::Value = serde_json::from_str(&table[table.find('{').unwrap()..]).unwrap();
+    assert_eq!((&summary["left_out"], &summary["rows"]), (&1.into(), &lines.into()));
+
+    let output = world.train("odd", &["--set", "train.steps=1"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("warning: left out: ") && said(&output).contains(&bad), "{}", said(&output));
+
+    let output = world.d2o(&[&prepare[..], &["--strict"]].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(
+        said(&output).contains(&format!("{bad}: no field says whether `response` was rejected")),
+        "{}",
+        said(&output)
+    );
+    assert!(said(&output).contains("hint: name the answer `rejected`"), "{}", said(&output));
+}
