@@ -8,6 +8,7 @@ use crate::arch;
 use crate::cargo::{cargo, succeed};
 use crate::interop::interop_if_ready;
 use crate::parity::Records;
+use crate::seam;
 use crate::test::{Backend, SCOPE, test_in};
 
 /// Everything that is optional and can be compiled here: the second backend, downloads from a hub, Parquet.
@@ -48,6 +49,7 @@ pub(crate) struct CheckArgs {
 pub(crate) fn check(args: &CheckArgs) -> Result<()> {
     succeed(&mut cargo(["fmt", "--all", "--check"]))?;
     arch::check()?;
+    seam::check()?;
     let records = Records::new()?;
     lint(ALL)?;
     if !args.skip_tests {

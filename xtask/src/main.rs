@@ -5,11 +5,13 @@ mod arch;
 mod cargo;
 mod check;
 mod compare;
+mod disturb;
 mod docs;
 mod fuzz;
 mod interop;
 mod parity;
 mod run;
+mod seam;
 mod test;
 
 use std::ffi::OsString;
@@ -43,13 +45,18 @@ enum Command {
     /// Let transformers, PEFT, the `gguf` package and llama.cpp read what `d2o` writes; the first time, install them
     /// in a virtual environment below the target directory (several GB).
     Interop(interop::InteropArgs),
+    /// Let every change of the file system fail in turn under every stage of a run, and look whether the same command
+    /// goes on to the same bits.
+    Faults,
+    /// Kill the stages of a run at random moments, and look whether the same command goes on to the same bits.
+    Kills(disturb::KillsArgs),
     /// Everything a change has to pass: format, architecture, lints, tests, documentation, packages.
     Check(check::CheckArgs),
     /// Feed hostile bytes to every reader, under libFuzzer (`cargo install cargo-fuzz`).
     Fuzz(fuzz::FuzzArgs),
     /// Write the pages of docs that follow from the sources: docs/run-file.md.
     Docs,
-    /// The invariants of docs/architecture.md that the dependency table shows.
+    /// The invariants of docs/architecture.md that the dependency table and the sources show.
     Arch,
 }
 
@@ -71,10 +78,12 @@ fn main() -> ExitCode {
         Command::Test(passed) => test::test(&passed.args).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::compare(&args).map(|()| ExitCode::SUCCESS),
         Command::Interop(args) => interop::interop(&args).map(|()| ExitCode::SUCCESS),
+        Command::Faults => disturb::faults().map(|()| ExitCode::SUCCESS),
+        Command::Kills(args) => disturb::kills(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::check(&args).map(|()| ExitCode::SUCCESS),
         Command::Fuzz(args) => fuzz::fuzz(&args).map(|()| ExitCode::SUCCESS),
         Command::Docs => docs::write().map(|()| ExitCode::SUCCESS),
-        Command::Arch => arch::check().map(|()| ExitCode::SUCCESS),
+        Command::Arch => arch::check().and_then(|()| seam::check()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -169,6 +169,9 @@ impl DataError {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::UnexpectedEof => {
                 "the file seems cut off; copy it again"
             }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                return d2o_record::remedy(source).map(str::to_owned);
+            }
             Self::Io { .. } => "check that the path exists and that you may use it",
             Self::Json { cut: true, .. } => "the line ends inside its object; was the file copied whole?",
             Self::Json { .. } => "each line is one JSON object, with no list around them",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use d2o_record::durable;
 use serde_json::{Value, json};
 
 use crate::encode::Encoder;
@@ -99,5 +100,5 @@ fn write_json(path: &Path, value: &Value) -> Result<(), DataError> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    fs::write(path, bytes).map_err(|source| DataError::io(path, source))
+    durable::write_whole(path, bytes).map_err(|source| DataError::io(path, source))
 }

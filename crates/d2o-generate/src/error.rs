@@ -131,8 +131,8 @@ impl GenerateError {
             Self::NoEndToken { .. } => {
                 "name it as eos_token in tokenizer_config.json, or as eos_token_id in generation_config.json"
             }
-            Self::Stale { .. } => "use another --out, or --fresh to draw and train again",
-            Self::Damaged { .. } => "remove the file; the stage that wrote it will make it again",
+            Self::Stale { .. } => "use another --out, or --fresh to throw it away and begin anew",
+            Self::Damaged { .. } => "remove it; the stage that wrote it will make it again",
             Self::Interrupted { kept: true, .. } => "run the same command again to go on from there",
             Self::Interrupted { kept: false, .. } => "run the same command again; these begin anew",
             Self::Sampling { .. } => return None,

@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 
 use clap::Parser;
 use d2o::commands::{demand, interrupt};
+use d2o_record::RunLock;
 
 use crate::claims::Evidence;
 use crate::{cells, outcome, page, run, variance};
@@ -44,6 +45,8 @@ pub fn reproduce(args: &ReproduceArgs) -> anyhow::Result<()> {
     cells.retain(|cell| args.only.is_empty() || asked(cell));
     demand("--only", !cells.is_empty(), "names of cells", args.only.join(", "))?;
     demand("--seeds", args.seeds > 0, "at least 1", args.seeds)?;
+    let mut lock = RunLock::directory(&args.out)?;
+    lock.accept();
     let seeds: Vec<u64> = (1..=args.seeds).collect();
     let jobs = match args.jobs {
         0 => available_parallelism().map_or(1, usize::from),

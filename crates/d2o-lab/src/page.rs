@@ -1,7 +1,6 @@
 //! `docs/reproduction.md`, made from the outcomes.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 
 use crate::cells::{ANCHORS, LOOK_EVERY, RATIOS, with_anchors};
@@ -13,6 +12,7 @@ use crate::spread::{Spread, number, signed};
 use crate::{machine, variance};
 use d2o_record::FileError;
 use d2o_record::durable::{self, at};
+use d2o_record::storage;
 
 /// The cells whose fall is drawn.
 const DRAWN: [&str; 7] = ["d2o", "sft", "npo", "dpo", "dpo-34", "simpo", "gradient_ascent"];
@@ -26,7 +26,7 @@ type Picture = (&'static str, &'static str, Option<String>);
 /// [`FileError`] naming the file.
 pub fn write(path: &Path, evidence: Evidence<'_>, seeds: &[u64]) -> Result<(), FileError> {
     let dir = path.with_extension("");
-    at(&dir, fs::create_dir_all(&dir))?;
+    at(&dir, storage::create_dir_all(&dir))?;
     let mut text = head(evidence, seeds);
     text += &table(&evidence.collected.outcomes);
     text += &verdicts("## The paper's claims, here", &claims(evidence));

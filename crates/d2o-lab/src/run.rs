@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use d2o::error::RunError;
 use d2o_record::durable::at;
+use d2o_record::storage;
 
 use crate::cells::{Cell, LOOK_EVERY, MAIN};
 use crate::record::Record;
@@ -60,9 +61,9 @@ impl Job {
     /// Starts the process; what another configuration has left is thrown away.
     fn start(&self, program: &Path) -> Result<Child, RunError> {
         if Record::read(&self.dir).is_some_and(|record| record.set != self.set) {
-            at(&self.dir, std::fs::remove_dir_all(&self.dir))?;
+            at(&self.dir, storage::remove_dir_all(&self.dir))?;
         }
-        at(&self.dir, std::fs::create_dir_all(&self.dir))?;
+        at(&self.dir, storage::create_dir_all(&self.dir))?;
         let path = self.dir.join("log.txt");
         let log = at(&path, std::fs::File::create(&path))?;
         let mut command = Command::new(program);

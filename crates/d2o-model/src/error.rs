@@ -212,7 +212,10 @@ impl ModelError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Io { .. } => return None,
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "check that the path exists and that you may use it"
+            }
+            Self::Io { source, .. } => return d2o_record::remedy(source).map(str::to_owned),
             Self::NoWeights { remedy, .. } => remedy,
             Self::NoAdapter { path, .. } if path.extension().is_some_and(|end| end == "bin") => {
                 "PEFT writes it: load the adapter there and save it with save_pretrained(DIR), which writes safetensors"

@@ -20,14 +20,7 @@ impl FileError {
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let text = match self.source.kind() {
-            ErrorKind::StorageFull => "the disk is full; free space and run the same command again, it resumes",
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                "choose a directory that you may write to with --out"
-            }
-            _ => return None,
-        };
-        Some(text.to_owned())
+        remedy(&self.source).map(str::to_owned)
     }
 
     /// Whether the user's input is at fault rather than the program or the machine.
@@ -43,6 +36,21 @@ impl FileError {
                 | ErrorKind::AlreadyExists
                 | ErrorKind::IsADirectory
         )
+    }
+}
+
+/// What the user can do about what the system said of a file.
+#[must_use]
+pub fn remedy(error: &std::io::Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::StorageFull => Some("the disk is full; free space and run the same command again, it resumes"),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Some("choose a directory that you may write to with --out")
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+            Some("something else has this name, or a part of it; choose another one with --out")
+        }
+        _ => None,
     }
 }
 

@@ -4,7 +4,8 @@
 //! checkpoint of step `n` first drops what the file says about later steps, so that in the end
 //! each step has one line.
 
-use std::fs::{self, File, OpenOptions};
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use crate::durable;
 use crate::error::ObserveError;
 use crate::event::Event;
 use crate::observer::Observer;
+use crate::storage::File;
 
 /// Writes each event as a line of a file.
 #[derive(Debug)]
@@ -45,9 +47,8 @@ impl JsonLines {
     /// As [`truncate_after`].
     pub fn resume(path: &Path, step: usize) -> Result<Self, ObserveError> {
         truncate_after(path, step)?;
-        let open = OpenOptions::new().create(true).append(true).open(path);
-        let file = at(path, "open", open)?;
-        let length = at(path, "open", file.metadata())?.len();
+        let file = at(path, "open", File::append(path))?;
+        let length = at(path, "open", file.len())?;
         Ok(Self { path: path.to_path_buf(), file, length })
     }
 }
@@ -59,11 +60,15 @@ impl Observer for JsonLines {
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
             // Best effort: half a line must not be glued to the next one.
-            let _ = self.file.set_len(self.length);
+            let _ = self.file.cut(self.length);
             return at(&self.path, "append", Err(error));
         }
         self.length += line.len() as u64;
         Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), ObserveError> {
+        at(&self.path, "sync", self.file.sync())
     }
 }
 
@@ -104,6 +109,19 @@ pub fn read(path: &Path) -> Result<Vec<Event>, ObserveError> {
     let bytes = content(path)?.unwrap_or_default();
     let lines = parse(path, &bytes)?;
     Ok(lines.into_iter().filter_map(|line| line.event).collect())
+}
+
+/// How many of the steps 1 to `step` the file at `path` has no line of: steps that a run took and nobody knows of.
+///
+/// # Errors
+/// As [`truncate_after`].
+pub fn lost_steps(path: &Path, step: usize) -> Result<usize, ObserveError> {
+    let told = |event: &Event| match event {
+        Event::Step { step, .. } | Event::PretrainStep { step, .. } => Some(*step),
+        _ => None,
+    };
+    let steps: BTreeSet<usize> = read(path)?.iter().filter_map(told).collect();
+    Ok((1..=step).filter(|step| !steps.contains(step)).count())
 }
 
 fn is_after(event: &Event, step: usize) -> bool {

@@ -13,6 +13,14 @@ pub trait Observer {
     /// # Errors
     /// When the event cannot be recorded, for example on a full disk.
     fn observe(&mut self, event: &Event) -> Result<(), ObserveError>;
+
+    /// Makes what it has noted durable: a checkpoint that follows relies on it. By default there is nothing to do.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    fn sync(&mut self) -> Result<(), ObserveError> {
+        Ok(())
+    }
 }
 
 /// All who watch a run, in the order in which they hear of each event.
@@ -46,6 +54,18 @@ impl Observers {
         let mut outcome = Ok(());
         for observer in &mut self.0 {
             outcome = outcome.and(observer.observe(event));
+        }
+        outcome
+    }
+
+    /// Makes what everyone has noted durable.
+    ///
+    /// # Errors
+    /// The first failure among them.
+    pub fn sync(&mut self) -> Result<(), ObserveError> {
+        let mut outcome = Ok(());
+        for observer in &mut self.0 {
+            outcome = outcome.and(observer.sync());
         }
         outcome
     }

@@ -10,10 +10,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::optim::ModuleOptimizer;
+use burn::tensor::Bytes;
 use d2o_model::CausalLm;
-use d2o_record::FileError;
-use d2o_record::digest;
 use d2o_record::durable::{self, at};
+use d2o_record::{FileError, digest, seal, storage};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -58,6 +58,7 @@ pub struct Checkpoint {
     /// The anchors in force instead of the given ones.
     pub redrawn: Redrawn,
     tensors: Vec<u8>,
+    optimizer: Vec<u8>,
 }
 
 impl Checkpoint {
@@ -72,35 +73,33 @@ impl Checkpoint {
         redrawn: &Redrawn,
         keep: usize,
     ) -> Result<PathBuf, TrainError> {
-        let name = format!("step-{:06}", state.step);
-        let aside = dir.join(format!(".{name}.partial"));
-        let path = dir.join(&name);
-        remove_dir(&aside)?;
-        at(&aside, fs::create_dir_all(&aside))?;
-        let written = (|| -> Result<(), TrainError> {
-            durable::write_synced(&aside.join(TENSORS), &model.trainable_bytes()?)?;
-            let optimizer_path = aside.join(OPTIMIZER);
-            optimizer.save(&optimizer_path).map_err(|error| FileError {
-                path: optimizer_path.clone(),
-                source: storage_error(&aside, &error.to_string()),
-            })?;
-            at(&optimizer_path, fs::File::open(&optimizer_path).and_then(|file| file.sync_all()))?;
-            if !redrawn.is_empty() {
-                let json = serde_json::to_vec(redrawn).expect("anchors are plain data");
-                durable::write_synced(&aside.join(REDRAWN), &json)?;
+        let path = dir.join(directory_name(state.step));
+        let optimizer = optimizer.into_bytes().map_err(|error| FileError {
+            path: path.join(OPTIMIZER),
+            source: std::io::Error::other(error.to_string()),
+        })?;
+        let redrawn = (!redrawn.is_empty()).then(|| serde_json::to_vec(redrawn).expect("anchors are plain data"));
+        let files = [(TENSORS, model.trainable_bytes()?), (OPTIMIZER, optimizer.to_vec())];
+        let files: Vec<_> = files.into_iter().chain(redrawn.map(|json| (REDRAWN, json))).collect();
+        state.digests = files.iter().map(|(file, bytes)| ((*file).to_owned(), digest::sha256(bytes))).collect();
+        at(dir, storage::create_dir_all(dir))?;
+        let aside = durable::aside(&path);
+        let written = (|| -> Result<(), FileError> {
+            at(&aside, storage::create_dir(&aside))?;
+            for (file, bytes) in &files {
+                durable::write_synced(&aside.join(file), bytes)?;
             }
-            for file in [TENSORS, OPTIMIZER, REDRAWN].into_iter().filter(|file| aside.join(file).exists()) {
-                state.digests.insert(file.to_owned(), digest::sha256_file(&aside.join(file))?);
-            }
-            let json = serde_json::to_vec_pretty(&state).expect("a checkpoint's state is plain data");
-            durable::write_synced(&aside.join(STATE), &json)?;
-            remove_dir(&path)?;
-            at(&path, fs::rename(&aside, &path))?;
-            Ok(durable::sync_parent(&path)?)
+            durable::write_synced(&aside.join(STATE), &seal::pretty(&state))?;
+            at(&aside, storage::sync_dir(&aside))?;
+            // A damaged one of the same step.
+            at(&path, storage::remove_dir_all(&path))?;
+            at(&path, storage::rename(&aside, &path))?;
+            durable::sync_parent(&path)
         })();
         if let Err(error) = written {
-            let _ = fs::remove_dir_all(&aside);
-            return Err(error);
+            // Best effort: the error that matters is already on its way.
+            let _ = storage::remove_dir_all(&aside);
+            return Err(error.into());
         }
         prune(dir, keep)?;
         Ok(path)
@@ -114,37 +113,44 @@ impl Checkpoint {
         let mut damaged = Vec::new();
         for path in list(dir)?.into_iter().rev() {
             match Self::read(&path) {
-                Ok(checkpoint) if checkpoint.state.fingerprint != fingerprint => {
-                    return Err(TrainError::Stale {
-                        path,
-                        reason: "it was written with another configuration, model or set of anchors".to_owned(),
-                    });
+                Ok(checkpoint) => {
+                    refuse_stale(&path, &checkpoint.state, fingerprint)?;
+                    return Ok((Some(checkpoint), damaged));
                 }
-                Ok(checkpoint) => return Ok((Some(checkpoint), damaged)),
                 Err(error) => damaged.push(error.to_string()),
             }
         }
         Ok((None, damaged))
     }
 
+    /// Whether there are checkpoints of this run below `dir`; looks at their scalars only.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    pub fn check(dir: &Path, fingerprint: &str) -> Result<bool, TrainError> {
+        let newest = list(dir)?.into_iter().rev().find_map(|path| Some((read_state(&path).ok()?, path)));
+        match newest {
+            Some((state, path)) => refuse_stale(&path, &state, fingerprint).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     fn read(path: &Path) -> Result<Self, TrainError> {
         let damaged = |reason: String| TrainError::Damaged { path: path.to_path_buf(), reason };
-        let json = at(path, fs::read(path.join(STATE)))?;
-        let state: CheckpointState = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
-        let redraws = state.digests.contains_key(REDRAWN);
-        for file in [TENSORS, OPTIMIZER].into_iter().chain(redraws.then_some(REDRAWN)) {
-            let digest = digest::sha256_file(&path.join(file))?;
-            if state.digests.get(file) != Some(&digest) {
-                return Err(damaged(format!("{file} does not have the recorded digest")));
+        let state = read_state(path)?;
+        let read = |file: &str| -> Result<Vec<u8>, TrainError> {
+            let bytes = at(&path.join(file), fs::read(path.join(file)))?;
+            match state.digests.get(file) == Some(&digest::sha256(&bytes)) {
+                true => Ok(bytes),
+                false => Err(damaged(format!("{file} does not have the recorded digest"))),
             }
-        }
-        let tensors = at(path, fs::read(path.join(TENSORS)))?;
-        let mut redrawn = Redrawn::default();
-        if redraws {
-            let json = at(path, fs::read(path.join(REDRAWN)))?;
-            redrawn = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
-        }
-        Ok(Self { path: path.to_path_buf(), state, redrawn, tensors })
+        };
+        let (tensors, optimizer) = (read(TENSORS)?, read(OPTIMIZER)?);
+        let redrawn = match state.digests.contains_key(REDRAWN) {
+            true => serde_json::from_slice(&read(REDRAWN)?).map_err(|error| damaged(error.to_string()))?,
+            false => Redrawn::default(),
+        };
+        Ok(Self { path: path.to_path_buf(), state, redrawn, tensors, optimizer })
     }
 
     /// Puts the trained tensors and the optimizer's state back.
@@ -156,19 +162,34 @@ impl Checkpoint {
         (model, optimizer): (CausalLm, ModuleOptimizer),
     ) -> Result<(CausalLm, ModuleOptimizer), TrainError> {
         let model = model.load_trainable_bytes(&self.tensors)?;
-        let path = self.path.join(OPTIMIZER);
-        let optimizer =
-            optimizer.load(&path).map_err(|error| TrainError::Damaged { path, reason: error.to_string() })?;
+        let record = Bytes::from_bytes_vec(self.optimizer.clone());
+        let optimizer = optimizer
+            .from_bytes(record)
+            .map_err(|error| TrainError::Damaged { path: self.path.join(OPTIMIZER), reason: error.to_string() })?;
         Ok((model, optimizer))
     }
 }
 
-fn storage_error(dir: &Path, message: &str) -> std::io::Error {
-    // Burn's record error keeps no kind; a probe tells a full disk from anything else.
-    match durable::write_synced(&dir.join(".probe"), &[0u8; 4096]) {
-        Err(FileError { source, .. }) => source,
-        _ => std::io::Error::other(message.to_owned()),
+fn read_state(path: &Path) -> Result<CheckpointState, TrainError> {
+    let damaged = |reason: String| TrainError::Damaged { path: path.to_path_buf(), reason };
+    let json = at(path, fs::read(path.join(STATE)))?;
+    let state: CheckpointState = seal::open(&json).map_err(|error| damaged(format!("{STATE}: {error}")))?;
+    match path.file_name().is_some_and(|name| *name == *directory_name(state.step)) {
+        true => Ok(state),
+        false => Err(damaged(format!("it holds step {}", state.step))),
     }
+}
+
+fn refuse_stale(path: &Path, state: &CheckpointState, fingerprint: &str) -> Result<(), TrainError> {
+    let reason = || "it was written with another configuration, model or set of anchors".to_owned();
+    match state.fingerprint == fingerprint {
+        true => Ok(()),
+        false => Err(TrainError::Stale { path: path.to_path_buf(), reason: reason() }),
+    }
+}
+
+fn directory_name(step: usize) -> String {
+    format!("step-{step:06}")
 }
 
 fn list(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
@@ -182,7 +203,8 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
             found.push(entry.path());
         }
     }
-    found.sort();
+    // More digits are more steps.
+    found.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
     Ok(found)
 }
 
@@ -190,14 +212,10 @@ fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
     let mut all = list(dir)?;
     let surplus = all.len().saturating_sub(keep.max(1));
     for path in all.drain(..surplus) {
-        remove_dir(&path)?;
+        // Under its own name it is whole or absent.
+        let aside = durable::aside(&path);
+        at(&path, storage::rename(&path, &aside))?;
+        at(&aside, storage::remove_dir_all(&aside))?;
     }
     Ok(())
-}
-
-fn remove_dir(path: &Path) -> Result<(), TrainError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Ok(at(path, Err(error))?),
-        _ => Ok(()),
-    }
 }

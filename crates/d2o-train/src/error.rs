@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use d2o_model::ModelError;
-use d2o_record::{FileError, ObserveError};
+use d2o_record::{FileError, LockError, ObserveError};
 use thiserror::Error;
 
 /// An error of a run.
@@ -13,6 +13,9 @@ pub enum TrainError {
     /// Reading or writing a file failed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Another process trains here.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The model cannot be loaded or saved.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -72,8 +75,9 @@ impl TrainError {
             Self::Model(error) => return error.hint(),
             Self::Observe(error) => return error.hint(),
             Self::File(error) => return error.hint(),
-            Self::Stale { .. } => "use another --out, or --fresh to draw and train again",
-            Self::Damaged { .. } => "remove the file; the stage that wrote it will make it again",
+            Self::Lock(error) => return error.hint(),
+            Self::Stale { .. } => "use another --out, or --fresh to throw it away and begin anew",
+            Self::Damaged { .. } => "remove it; the stage that wrote it will make it again",
             Self::NonFinite { .. } => "lower train.learning_rate; the last checkpoint is intact",
             Self::Interrupted { .. } => "run the same command again to go on from the checkpoint",
             Self::Setting { .. } | Self::Callback(_) => return None,
@@ -86,6 +90,7 @@ impl TrainError {
     pub fn is_user_error(&self) -> bool {
         match self {
             Self::File(error) => error.is_user_error(),
+            Self::Lock(error) => error.is_user_error(),
             Self::NonFinite { .. } | Self::Interrupted { .. } | Self::Callback(_) => false,
             _ => true,
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use d2o_model::CausalLm;
 use d2o_record::meter::{Meter, memory};
-use d2o_record::{Event, Observers, StepFigures};
+use d2o_record::{Event, Observers, RunLock, StepFigures, durable};
 
 use crate::activation_cache::ActivationCache;
 use crate::checkpoint::{Checkpoint, CheckpointState};
@@ -33,17 +33,19 @@ impl Trainer<'_> {
     /// As [`run`](Self::run); [`TrainError::Stale`] if the checkpoint belongs to another run.
     pub fn train(&self, model: CausalLm) -> Result<Trained, TrainError> {
         let mut nobody = Observers::new();
+        let lock = self.lock()?;
         let checkpoint = self.checkpoint(&mut nobody)?;
-        self.run(model, checkpoint, &mut nobody, &AtomicBool::new(false))
+        self.run_locked(model, checkpoint, &mut nobody, &AtomicBool::new(false), lock)
     }
 
     /// Trains `model`, from `checkpoint` if one is given, until the last step, a stop rule or `interrupt`.
     ///
     /// `model` is tracked, as [`CausalLm::train_on`] makes it. The same seed, groups and settings give the same bits,
-    /// however often the run was killed and resumed.
+    /// however often the run was killed and resumed. While it trains, the directory of its checkpoints is locked.
     ///
     /// # Errors
-    /// Non-finite figures, a failed write, [`TrainError::Interrupted`] after the checkpoint is safe.
+    /// Non-finite figures, a failed write, [`TrainError::Interrupted`] after the checkpoint is safe;
+    /// [`TrainError::Lock`] at once if another process trains with the same checkpoints.
     pub fn run(
         &self,
         model: CausalLm,
@@ -51,11 +53,33 @@ impl Trainer<'_> {
         observers: &mut Observers,
         interrupt: &AtomicBool,
     ) -> Result<Trained, TrainError> {
+        let lock = self.lock()?;
+        self.run_locked(model, checkpoint, observers, interrupt, lock)
+    }
+
+    /// The lock on the directory of the checkpoints, where there is one.
+    fn lock(&self) -> Result<Option<RunLock>, TrainError> {
+        let dir = self.checkpoints.as_ref().map(|checkpoints| &checkpoints.dir);
+        Ok(dir.map(|dir| RunLock::directory(dir)).transpose()?)
+    }
+
+    fn run_locked(
+        &self,
+        model: CausalLm,
+        checkpoint: Option<Checkpoint>,
+        observers: &mut Observers,
+        interrupt: &AtomicBool,
+        mut lock: Option<RunLock>,
+    ) -> Result<Trained, TrainError> {
         let began = Instant::now();
         let activations = ActivationCache::new(&model, self.activation_cache);
         let mut state = State::new(model, self.optimizer.optimizer(), activations);
         if let Some(checkpoint) = checkpoint {
             state = state.resume(checkpoint)?;
+        }
+        lock.iter_mut().for_each(RunLock::accept);
+        if let Some(checkpoints) = &self.checkpoints {
+            durable::remove_partial(&checkpoints.dir, None, &[])?;
         }
         let (before, mut meter) = (state.wall_s, Meter::default());
         self.begin(&mut state, observers)?;
@@ -188,6 +212,8 @@ impl Trainer<'_> {
         let Some(checkpoints) = &self.checkpoints else {
             return Ok(());
         };
+        // What a checkpoint has behind it is told no second time.
+        observers.sync()?;
         let (tokens, wall_s, stop) = (state.tokens, state.wall_s, state.stop.clone());
         let scalars = CheckpointState::new(state.step, &checkpoints.fingerprint, tokens, wall_s, stop);
         let trained = (state.model(), &state.optimizer);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use d2o_record::FileError;
+use d2o_record::{FileError, LockError};
 use thiserror::Error;
 
 /// An error of a stage or a command.
@@ -12,6 +12,25 @@ pub enum RunError {
     /// Reading or writing a file failed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Another process works in the same place.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Something stands where an export is to go.
+    #[error("{}: already exists and is not replaced: {reason}", path.display())]
+    Occupied {
+        /// Where the export was to go.
+        path: PathBuf,
+        /// Why it is not taken for an export.
+        reason: String,
+    },
+    /// A place where no export can go.
+    #[error("{}: no place for an export: {reason}", path.display())]
+    ExportPlace {
+        /// Where the export was to go.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A form of export that there is not.
     #[error("{}: {reason}", path.display())]
     ExportForm {
@@ -82,6 +101,9 @@ impl RunError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::File(error) => return error.hint(),
+            Self::Lock(error) => return error.hint(),
+            Self::Occupied { .. } => "name another --out, or replace it with --force; what is there is then lost",
+            Self::ExportPlace { .. } => "name another --out",
             Self::ExportForm { .. } => "directories hold f32, bf16 and f16, GGUF q8_0 as well; peft needs --adapter",
             Self::ContextTooLong { .. } => {
                 "lower data.max_prompt_tokens, data.max_response_tokens or anchors.sampler.max_new_tokens"
@@ -90,8 +112,8 @@ impl RunError {
             Self::NoGroups { .. } => {
                 "lower data.threshold, raise data.max_prompt_tokens or anchors.redraws, or give more rows"
             }
-            Self::Stale { .. } => "use another --out, or --fresh to draw and train again",
-            Self::Damaged { .. } => "remove the file; the stage that wrote it will make it again",
+            Self::Stale { .. } => "use another --out, or --fresh to throw it away and begin anew",
+            Self::Damaged { .. } => "remove it; the stage that wrote it will make it again",
             Self::NoLab => "in a checkout: cargo xtask reproduce",
             Self::Lab { .. } => return None,
             Self::Interrupted { .. } => "run the same command again to go on from there",
@@ -104,6 +126,7 @@ impl RunError {
     pub fn is_user_error(&self) -> bool {
         match self {
             Self::File(error) => error.is_user_error(),
+            Self::Lock(error) => error.is_user_error(),
             Self::Lab { status } => status.code() == Some(2),
             Self::Interrupted { .. } => false,
             _ => true,

@@ -110,14 +110,9 @@ fn a_directory_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn the_resolved_configuration_is_written_first_and_runs_again() {
+fn a_run_that_is_refused_makes_no_directory() {
     let dir = directory(&[("my.toml", RUN)]);
-    // The model is missing, so the run ends early; what it was asked to do is on disk all the same.
-    refusal(&dir, &["train", "--config", "my.toml", "--out", "run", "--set", "anchors.k=3"]);
-    let written = fs::read_to_string(dir.path().join("run/run.toml")).unwrap();
-    assert!(written.lines().any(|line| line == "k = 3"), "{written}");
-    // Without --config the directory's own run file counts, and gives the same one again.
-    let again = refusal(&dir, &["train", "--out", "run"]);
-    assert!(again.contains("model: no such file or directory"), "{again}");
-    assert_eq!(fs::read_to_string(dir.path().join("run/run.toml")).unwrap(), written);
+    let refused = refusal(&dir, &["train", "--config", "my.toml", "--out", "run/deeper", "--set", "anchors.k=3"]);
+    assert!(refused.contains("model: no such file or directory"), "{refused}");
+    assert!(!dir.path().join("run").exists());
 }

@@ -1,13 +1,15 @@
 //! Finished blocks of a draw on disk, so that an interrupted one goes on.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use d2o_record::durable::{self, at};
+use d2o_record::seal;
+use d2o_record::storage::{self, File};
 use serde::{Deserialize, Serialize};
 
-use super::store::{DraftCounts, StoredGroup};
+use super::store::{DraftCounts, StoredGroup, refuse_differing};
 use crate::error::GenerateError;
 use crate::origins::Origins;
 
@@ -34,14 +36,14 @@ impl Blocks {
     /// A file that cannot be read or written.
     pub(super) fn open(path: &Path, origins: &Origins) -> Result<(Self, Vec<Block>), GenerateError> {
         if let Some(parent) = path.parent() {
-            at(parent, fs::create_dir_all(parent))?;
+            at(parent, storage::create_dir_all(parent))?;
         }
         let text = if path.exists() { at(path, fs::read(path))? } else { Vec::new() };
         let (blocks, bytes) = complete(&text, origins);
         if bytes < text.len() || !path.exists() {
             durable::write(path, &text[..bytes])?;
         }
-        let file = at(path, OpenOptions::new().append(true).open(path))?;
+        let file = at(path, File::append(path))?;
         Ok((Self { path: path.to_path_buf(), file }, blocks))
     }
 
@@ -50,18 +52,34 @@ impl Blocks {
     /// # Errors
     /// A file that cannot be written.
     pub(super) fn append(&mut self, block: &Block) -> Result<(), GenerateError> {
-        let mut line = serde_json::to_vec(block).expect("a block is plain data");
+        let mut line = seal::line(block);
         line.push(b'\n');
         at(&self.path, self.file.write_all(&line))?;
-        Ok(at(&self.path, self.file.sync_data())?)
+        Ok(at(&self.path, self.file.sync())?)
     }
+}
+
+/// Refuses a file of finished blocks that were drawn from something else than `origins`: to open it for them would cut
+/// all of it off.
+///
+/// # Errors
+/// [`GenerateError::Stale`] that lists every input that differs; a file that cannot be read.
+pub fn check_partial(path: &Path, origins: &Origins) -> Result<(), GenerateError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let text = at(path, fs::read(path))?;
+    let first = text.split_inclusive(|&byte| byte == b'\n').next().map(seal::open_sealed::<Block>);
+    // A block that is damaged is lost in any case.
+    let Some(Ok(block)) = first else { return Ok(()) };
+    refuse_differing(path, &block.origins, origins)
 }
 
 /// The complete blocks of the same origin that `text` begins with, and their length in bytes.
 fn complete(text: &[u8], origins: &Origins) -> (Vec<Block>, usize) {
     let (mut blocks, mut bytes): (Vec<Block>, usize) = (Vec::new(), 0);
     for line in text.split_inclusive(|&byte| byte == b'\n') {
-        match serde_json::from_slice::<Block>(line) {
+        match seal::open_sealed::<Block>(line) {
             Ok(block) if line.ends_with(b"\n") && block.origins == *origins && block.index == blocks.len() => {
                 blocks.push(block);
                 bytes += line.len();
@@ -74,6 +92,8 @@ fn complete(text: &[u8], origins: &Origins) -> (Vec<Block>, usize) {
 
 #[cfg(test)]
 mod tests {
+    use d2o_record::fault::{self, Fault};
+
     use super::*;
 
     fn origins(name: &str) -> Origins {
@@ -84,25 +104,26 @@ mod tests {
         Block { origins: origins.clone(), index, groups: Vec::new(), counts: DraftCounts::default() }
     }
 
-    /// A file with two blocks, what it holds, and the place beside it where a new one is written before it is renamed.
-    fn two_blocks(dir: &Path, ours: &Origins) -> (PathBuf, Vec<u8>, PathBuf) {
+    /// A file with two blocks, and what it holds.
+    fn two_blocks(dir: &Path, ours: &Origins) -> (PathBuf, Vec<u8>) {
         let path = dir.join("anchors/partial.jsonl");
         let (mut blocks, taken) = Blocks::open(&path, ours).unwrap();
         assert!(taken.is_empty());
         blocks.append(&block(ours, 0)).unwrap();
         blocks.append(&block(ours, 1)).unwrap();
-        let (whole, aside) = (fs::read(&path).unwrap(), path.with_file_name(".partial.jsonl.partial"));
-        (path, whole, aside)
+        let whole = fs::read(&path).unwrap();
+        (path, whole)
     }
 
     #[test]
     fn an_intact_file_is_taken_over_and_not_written() {
         let dir = tempfile::tempdir().unwrap();
         let ours = origins("ours");
-        let (path, whole, aside) = two_blocks(dir.path(), &ours);
-        // Whoever writes the file anew fails at this directory.
-        fs::create_dir(&aside).unwrap();
-        let (mut blocks, taken) = Blocks::open(&path, &ours).unwrap();
+        let (path, whole) = two_blocks(dir.path(), &ours);
+        // To open it for more is the only change.
+        let (opened, changes) = fault::during(Fault::Eio, 2, || Blocks::open(&path, &ours));
+        let (mut blocks, taken) = opened.unwrap();
+        assert_eq!(changes, 1);
         assert_eq!(taken.iter().map(|block| block.index).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(fs::read(&path).unwrap(), whole);
         // The next block comes behind those that were there.
@@ -115,14 +136,15 @@ mod tests {
     fn a_torn_line_is_cut_off_and_no_moment_has_fewer_blocks() {
         let dir = tempfile::tempdir().unwrap();
         let ours = origins("ours");
-        let (path, whole, aside) = two_blocks(dir.path(), &ours);
+        let (path, whole) = two_blocks(dir.path(), &ours);
         let torn = [whole.as_slice(), b"{\"origins\":"].concat();
         fs::write(&path, &torn).unwrap();
         // The shorter file is written aside and renamed: while that cannot be done, the file stays as it was.
-        fs::create_dir(&aside).unwrap();
-        assert!(Blocks::open(&path, &ours).is_err());
-        assert_eq!(fs::read(&path).unwrap(), torn);
-        fs::remove_dir(&aside).unwrap();
+        for change in 1..=4 {
+            let (opened, _) = fault::during(Fault::Full, change, || Blocks::open(&path, &ours));
+            assert!(opened.is_err());
+            assert_eq!(fs::read(&path).unwrap(), torn, "{change}");
+        }
         assert_eq!(Blocks::open(&path, &ours).unwrap().1.len(), 2);
         assert_eq!(fs::read(&path).unwrap(), whole);
     }
@@ -130,7 +152,8 @@ mod tests {
     #[test]
     fn only_whole_lines_of_the_same_origin_in_their_order_count() {
         let (ours, theirs) = (origins("ours"), origins("theirs"));
-        let line = |origins: &Origins, index: usize| serde_json::to_string(&block(origins, index)).unwrap() + "\n";
+        let sealed = |origins: &Origins, index: usize| String::from_utf8(seal::line(&block(origins, index))).unwrap();
+        let line = |origins: &Origins, index: usize| sealed(origins, index) + "\n";
         let first = line(&ours, 0);
         for behind in [line(&theirs, 1), line(&ours, 2), line(&ours, 1).trim_end().to_owned(), "{}\n".to_owned()] {
             // Nor does what stands behind such a line.
@@ -138,7 +161,23 @@ mod tests {
             let (blocks, bytes) = complete(text.as_bytes(), &ours);
             assert_eq!((blocks.len(), bytes), (1, first.len()), "{text}");
         }
+        let turned = line(&ours, 1).replace("\"drawn\":0", "\"drawn\":1");
+        assert_eq!(complete(format!("{first}{turned}").as_bytes(), &ours).1, first.len(), "a bit that turned");
         assert!(complete(first.trim_end().as_bytes(), &ours).0.is_empty(), "a line that may go on");
         assert!(complete(first.as_bytes(), &theirs).0.is_empty(), "blocks of another origin are nobody's");
+    }
+
+    #[test]
+    fn blocks_of_another_origin_are_refused_before_anything_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = origins("ours");
+        let (path, whole) = two_blocks(dir.path(), &ours);
+        check_partial(&path, &ours).unwrap();
+        let error = check_partial(&path, &origins("theirs")).unwrap_err();
+        assert!(error.to_string().ends_with("partial.jsonl: stale: these anchors were drawn with another model"));
+        assert_eq!(fs::read(&path).unwrap(), whole);
+        check_partial(&dir.path().join("nowhere"), &ours).unwrap();
+        fs::write(&path, &whole[1..]).unwrap();
+        check_partial(&path, &origins("theirs")).unwrap();
     }
 }

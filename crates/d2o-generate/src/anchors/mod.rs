@@ -8,6 +8,7 @@ mod refresh;
 mod settings;
 mod store;
 
+pub use blocks::check_partial;
 pub use draw::Drawer;
 pub use instruction::{Instruction, PROMPT};
 pub use refresh::Refresh;

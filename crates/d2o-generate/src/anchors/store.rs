@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use d2o_record::{
     digest,
     durable::{self, at},
+    seal, storage,
 };
 use d2o_train::group::{Response, TrainingGroup};
 
@@ -182,7 +183,7 @@ impl AnchorStore {
         seed: u64,
         drafts: DraftCounts,
     ) -> Result<Self, GenerateError> {
-        at(dir, fs::create_dir_all(dir))?;
+        at(dir, storage::create_dir_all(dir))?;
         let mut lines = Vec::new();
         for group in &groups {
             serde_json::to_writer(&mut lines, group).expect("a stored group is plain data");
@@ -198,8 +199,7 @@ impl AnchorStore {
             drafts,
             digest: digest::sha256(&lines),
         };
-        let json = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
-        durable::write(&manifest_path(dir), &json)?;
+        durable::write(&manifest_path(dir), &seal::pretty(&manifest))?;
         Ok(Self { manifest, groups })
     }
 
@@ -214,7 +214,7 @@ impl AnchorStore {
         }
         let damaged = |path: &Path, reason: String| GenerateError::Damaged { path: path.to_path_buf(), reason };
         let json = at(&path, fs::read(&path))?;
-        let manifest: Manifest = serde_json::from_slice(&json).map_err(|error| damaged(&path, error.to_string()))?;
+        let manifest: Manifest = seal::open(&json).map_err(|error| damaged(&path, error.to_string()))?;
         if manifest.version != VERSION {
             return Err(damaged(&path, format!("layout version {} where {VERSION} was expected", manifest.version)));
         }
@@ -239,23 +239,25 @@ impl AnchorStore {
     /// # Errors
     /// [`GenerateError::Stale`] that lists every input that differs.
     pub fn check(&self, dir: &Path, origins: &Origins) -> Result<(), GenerateError> {
-        let kept = &self.manifest.origins;
-        let names: BTreeSet<&String> = origins.keys().chain(kept.keys()).collect();
-        let differing: Vec<&str> =
-            names.into_iter().filter(|name| kept.get(*name) != origins.get(*name)).map(String::as_str).collect();
-        if differing.is_empty() {
-            return Ok(());
-        }
-        Err(GenerateError::Stale {
-            path: manifest_path(dir),
-            reason: format!("these anchors were drawn with another {}", differing.join(", ")),
-        })
+        refuse_differing(&manifest_path(dir), &self.manifest.origins, origins)
     }
 
     /// Fingerprint of the whole store, for checkpoints that depend on it.
     pub fn fingerprint(&self) -> &str {
         &self.manifest.digest
     }
+}
+
+/// Refuses what was drawn from `theirs` where `ours` are asked for.
+pub(super) fn refuse_differing(path: &Path, theirs: &Origins, ours: &Origins) -> Result<(), GenerateError> {
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    let differing = names.into_iter().filter(|name| theirs.get(*name) != ours.get(*name));
+    let differing: Vec<&str> = differing.map(String::as_str).collect();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("these anchors were drawn with another {}", differing.join(", "));
+    Err(GenerateError::Stale { path: path.to_path_buf(), reason })
 }
 
 fn rows_path(dir: &Path) -> PathBuf {

@@ -1,10 +1,10 @@
 //! Writing a model with its vocabulary as a GGUF file that llama.cpp loads.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
 use d2o_gguf::{GgmlType, GgufWriter, Metadata, TensorInfo, Vocabulary};
+use d2o_record::storage::File;
 use serde::{Deserialize, Serialize};
 
 use super::architecture::{Architecture, Rows};
@@ -94,11 +94,11 @@ pub fn save_gguf(
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         file::create_dir(parent)?;
     }
-    file::write_aside(path, |aside| write(path, aside, &metadata, plan))
+    file::write_aside(path, |out| write(path, out, &metadata, plan))
 }
 
-fn write(path: &Path, aside: &Path, metadata: &Metadata, plan: Vec<Planned>) -> Result<(), ModelError> {
-    let out = BufWriter::new(File::create(aside).map_err(|source| file::at(path, source))?);
+fn write(path: &Path, out: &mut File, metadata: &Metadata, plan: Vec<Planned>) -> Result<(), ModelError> {
+    let out = BufWriter::new(out);
     let (infos, sources): (Vec<TensorInfo>, Vec<Source>) =
         plan.into_iter().map(|tensor| (tensor.info, tensor.source)).unzip();
     let mut writer = GgufWriter::new(out, path, metadata, infos)?;

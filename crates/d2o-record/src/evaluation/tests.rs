@@ -1,4 +1,5 @@
 use super::*;
+use crate::fault::{self, Fault};
 
 fn evaluation() -> Evaluation {
     let estimate = |mean: f64| Estimate { mean, low: mean - 0.0625, high: mean + 0.0625, n: 80 };
@@ -93,8 +94,13 @@ fn a_failed_write_keeps_the_old_file() {
     let path = dir.path().join("eval.json");
     evaluation().save(&path).unwrap();
     let old = fs::read(&path).unwrap();
-    // A directory in the way of the aside file makes the write fail.
-    fs::create_dir(dir.path().join(".eval.json.partial")).unwrap();
-    assert!(Evaluation::default().save(&path).is_err());
-    assert_eq!(fs::read(&path).unwrap(), old);
+    // Made, written, synced, renamed: whichever of them fails.
+    for at in 1..=4 {
+        for fault in [Fault::Eio, Fault::Denied, Fault::Full, Fault::Short] {
+            let (saved, _) = fault::during(fault, at, || Evaluation::default().save(&path));
+            assert!(saved.is_err(), "{fault:?} at {at}");
+            assert_eq!(fs::read(&path).unwrap(), old, "{fault:?} at {at}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "{fault:?} at {at}");
+        }
+    }
 }

@@ -107,3 +107,30 @@ fn no_file_is_an_empty_one() {
     let error = JsonLines::create(&missing).unwrap_err();
     assert!(error.to_string().ends_with("cannot create"), "{error}");
 }
+
+#[test]
+fn steps_that_nobody_told_of_are_counted() {
+    let (_dir, path) = written(&[step(1), step(2), checkpoint(2), step(4)]);
+    assert_eq!(lost_steps(&path, 2).unwrap(), 0);
+    assert_eq!(lost_steps(&path, 5).unwrap(), 2, "3 and 5");
+}
+
+/// A step of a pretraining, which has the fewest figures.
+fn step(step: usize) -> Event {
+    let (loss, grad_norm, learning_rate) = (1.0, 1.0, 1.0);
+    let (epoch, tokens, padding_share, wall_s, cpu_s, rss_mb) = (0.0, 1, 0.0, 0.0, 0.0, 0.0);
+    let steps = 9;
+    Event::PretrainStep {
+        step,
+        steps,
+        epoch,
+        loss,
+        grad_norm,
+        learning_rate,
+        tokens,
+        padding_share,
+        wall_s,
+        cpu_s,
+        rss_mb,
+    }
+}

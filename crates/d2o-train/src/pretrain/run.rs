@@ -18,7 +18,7 @@ use crate::pretrain::batch::{Batch, PretrainRow, rows_of_step};
 use crate::redraw::Redrawn;
 use crate::stop::StopState;
 use d2o_record::meter::{Meter, memory};
-use d2o_record::{Event, Observers};
+use d2o_record::{Event, Observers, RunLock, durable};
 
 /// Everything that decides what pretraining computes.
 pub struct Pretraining<'a> {
@@ -75,7 +75,7 @@ impl Pretraining<'_> {
     ///
     /// # Errors
     /// Non-finite losses, failed writes, a checkpoint of another run; [`TrainError::Interrupted`] after the
-    /// checkpoint is safe.
+    /// checkpoint is safe; [`TrainError::Lock`] if another process trains with the same checkpoints.
     pub fn run(
         &self,
         model: CausalLm,
@@ -83,8 +83,11 @@ impl Pretraining<'_> {
         interrupt: &AtomicBool,
     ) -> Result<CausalLm, TrainError> {
         let began = Instant::now();
+        let mut lock = RunLock::directory(&self.checkpoints)?;
         let order = Order::new(self.rows.len(), self.rows_per_step, self.seed);
         let mut state = self.resumed(model)?;
+        lock.accept();
+        durable::remove_partial(&self.checkpoints, None, &[])?;
         let mut meter = Meter::default();
         while state.step < self.schedule.steps {
             state = self.step(state, &order);
@@ -189,6 +192,8 @@ impl Pretraining<'_> {
     }
 
     fn save(&self, state: &State, wall_s: f64, observers: &mut Observers) -> Result<(), TrainError> {
+        // What a checkpoint has behind it is told no second time.
+        observers.sync()?;
         let scalars = CheckpointState::new(state.step, &self.fingerprint, state.tokens, wall_s, StopState::default());
         let trained = (&state.model, &state.optimizer);
         let path = Checkpoint::write(&self.checkpoints, scalars, trained, &Redrawn::default(), KEEP)?;

@@ -3,6 +3,7 @@
 
 mod build;
 mod checkpoints;
+mod damage;
 mod evaluation;
 mod figures;
 mod redraws;

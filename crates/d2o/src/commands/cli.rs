@@ -89,7 +89,7 @@ pub struct RunArgs {
     /// Change one key of the configuration.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Draw anchors and train again, whatever the directory holds.
+    /// Throw away what the directory holds of a run, and begin anew.
     #[arg(long)]
     pub fresh: bool,
     /// Leave out the evaluation.
@@ -216,6 +216,9 @@ pub struct ExportArgs {
     /// What to write: a directory, or a file for GGUF.
     #[arg(long, value_name = "DIR|FILE.gguf")]
     pub out: PathBuf,
+    /// Replace what is there even if it is no export.
+    #[arg(long)]
+    pub force: bool,
     /// Form; by default GGUF where the name ends in .gguf, else hf.
     #[arg(long, value_enum)]
     pub format: Option<FormatArg>,

@@ -7,6 +7,7 @@ use d2o_model::{Dtype, save_hf, save_peft};
 
 use super::warn;
 use crate::commands::cli::{DtypeArg, ExportArgs, FormatArg};
+use crate::commands::place::Place;
 use crate::error::RunError;
 use crate::{device, fetch};
 use d2o_generate::LanguageModel;
@@ -15,22 +16,37 @@ use d2o_generate::LanguageModel;
 ///
 /// # Errors
 /// A model or an adapter that cannot be read, a type that the form does not have, an architecture or tokenizer that
-/// has no form in GGUF, a place that cannot be written.
+/// has no form in GGUF, a place that cannot be written, holds something else or is read.
 pub fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let form = Form::of(args)?;
+    let model = fetch::resolve_model(&args.model)?;
+    let inputs: Vec<&Path> = std::iter::once(model.as_path()).chain(args.adapter.as_deref()).collect();
+    let mut place = match form {
+        Form::Gguf(_) => Place::gguf(&args.out, &inputs, args.force)?,
+        Form::Hf(_) | Form::Peft => Place::directory(&args.out, &inputs, args.force)?,
+    };
     let device = device::open(device::default_backend())?;
-    let mut base = LanguageModel::open_with_template(&fetch::resolve_model(&args.model)?, &device)?;
+    let mut base = LanguageModel::open_with_template(&model, &device)?;
     if let Some(dir) = &args.adapter {
         base = base.with_adapter(dir)?;
     }
     warn(&base.warnings)?;
     match form {
         Form::Hf(dtype) => {
-            save_hf(&base.model, &args.out, dtype, (args.shard_bytes > 0).then_some(args.shard_bytes))?;
-            base.encoder.save(&args.out)?;
+            let new = place.new_directory()?;
+            save_hf(&base.model, new.path(), dtype, (args.shard_bytes > 0).then_some(args.shard_bytes))?;
+            base.encoder.save(new.path())?;
+            new.put_in_place()?;
         }
-        Form::Gguf(dtype) => save_gguf(&base.model, &args.out, dtype, &base.vocabulary()?, &name(&args.out))?,
-        Form::Peft => save_peft(&base.model, &args.out, &args.model)?,
+        Form::Gguf(dtype) => {
+            let vocabulary = base.vocabulary()?;
+            save_gguf(&base.model, place.file()?, dtype, &vocabulary, &name(&args.out))?;
+        }
+        Form::Peft => {
+            let new = place.new_directory()?;
+            save_peft(&base.model, new.path(), &args.model)?;
+            new.put_in_place()?;
+        }
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! `d2o hearth`: Hearth, the small synthetic world, as files, and its exact judge.
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use d2o_data::{DataError, load_prompts};
 use d2o_datasets::hearth::{ExactJudge, Grammar, Hearth, HearthSize, Verdict};
+use d2o_record::{RunLock, durable, storage};
 use serde_json::json;
 
 /// What to do with Hearth.
@@ -54,6 +54,8 @@ pub fn hearth(command: &HearthCommand) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match command {
         HearthCommand::Write(args) => {
+            let mut lock = RunLock::directory(&args.out)?;
+            lock.accept();
             let size = HearthSize { corpus: args.corpus, negatives: args.negatives, held_out: args.held_out };
             for path in write(Hearth::new(Grammar::embedded(), args.seed), size, &args.out)? {
                 writeln!(out, "{}", path.display())?;
@@ -76,10 +78,10 @@ fn write(hearth: Hearth<'_>, size: HearthSize, dir: &Path) -> Result<Vec<PathBuf
         let path = path.to_path_buf();
         |source| DataError::Io { path, source }
     };
-    fs::create_dir_all(dir).map_err(at(dir))?;
+    storage::create_dir_all(dir).map_err(at(dir))?;
     let written = hearth.files(size).map(|(name, text)| {
         let path = dir.join(name);
-        fs::write(&path, text).map_err(at(&path))?;
+        durable::write_whole(&path, text.as_bytes()).map_err(at(&path))?;
         Ok(path)
     });
     written.collect()
@@ -96,6 +98,8 @@ fn name(verdict: Verdict) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use d2o_data::{LoadOptions, load_negatives};
 
     use super::*;

@@ -6,6 +6,7 @@ pub mod export;
 pub mod generate;
 pub mod hearth;
 mod lab;
+mod place;
 pub mod pretrain;
 pub mod runs;
 pub mod score;
@@ -22,7 +23,7 @@ use d2o_eval::EvalError;
 use d2o_generate::{GenerateError, LanguageModel};
 use d2o_kernels::allocator;
 use d2o_model::ModelError;
-use d2o_record::{EvaluationError, Event, FileError, ObserveError, Observer};
+use d2o_record::{EvaluationError, Event, FileError, LockError, ObserveError, Observer};
 use d2o_report::ReportError;
 use d2o_train::TrainError;
 
@@ -154,6 +155,9 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Remedy> {
         return remedy(error.is_user_error(), error.hint());
     }
     if let Some(error) = error.downcast_ref::<FileError>() {
+        return remedy(error.is_user_error(), error.hint());
+    }
+    if let Some(error) = error.downcast_ref::<LockError>() {
         return remedy(error.is_user_error(), error.hint());
     }
     if let Some(error) = error.downcast_ref::<FetchError>() {

@@ -1,6 +1,5 @@
 //! `d2o pretrain`: a language model from texts.
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -10,16 +9,14 @@ use serde::Serialize;
 
 use super::{demand, interrupt, warn};
 use crate::device::default_backend;
+use crate::error::RunError;
 use crate::pretrain::rows::{Predicted, read};
 use crate::pretrain::start::{NewModel, Start};
 use crate::terminal::Progress;
 use crate::{device, fetch};
-use d2o_record::JsonLines;
-use d2o_record::{Event, Observers};
-use d2o_record::{
-    digest,
-    durable::{self, at},
-};
+use d2o_record::directory::NewDirectory;
+use d2o_record::durable::{self, at};
+use d2o_record::{Event, JsonLines, Observers, RunLock, digest, storage};
 use d2o_train::optim::adamw::AdamW;
 use d2o_train::optim::schedule::{Decay, Schedule, WarmUp};
 use d2o_train::pretrain::{PretrainRow, Pretraining};
@@ -37,6 +34,10 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
     pub out: PathBuf,
+    /// Throw away what the directory holds of a run, and begin anew.
+    #[arg(long)]
+    #[serde(skip)]
+    pub fresh: bool,
     /// The model to go on with; without one, random weights and a new tokenizer.
     #[arg(long)]
     pub model: Option<String>,
@@ -147,8 +148,11 @@ pub fn pretrain(args: &PretrainArgs) -> anyhow::Result<()> {
     {
         demand(flag, value > 0, "at least 1", value)?;
     }
-    at(&args.out, fs::create_dir_all(&args.out))?;
-    durable::write(&args.out.join("pretrain.toml"), toml::to_string_pretty(args)?.as_bytes())?;
+    let mut lock = RunLock::directory(&args.out)?;
+    let mut observers = Observers::new().with(Progress::stderr());
+    if let Some(message) = lock.warning() {
+        observers.emit(&Event::Warning { message })?;
+    }
     device::limit_threads(args.threads);
     let device = device::open(&args.backend)?;
     let mut files = Vec::new();
@@ -172,13 +176,27 @@ pub fn pretrain(args: &PretrainArgs) -> anyhow::Result<()> {
     demand("--max-tokens", !rows.is_empty(), "a length that leaves tokens to predict", args.max_tokens)?;
     let model = start.model.train_on(&Trainable::All {}, args.seed, &device.autodiff())?;
     let pretraining = pretraining(args, &rows)?;
-    let events = JsonLines::resume(&args.out.join("events.jsonl"), pretraining.resumes_at()?)?;
-    let mut observers = Observers::new().with(Progress::stderr()).with(events);
+    let out = args.out.join("model");
+    let resumes_at = if args.fresh { 0 } else { pretraining.resumes_at()? };
+    if resumes_at == 0 && !args.fresh && out.exists() {
+        let reason = "it was made with other settings or data, or its checkpoints are gone".to_owned();
+        return Err(RunError::Stale { path: out, reason }.into());
+    }
+    lock.accept();
+    durable::remove_partial(&args.out, None, &[])?;
+    if args.fresh {
+        for dir in [&pretraining.checkpoints, &out] {
+            at(dir, storage::remove_dir_all(dir))?;
+        }
+    }
+    durable::write(&args.out.join("pretrain.toml"), toml::to_string_pretty(args)?.as_bytes())?;
+    observers.add(JsonLines::resume(&args.out.join("events.jsonl"), resumes_at)?);
     observers.emit(&Event::StageStarted { stage: "pretrain".to_owned() })?;
     let trained = pretraining.run(model, &mut observers, interrupt())?;
-    let out = args.out.join("model");
-    save_hf(&trained.frozen(), &out, args.dtype.dtype(), None)?;
-    start.encoder.save(&out)?;
+    let new = NewDirectory::new(&out)?;
+    save_hf(&trained.frozen(), new.path(), args.dtype.dtype(), None)?;
+    start.encoder.save(new.path())?;
+    new.put_in_place()?;
     writeln!(std::io::stdout(), "{}", out.display())?;
     Ok(())
 }

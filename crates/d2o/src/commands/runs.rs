@@ -14,6 +14,7 @@ use crate::error::RunError;
 use crate::evaluate::evaluate;
 use crate::evaluate::periodic::periodic_evaluation;
 use crate::fetch::{self, Notice};
+use crate::stages::accept::{Purpose, accept};
 use crate::stages::run::Run;
 use crate::stages::{anchors, prepare, train};
 use crate::terminal::Progress;
@@ -24,10 +25,12 @@ use crate::terminal::Progress;
 /// Whatever a stage refuses.
 pub fn train(args: &RunArgs) -> anyhow::Result<()> {
     let mut run = open(args)?;
-    let store = anchors::anchors(&mut run, args.fresh)?;
+    let evaluates = !args.no_eval && !run.config.eval.harmful.is_empty();
+    accept(&mut run, Purpose { fresh: args.fresh, trains: true, evaluates })?;
+    let store = anchors::anchors(&mut run)?;
     let evaluation = periodic_evaluation(&run)?;
-    let model = train::train(&mut run, &store, evaluation, args.fresh)?;
-    if !args.no_eval && !run.config.eval.harmful.is_empty() {
+    let model = train::train(&mut run, &store, evaluation)?;
+    if evaluates {
         evaluate_model(&mut run, &model)?;
     }
     let path = d2o_report::write(&run.dir)?;
@@ -57,7 +60,8 @@ pub fn prepare(args: &RunArgs) -> anyhow::Result<()> {
 /// Whatever the stage refuses.
 pub fn anchors(args: &RunArgs) -> anyhow::Result<()> {
     let mut run = open(args)?;
-    anchors::anchors(&mut run, args.fresh)?;
+    accept(&mut run, Purpose { fresh: args.fresh, trains: false, evaluates: false })?;
+    anchors::anchors(&mut run)?;
     Ok(())
 }
 
@@ -67,6 +71,7 @@ pub fn anchors(args: &RunArgs) -> anyhow::Result<()> {
 /// A directory without a trained model, and whatever the stage refuses.
 pub fn eval(args: &RunArgs) -> anyhow::Result<()> {
     let mut run = open(args)?;
+    accept(&mut run, Purpose { fresh: false, trains: false, evaluates: true })?;
     let model = train::output(&run);
     evaluate_model(&mut run, &model)
 }

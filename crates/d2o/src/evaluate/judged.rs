@@ -106,6 +106,29 @@ impl JudgedEvaluation {
     }
 }
 
+/// Whether all that the evaluation at the end asks and learns from can be read, before anything else is done.
+///
+/// # Errors
+/// Prompts or labels that cannot be found, fetched or read.
+pub(super) fn check(run: &Run<'_>) -> anyhow::Result<()> {
+    check_first_judge(run)?;
+    let config = &run.config.eval;
+    prompts(&config.harmful)?;
+    prompts(&config.sounding_harmful)?;
+    labelled(&config.second_labelled)?;
+    Ok(())
+}
+
+/// The same for what the first judge learns from.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_first_judge(run: &Run<'_>) -> anyhow::Result<()> {
+    prompts(&run.config.eval.benign)?;
+    labelled(&run.config.eval.labelled)?;
+    Ok(())
+}
+
 fn settings(run: &Run<'_>) -> EvaluationSettings {
     let config = &run.config.eval;
     EvaluationSettings {
@@ -173,15 +196,19 @@ pub(super) fn first_judge(run: &Run<'_>) -> anyhow::Result<Judge> {
 fn fit(run: &Run<'_>, name: &str, kind: JudgeKind, references: &[String]) -> anyhow::Result<Judge> {
     let config = &run.config.eval;
     let benign: Vec<String> = prompts(&config.benign)?.into_iter().filter_map(|row| row.response).collect();
-    let mut labelled = Vec::new();
-    for reference in references {
-        for file in fetch::resolve_files(reference)? {
-            labelled.extend(load_labelled(&file)?);
-        }
-    }
-    let examples = examples(labelled, &run.data.train_prompts);
+    let examples = examples(labelled(references)?, &run.data.train_prompts);
     let knobs = JudgeConfig { kind, seed: config.seed, ..JudgeConfig::default() };
     Ok(Judge::fit_with_benign(name, &examples, &benign, &knobs)?)
+}
+
+fn labelled(references: &[String]) -> anyhow::Result<Vec<LabelledAnswer>> {
+    let mut rows = Vec::new();
+    for reference in references {
+        for file in fetch::resolve_files(reference)? {
+            rows.extend(load_labelled(&file)?);
+        }
+    }
+    Ok(rows)
 }
 
 fn examples(labelled: Vec<LabelledAnswer>, training: &[String]) -> Vec<Example> {

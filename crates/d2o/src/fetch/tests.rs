@@ -222,3 +222,53 @@ fn the_cache_follows_the_environment() {
     let error = cache_dir(&|_| None).unwrap_err();
     assert!(error.hint().unwrap().contains("D2O_CACHE"));
 }
+
+/// Everything below a directory, by name.
+fn below(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(below(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_wheel_writes_what_was_asked_for_and_nothing_elsewhere() {
+    let root = tempfile::tempdir().unwrap();
+    let inside = root.path().join("a/cache");
+    fs::create_dir_all(&inside).unwrap();
+    let download = |_: &Entry, dir: &Path| {
+        let path = dir.join("weather-1.0-py3-none-any.whl");
+        let mut writer = ZipWriter::new(File::create(&path).unwrap());
+        let options = SimpleFileOptions::default();
+        // Names that lead out, and links in the place of a directory and of the file itself.
+        for name in ["../../../evil", "/tmp/evil-of-a-test", "weather/../../evil", "C:\\evil"] {
+            writer.start_file(name, options).unwrap();
+            writer.write_all(b"evil").unwrap();
+        }
+        writer.add_symlink("other", "../../..", options).unwrap();
+        writer.add_symlink("weather/note.txt", "../../../../secret", options).unwrap();
+        writer.start_file("weather/table.csv", options).unwrap();
+        writer.write_all(TABLE).unwrap();
+        writer.finish().unwrap();
+        Ok(path)
+    };
+    fs::write(root.path().join("secret"), NOTE).unwrap();
+    let table = [entry("table", record("weather/table.csv", TABLE))];
+    let fetcher = Fetcher { root: &inside, entries: &table, download: &download };
+    let files = fetcher.fetch("table", &mut |_| {}).unwrap();
+    let lock = inside.join("fetch/weather-1.0/.lock");
+    assert_eq!(below(root.path()), [lock, files[0].clone(), root.path().join("secret")]);
+    // The link's text is what the member holds; it is not what was promised, and no link is made.
+    let note = [entry("note", record("weather/note.txt", NOTE))];
+    let fetcher = Fetcher { root: &inside, entries: &note, download: &download };
+    assert!(matches!(fetcher.fetch("note", &mut |_| {}), Err(FetchError::Mismatch { .. })));
+    assert!(!inside.join("fetch/weather-1.0/weather/note.txt").exists());
+    assert!(!Path::new("/tmp/evil-of-a-test").exists());
+}

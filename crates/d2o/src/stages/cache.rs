@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use d2o_record::digest;
 use d2o_record::durable::{self, at};
+use d2o_record::{digest, storage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,7 +27,7 @@ pub fn cached_or_compute<T: Serialize + DeserializeOwned>(
         return Ok(kept);
     }
     let computed = compute()?;
-    at(&dir, fs::create_dir_all(&dir))?;
-    durable::write_shared(&path, &serde_json::to_vec(&computed)?)?;
+    at(&dir, storage::create_dir_all(&dir))?;
+    at(&path, durable::write_shared(&path, &serde_json::to_vec(&computed)?))?;
     Ok(computed)
 }

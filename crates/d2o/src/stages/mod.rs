@@ -1,13 +1,15 @@
 //! The stages of a run, in order: prepare, anchors, train. What is measured stands in [`evaluate`](crate::evaluate).
 //!
-//! Each stage leaves an artifact in the run directory and its fingerprint in `stages.json`; one whose
+//! A run is accepted before it begins: until then its directory is locked and otherwise as it was. Each stage leaves an artifact in the run directory and its fingerprint in `stages.json`; one whose
 //! artifact is fresh says so and is skipped.
 
+pub mod accept;
 pub mod anchors;
 pub mod cache;
 mod ledger;
 pub mod prepare;
 pub mod prompts;
+mod record;
 mod rejected;
 mod retain;
 pub mod run;

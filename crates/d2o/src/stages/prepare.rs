@@ -1,6 +1,5 @@
-//! The `prepare` stage: the run directory, the model, and the user's rows as it will see them.
+//! The `prepare` stage: the lock on the run directory, the model, and the user's rows as it will see them.
 
-use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -8,8 +7,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use d2o_data::{Dataset, DatasetOptions, Limits, LoadOptions};
 use d2o_generate::LanguageModel;
-use d2o_record::durable::{self, at};
-use d2o_record::{Event, Observers, stage};
+use d2o_record::{Event, Observers, RunLock, stage};
 
 use super::ledger::Ledger;
 use super::rejected;
@@ -19,28 +17,31 @@ use crate::device;
 use crate::error::RunError;
 use crate::fetch;
 
-/// Creates the directory, writes `run.toml` first, opens model and data.
+/// Locks the directory, opens model and data. Nothing that lies there is changed before the run is
+/// [accepted](super::accept::accept).
 ///
 /// # Errors
-/// A directory that cannot be written, a model or data that cannot be read or do not fit.
+/// A directory that another process works in or that cannot be written, a model or data that cannot be read or do not
+/// fit. The directory is then as it was.
 pub fn open<'a>(
     dir: &Path,
     config: RunConfig,
     mut observers: Observers,
     interrupt: &'a AtomicBool,
 ) -> anyhow::Result<Run<'a>> {
-    at(dir, fs::create_dir_all(dir))?;
-    durable::write(&dir.join("run.toml"), config.to_toml()?.as_bytes())?;
+    let lock = RunLock::directory(dir)?;
+    if let Some(message) = lock.warning() {
+        observers.emit(&Event::Warning { message })?;
+    }
     let device = device::open(&config.device.backend)?;
-    let ledger = Ledger::open(dir)?;
     let base = base(&config, &device)?;
     check_context(&config, &base)?;
     let data = dataset(&config, &base, &mut observers)?;
-    let mut run = Run { dir: dir.to_path_buf(), config, device, base, data, ledger, observers, interrupt };
+    let ledger = Ledger::empty(dir);
+    let mut run = Run { dir: dir.to_path_buf(), lock, config, device, base, data, ledger, observers, interrupt };
     if run.config.data.rejected == RejectedSource::Own {
         rejected::replace_by_own(&mut run)?;
     }
-    durable::write(&dir.join("data.json"), &serde_json::to_vec_pretty(&run.data.summary)?)?;
     Ok(run)
 }
 

@@ -6,18 +6,18 @@ use std::path::Path;
 use d2o_data::Prompt;
 use d2o_generate::{Decoding, answer};
 use d2o_record::durable::{self, at};
-use d2o_record::{FileError, digest};
+use d2o_record::{FileError, digest, seal};
 use d2o_sampler::SamplerConfig;
 use d2o_train::Example;
 use serde::{Deserialize, Serialize};
 
 use super::prompts::{framed, prompts};
 use super::run::Run;
-use super::written::written;
+use super::written::{frame, written};
 use crate::error::RunError;
 
 /// Where the answers lie in a run directory.
-const FILE: &str = "retain.json";
+pub(super) const FILE: &str = "retain.json";
 
 /// Answers on disk, with the fingerprint of what they were drawn from.
 #[derive(Serialize, Deserialize)]
@@ -35,23 +35,53 @@ struct StoredRow {
     answer_ids: Vec<u32>,
 }
 
-/// Retain rows and their fingerprint. Answers that this run has drawn before are read back.
+/// What is asked for retain rows, and how.
+struct Questions {
+    prompts: Vec<(String, Prompt)>,
+    decoding: Decoding,
+    fingerprint: String,
+}
+
+impl Questions {
+    fn new(run: &Run<'_>) -> anyhow::Result<Self> {
+        let mut asked = Vec::new();
+        for reference in &run.config.retain.prompts {
+            let rows = prompts(reference)?;
+            framed(&rows, &run.base.encoder)?;
+            asked.extend(rows.into_iter().map(|row| (row.id, row.prompt)));
+        }
+        let (decoding, own_prompts) = (decoding(run), run.config.retain.written);
+        let texts: Vec<String> = asked.iter().map(|(_, prompt)| prompt.text()).collect();
+        let own = (own_prompts > 0).then_some((own_prompts, run.config.data.max_prompt_tokens));
+        let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, own, run.base.origins()?))?;
+        Ok(Self { prompts: asked, decoding, fingerprint: digest::sha256(&sampler) })
+    }
+}
+
+/// What the retain rows of this run depend on, before any is drawn; empty where there are none.
+///
+/// # Errors
+/// Prompts that cannot be read, a template that prompts cannot be written into.
+pub(super) fn fingerprint(run: &Run<'_>) -> anyhow::Result<String> {
+    if run.config.retain.weight <= 0.0 {
+        return Ok(String::new());
+    }
+    if run.config.retain.written > 0 {
+        frame(run)?;
+    }
+    Ok(Questions::new(run)?.fingerprint)
+}
+
+/// Retain rows; none where they have no weight. Answers that this run has drawn before are read back.
 ///
 /// # Errors
 /// Prompts that cannot be read or are too long, sampling errors, failed writes, an interruption.
-pub(super) fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Example>, String)> {
-    let mut asked = Vec::new();
-    for reference in &run.config.retain.prompts {
-        let rows = prompts(reference)?;
-        framed(&rows, &run.base.encoder)?;
-        asked.extend(rows.into_iter().map(|row| (row.id, row.prompt)));
+pub(super) fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<Vec<Example>> {
+    if run.config.retain.weight <= 0.0 {
+        return Ok(Vec::new());
     }
-    let (decoding, own_prompts) = (decoding(run), run.config.retain.written);
-    let texts: Vec<String> = asked.iter().map(|(_, prompt)| prompt.text()).collect();
-    let own = (own_prompts > 0).then_some((own_prompts, run.config.data.max_prompt_tokens));
-    let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, own, run.base.origins()?))?;
-    let fingerprint = digest::sha256(&sampler);
-    let path = run.dir.join(FILE);
+    let Questions { prompts: mut asked, decoding, fingerprint } = Questions::new(run)?;
+    let (path, own_prompts) = (run.dir.join(FILE), run.config.retain.written);
     let rows = match read(&path)?.filter(|stored| stored.fingerprint == fingerprint) {
         Some(stored) => stored.rows,
         None => {
@@ -60,12 +90,12 @@ pub(super) fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<(Vec<Example>, St
                 asked.extend(own.map(|(index, prompt)| (format!("written-{index:03}"), prompt)));
             }
             let rows = draw(run, &asked, &decoding)?;
-            let stored = Stored { fingerprint: fingerprint.clone(), rows };
-            durable::write(&path, &serde_json::to_vec(&stored)?)?;
+            let stored = Stored { fingerprint, rows };
+            durable::write(&path, &seal::line(&stored))?;
             stored.rows
         }
     };
-    Ok((rows.iter().map(example).collect(), fingerprint))
+    Ok(rows.iter().map(example).collect())
 }
 
 /// As anchors are drawn, but of the length that retain rows have.
@@ -79,8 +109,8 @@ fn read(path: &Path) -> Result<Option<Stored>, FileError> {
     if !path.exists() {
         return Ok(None);
     }
-    // A file that cannot be understood is drawn again.
-    Ok(serde_json::from_slice(&at(path, fs::read(path))?).ok())
+    // What is damaged is drawn again.
+    Ok(seal::open(&at(path, fs::read(path))?).ok())
 }
 
 fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) -> anyhow::Result<Vec<StoredRow>> {

@@ -7,16 +7,18 @@ use burn::tensor::Device;
 use d2o_data::Dataset;
 use d2o_generate::LanguageModel;
 use d2o_model::responses::Chunking;
-use d2o_record::Observers;
+use d2o_record::{Observers, RunLock};
 use d2o_train::trainer::HEAD_ROWS;
 
 use super::ledger::Ledger;
 use crate::config::RunConfig;
 
-/// A run in progress; [`prepare::open`](super::prepare::open) makes it.
+/// A run in progress; [`prepare::open`](super::prepare::open) makes it, [`accept`](super::accept::accept) lets it write.
 pub struct Run<'a> {
     /// Its directory.
     pub dir: PathBuf,
+    /// The right to write there.
+    pub lock: RunLock,
     /// Its resolved configuration.
     pub config: RunConfig,
     /// Where it computes, untracked.

@@ -6,8 +6,10 @@ use std::time::Instant;
 use d2o_data::{EncodedRow, Encoder, Limits};
 use d2o_generate::anchors::AnchorStore;
 use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
-use d2o_record::{Event, FileError, JsonLines, digest, stage};
+use d2o_record::directory::{self, NewDirectory};
+use d2o_record::{Event, JsonLines, digest, jsonl, stage};
 use d2o_train::activation_cache::ActivationCacheConfig;
+use d2o_train::checkpoint::Checkpoint;
 use d2o_train::monitor::{PeriodicEvaluation, ValidationSet};
 use d2o_train::optim::adamw::AdamW;
 use d2o_train::optim::order::Order;
@@ -16,11 +18,18 @@ use d2o_train::penalty::{AnchorKl, Retain};
 use d2o_train::{Checkpoints, Example, Trained, Trainer, TrainerBuilder, TrainingGroup};
 
 use super::anchors;
-use super::retain::retain_rows;
+use super::retain::{self, retain_rows};
 use super::run::Run;
 use crate::config::{ExportSection, builtin};
+use crate::error::RunError;
 
 const STAGE: &str = stage::TRAIN;
+
+/// What the stage leaves in a run directory.
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+pub(super) const EVENTS: &str = "events.jsonl";
+pub(super) const MODEL: &str = "model";
+pub(super) const ADAPTER: &str = "adapter";
 
 /// Trains on the store's groups and writes the model below the run directory; `evaluation` asks on the way.
 ///
@@ -32,20 +41,17 @@ pub fn train(
     run: &mut Run<'_>,
     store: &AnchorStore,
     evaluation: Option<PeriodicEvaluation<'_>>,
-    fresh: bool,
 ) -> anyhow::Result<PathBuf> {
-    let retained = (run.config.retain.weight > 0.0).then(|| retain_rows(run)).transpose()?;
-    let (rows, print) = retained.unwrap_or_default();
-    let fingerprint = fingerprint(run, store, &print)?;
+    let fingerprint = fingerprint(run, store)?;
     let out = output(run);
-    if fresh {
-        discard(&run.dir.join("checkpoints"))?;
-    } else if run.ledger.is_fresh(STAGE, &fingerprint) && d2o_model::weight_files(&out).is_ok() {
+    if run.ledger.is_fresh(STAGE, &fingerprint) && d2o_model::weight_files(&out).is_ok() {
+        intact(&out)?;
         let reason = format!("{} is fresh", out.display());
         run.observers.emit(&Event::StageSkipped { stage: STAGE.to_owned(), reason })?;
         return Ok(out);
     }
     let began = Instant::now();
+    let rows = retain_rows(run)?;
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
     let base = run.base.model.clone();
@@ -53,19 +59,24 @@ pub fn train(
     let trainer = builder(run, &groups, &fingerprint)?
         .redraw(anchors::redraw(&run.base, &run.data.train, &run.config, settings, store)?)
         .anchor_kl(anchor_kl(run, &base))
-        .retain(retain(run, &base, rows))
+        .retain(retain_penalty(run, &base, rows))
         .evaluation(evaluation)
         .build()?;
     let checkpoint = trainer.checkpoint(&mut run.observers)?;
     let resumed_from = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
-    let events = JsonLines::resume(&run.dir.join("events.jsonl"), resumed_from.unwrap_or(0))?;
-    run.observers.add(events);
+    let path = run.dir.join(EVENTS);
+    run.observers.add(JsonLines::resume(&path, resumed_from.unwrap_or(0))?);
+    let lost = jsonl::lost_steps(&path, resumed_from.unwrap_or(0))?;
+    if lost > 0 {
+        let message = format!("{}: {lost} steps before the checkpoint are not told any more", path.display());
+        run.observers.emit(&Event::Warning { message })?;
+    }
     let parameters = &run.config.train.parameters;
     let model = run.base.model.train_on(parameters, run.config.seed, &run.device.clone().autodiff())?;
     run.observers.emit(&started(run, &groups, trainer.steps(), &model, resumed_from))?;
     let trained = trainer.run(model, checkpoint, &mut run.observers, run.interrupt)?;
     export(run, &trained, &out)?;
-    run.ledger.finish(STAGE, &fingerprint)?;
+    run.ledger.finish(STAGE, &fingerprint, &[])?;
     let ending = trained.stopped.as_ref().map_or_else(String::new, |reason| format!(", stopped early: {reason}"));
     run.observers.emit(&Event::StageFinished {
         stage: STAGE.to_owned(),
@@ -75,6 +86,40 @@ pub fn train(
     Ok(out)
 }
 
+/// Whether training may begin or go on here, before anything is drawn or written; `store` where there is one.
+///
+/// # Errors
+/// [`RunError::Stale`] or a stale checkpoint where another run has trained, parameters that the model does not have,
+/// knobs out of their range.
+pub(super) fn check(run: &Run<'_>, store: Option<&AnchorStore>) -> anyhow::Result<()> {
+    let (parameters, seed) = (&run.config.train.parameters, run.config.seed);
+    run.base.model.train_on(parameters, seed, &run.device.clone().autodiff())?;
+    retain::fingerprint(run)?;
+    let Some(store) = store else { return Ok(()) };
+    let fingerprint = fingerprint(run, store)?;
+    let known = Checkpoint::check(&run.dir.join(CHECKPOINTS), &fingerprint)?;
+    let out = output(run);
+    if !known && out.exists() && !run.ledger.is_fresh(STAGE, &fingerprint) {
+        let reason = "it was trained with another configuration, model or set of anchors".to_owned();
+        return Err(RunError::Stale { path: out, reason }.into());
+    }
+    Ok(())
+}
+
+/// Refuses a model that is not as it was written.
+///
+/// # Errors
+/// [`RunError::Damaged`] naming the directory and the file.
+pub fn intact(dir: &Path) -> Result<(), RunError> {
+    match directory::damaged(dir)? {
+        None => Ok(()),
+        Some(file) => {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Err(RunError::Damaged { path: dir.to_path_buf(), reason: format!("{name} is not as it was written") })
+        }
+    }
+}
+
 /// What the run file says of training; what reads the base or the rows comes on top.
 fn builder<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: &str) -> anyhow::Result<TrainerBuilder<'g>> {
     let (config, stop) = (&run.config.train, run.config.stop);
@@ -82,7 +127,7 @@ fn builder<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: &str) ->
         if stop.needs_validation() { validation_set(&run.base.encoder)? } else { ValidationSet::default() };
     let negatives = if stop.min_negatives_gain > 0.0 { held_out(run) } else { ValidationSet::default() };
     let checkpoints = Checkpoints {
-        dir: run.dir.join("checkpoints"),
+        dir: run.dir.join(CHECKPOINTS),
         every: config.checkpoint_every,
         keep: config.keep_checkpoints,
         fingerprint: fingerprint.to_owned(),
@@ -122,7 +167,7 @@ fn anchor_kl<'b>(run: &Run<'_>, base: &'b CausalLm) -> Option<AnchorKl<'b>> {
     (weight > 0.0).then_some(AnchorKl { base, weight })
 }
 
-fn retain<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Example>) -> Option<Retain<'b>> {
+fn retain_penalty<'b>(run: &Run<'_>, base: &'b CausalLm, rows: Vec<Example>) -> Option<Retain<'b>> {
     let config = &run.config.retain;
     (!rows.is_empty()).then(|| Retain {
         base,
@@ -176,7 +221,7 @@ fn started(
 
 /// Where the trained model goes.
 pub fn output(run: &Run<'_>) -> PathBuf {
-    run.dir.join("model")
+    run.dir.join(MODEL)
 }
 
 /// Fingerprint of a trained model's weights, in one file or in shards.
@@ -200,32 +245,26 @@ pub fn load_trained(run: &Run<'_>, dir: &Path) -> anyhow::Result<CausalLm> {
     Ok(d2o_model::load(dir, &run.device)?.model)
 }
 
-fn discard(dir: &Path) -> Result<(), FileError> {
-    match std::fs::remove_dir_all(dir) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(FileError { path: dir.to_path_buf(), source })
-        }
-        _ => Ok(()),
-    }
-}
-
 fn export(run: &Run<'_>, trained: &Trained, out: &Path) -> anyhow::Result<()> {
     let model = trained.model.frozen();
     if matches!(run.config.train.parameters, Trainable::Lora { .. }) {
         // A run that began with an adapter writes both as one, which stands on the untouched base.
         let adapted = run.base.adapted().map(|under| model.stack_adapters(under)).transpose()?;
-        save_peft(adapted.as_ref().unwrap_or(&model), &run.dir.join("adapter"), &run.config.model.path)?;
+        let new = NewDirectory::new(&run.dir.join(ADAPTER))?;
+        save_peft(adapted.as_ref().unwrap_or(&model), new.path(), &run.config.model.path)?;
+        new.put_in_place()?;
     }
     // Adapters are folded in: the model directory is whole by itself.
     let ExportSection { dtype, shard_bytes } = run.config.export;
-    save_hf(&model, out, dtype, (shard_bytes > 0).then_some(shard_bytes))?;
-    run.base.encoder.save(out)?;
-    Ok(())
+    let new = NewDirectory::new(out)?;
+    save_hf(&model, new.path(), dtype, (shard_bytes > 0).then_some(shard_bytes))?;
+    run.base.encoder.save(new.path())?;
+    Ok(new.put_in_place()?)
 }
 
 /// Everything that decides the trained weights.
-fn fingerprint(run: &Run<'_>, store: &AnchorStore, retained: &str) -> anyhow::Result<String> {
-    let config = &run.config;
+fn fingerprint(run: &Run<'_>, store: &AnchorStore) -> anyhow::Result<String> {
+    let (config, retained) = (&run.config, retain::fingerprint(run)?);
     let mut train = config.train.clone();
     // How often to look and save changes no weight.
     (train.log_every, train.checkpoint_every, train.keep_checkpoints) = (1, 1, 1);

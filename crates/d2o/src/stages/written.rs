@@ -21,12 +21,7 @@ const DRAFTS: usize = 3;
 /// # Errors
 /// A model without a chat template that allows it, or that writes no such prompt; sampling errors; an interruption.
 pub(super) fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Prompt>> {
-    let encoder = &run.base.encoder;
-    let frame = encoder.template().and_then(|template| template.empty_request(encoder.tokenizer()));
-    let Some((before, stop)) = frame else {
-        let reason = "retain.written needs a chat template with a special token behind the user's text".to_owned();
-        return Err(RunError::NoGroups { reason }.into());
-    };
+    let (before, stop) = frame(run)?;
     let config = &run.config;
     let max_new_tokens = config.data.max_prompt_tokens.min(run.base.context().saturating_sub(before.len())).max(1);
     let sampler = SamplerConfig {
@@ -52,6 +47,19 @@ pub(super) fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Pr
         return Err(RunError::NoGroups { reason }.into());
     }
     Ok(prompts)
+}
+
+/// The ids before a user's text, and the token that ends it.
+///
+/// # Errors
+/// [`RunError::NoGroups`] for a model without a chat template that allows it.
+pub(super) fn frame(run: &Run<'_>) -> Result<(Vec<u32>, u32), RunError> {
+    let encoder = &run.base.encoder;
+    let frame = encoder.template().and_then(|template| template.empty_request(encoder.tokenizer()));
+    frame.ok_or_else(|| {
+        let reason = "retain.written needs a chat template with a special token behind the user's text".to_owned();
+        RunError::NoGroups { reason }
+    })
 }
 
 /// The first `wanted` texts that are requests and differ.

@@ -92,9 +92,15 @@ fn places() {
     let world = World::new();
     fs::write(world.path("file"), "in the way").unwrap();
     refused(&world, "file/out", &[], &["file/out"]);
-    // A full disk: the file that is written aside leads to the device that is always full.
-    fs::create_dir(world.path("full")).unwrap();
-    std::os::unix::fs::symlink("/dev/full", world.path("full/.run.toml.partial")).unwrap();
-    refused(&world, "full", &[], &["run.toml", "hint: the disk is full"]);
+    std::os::unix::fs::symlink("nowhere", world.path("dangling")).unwrap();
+    refused(&world, "dangling", &[], &["dangling: ", "hint: something else has this name"]);
+    // A parent that nobody may write to, not even root.
+    refused(&world, "/sys/d2o-run", &[], &["/sys/d2o-run: ", "hint: choose a directory that you may write to"]);
+    world.trained("ein Lauf ü 📦/mit \"Zeichen\"", &["--set", "train.steps=2"]);
+    // A full disk, from the first byte of the run's record on.
+    let output = world.train("full", &[]).env("D2O_FAULT", "full@1").output().unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("full/run.toml: ") && text.contains("hint: the disk is full"), "{text}");
     world.trained("full", &[]);
 }

@@ -1,15 +1,12 @@
 //! Weights as bytes of a safetensors file.
 
-use std::borrow::Cow;
-use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
-use std::fs::OpenOptions;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use half::{bf16, f16};
 use safetensors::SafeTensorError;
-use safetensors::tensor::View;
+use safetensors::tensor::{Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -78,13 +75,11 @@ impl Dtype {
 pub(crate) struct Encoded {
     tensor: HfTensor,
     dtype: Dtype,
-    /// A value that the type could not hold.
-    overflow: Cell<Option<f32>>,
 }
 
 impl Encoded {
     pub(crate) fn new(tensor: HfTensor, dtype: Dtype) -> Self {
-        Self { tensor, dtype, overflow: Cell::new(None) }
+        Self { tensor, dtype }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -95,71 +90,59 @@ impl Encoded {
     pub(crate) fn len(&self) -> usize {
         self.tensor.shape.iter().product::<usize>() * self.dtype.size()
     }
-}
 
-impl View for &Encoded {
-    fn dtype(&self) -> safetensors::Dtype {
-        self.dtype.in_safetensors()
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.tensor.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
+    /// The values in the file's type.
+    fn bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
         let values = self.tensor.values();
-        self.overflow.set(self.dtype.overflow(&values));
-        Cow::Owned(self.dtype.encode(&values))
-    }
-
-    fn data_len(&self) -> usize {
-        self.len()
+        match self.dtype.overflow(&values) {
+            None => Ok(self.dtype.encode(&values)),
+            Some(value) => Err(ModelError::Range {
+                path: path.to_path_buf(),
+                name: self.name().to_owned(),
+                value,
+                dtype: self.dtype.in_config(),
+            }),
+        }
     }
 }
 
 /// Writes a safetensors file with `notes` in its header.
 pub(crate) fn write(path: &Path, tensors: &[Encoded], notes: BTreeMap<String, String>) -> Result<(), ModelError> {
-    // Transformers refuses files that do not name a framework.
-    let mut header = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    header.extend(notes);
-    file::write_aside(path, |aside| {
-        let views = tensors.iter().map(|tensor| (tensor.name(), tensor));
-        safetensors::serialize_to_file(views, Some(header), aside).map_err(|error| match error {
-            SafeTensorError::IoError(source) => file::at(path, source),
-            other => file::at(path, io::Error::other(other)),
-        })?;
-        sort_notes(aside).map_err(|source| file::at(path, source))?;
-        let overflown = tensors.iter().find_map(|tensor| Some((tensor, tensor.overflow.get()?)));
-        match overflown {
-            None => Ok(()),
-            Some((tensor, value)) => Err(ModelError::Range {
-                path: path.to_path_buf(),
-                name: tensor.name().to_owned(),
-                value,
-                dtype: tensor.dtype.in_config(),
-            }),
+    // As the library orders them: by alignment, which all of these share, then by name.
+    let mut tensors: Vec<&Encoded> = tensors.iter().collect();
+    tensors.sort_by(|left, right| left.name().cmp(right.name()));
+    let header = header(&tensors, notes).map_err(|error| file::at(path, io::Error::other(error)))?;
+    file::write_aside(path, |out| {
+        let mut out = BufWriter::with_capacity(1 << 20, out);
+        let mut put = |bytes: &[u8]| out.write_all(bytes).map_err(|source| file::at(path, source));
+        put(&(header.len() as u64).to_le_bytes())?;
+        put(&header)?;
+        for tensor in tensors {
+            put(&tensor.bytes(path)?)?;
         }
+        out.flush().map_err(|source| file::at(path, source))
     })
 }
 
-/// Puts the notes of a safetensors file in the order of their names: the library takes them as a hash map,
-/// whose order changes from run to run, and equal weights shall give equal files.
-fn sort_notes(path: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length)?;
-    let length = usize::try_from(u64::from_le_bytes(length)).map_err(io::Error::other)?;
-    let mut header = vec![0; length];
-    file.read_exact(&mut header)?;
-    let mut fields: Value = serde_json::from_slice(&header)?;
+/// The header: notes in the order of their names, so that equal weights give equal files, then the tensors.
+fn header(tensors: &[&Encoded], mut notes: BTreeMap<String, String>) -> Result<Vec<u8>, SafeTensorError> {
+    // Transformers refuses files that do not name a framework.
+    notes.insert("format".to_owned(), "pt".to_owned());
+    let mut end = 0;
+    let infos = tensors.iter().map(|tensor| {
+        let begin = end;
+        end += tensor.len();
+        let (dtype, shape) = (tensor.dtype.in_safetensors(), tensor.tensor.shape.clone());
+        (tensor.name().to_owned(), TensorInfo { dtype, shape, data_offsets: (begin, end) })
+    });
+    // The library looks whether names and places are sound; of its text, the order of the notes changes from run to run.
+    let mut fields = serde_json::to_value(Metadata::new(Some(notes.into_iter().collect()), infos.collect())?)?;
     if let Some(Value::Object(notes)) = fields.get_mut("__metadata__") {
         notes.sort_keys();
     }
-    // Another order is as long.
-    let mut sorted = fields.to_string().into_bytes();
-    sorted.resize(length, b' ');
-    file.seek(SeekFrom::Start(8))?;
-    file.write_all(&sorted)
+    let mut text = fields.to_string().into_bytes();
+    text.resize(text.len().next_multiple_of(size_of::<u64>()), b' ');
+    Ok(text)
 }
 
 #[cfg(test)]
