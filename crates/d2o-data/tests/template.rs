@@ -234,3 +234,18 @@ fn an_export_frames_prompts_as_its_source_does() {
     assert_eq!(framed(&made), "x<s>False<pad>");
     assert_eq!(framed(&open(other.path())), framed(&made));
 }
+
+#[test]
+fn tool_turns_reach_the_template_whole() {
+    let source = "{% for m in messages %}[{{ m.role }}|{{ m.content }}{% for c in m.tool_calls or [] %}|{{ c.function.name }}\
+                  {% endfor %}{% if m.tool_call_id is defined %}|{{ m.tool_call_id }}{% endif %}]{% endfor %}";
+    let template = ChatTemplate::new(source, "", "").unwrap();
+    let row = r#"{"rejected": "a", "prompt": [{"role": "user", "content": "q"}, {"role": "assistant", "content": null,
+        "tool_calls": [{"id": "1", "function": {"name": "kettle", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "1", "content": "on"}]}"#
+        .replace('\n', "");
+    let rows = d2o_data::read_rows("rows".as_ref(), std::io::Cursor::new(row), &d2o_data::LoadOptions::default());
+    let row = rows.unwrap().next().unwrap().unwrap();
+    let text = template.render(&row.prompt.messages(), false).unwrap();
+    assert_eq!(text, "[user|q][assistant||kettle][tool|on|1]");
+}

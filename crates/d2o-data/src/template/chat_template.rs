@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, context};
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, Error, ErrorKind};
 
 use super::bounds::{Bounded, OUTPUT, SOURCE, STEPS};
 use super::calendar::Date;
@@ -107,8 +107,7 @@ impl ChatTemplate {
         crate::work::rendered();
         let failed = |error: Error| template_error(&error, TemplateFault::Failed);
         let template = self.environment.get_template(NAME).map_err(failed)?;
-        let turn = |message: &Message| context! { role => message.role.as_str(), content => message.content.as_str() };
-        let turns: Vec<Value> = messages.iter().map(turn).collect();
+        let turns: Vec<Value> = messages.iter().map(|turn| Value::from(Serde(turn))).collect();
         let tokens = self.tokens.iter().map(|(name, text)| (name, Value::from(text)));
         let own = [
             ("messages", Value::from(turns)),

@@ -27,7 +27,7 @@ fn rows() {
     ] {
         let path = world.path(&format!("{name}.jsonl"));
         fs::write(&path, format!("{good}\n{bad}")).unwrap();
-        refused(&world, "out", &["--negatives", path.to_str().unwrap()], &parts);
+        refused(&world, "out", &["--strict", "--negatives", path.to_str().unwrap()], &parts);
     }
     let csv = world.path("mild.csv");
     fs::write(&csv, "objective,assistant_response,human_score\na,b,0.5\nc,d,0.25\n").unwrap();
