@@ -32,7 +32,7 @@ pub(super) fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Pr
         ..SamplerConfig::default()
     };
     // A text that the model ends in another way is no whole turn of a user.
-    let sampler = ending(sampler, encoder);
+    let sampler = ending(sampler, &run.base.encoder);
     let request = |index| Request { prompt: before.clone(), seed: row_seed(config.seed, index) };
     let requests: Vec<Request> = (0..DRAFTS * wanted).map(request).collect();
     let (model, batch, interrupt, total) = (&run.base.model, config.anchors.batch, run.interrupt, requests.len());
