@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,10 +58,10 @@ pub fn occupant(path: &Path) -> Result<Occupant, FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Occupant::Nobody),
         Err(source) => return Err(FileError { path: path.to_path_buf(), source }),
     }
-    let names = names(path)?;
-    if names.is_empty() {
+    if at(path, fs::read_dir(path))?.next().is_none() {
         return Ok(Occupant::Nobody);
     }
+    let names = names(path)?;
     Ok(match check_all(path, &names)? {
         None => Occupant::Ours,
         Some(reason) => Occupant::Other(reason),
@@ -111,8 +111,8 @@ fn check_all(dir: &Path, names: &[String]) -> Result<Option<String>, FileError> 
 
 fn read(list: &Path) -> Result<Option<Contents>, FileError> {
     let contents = seal::open_sealed::<Contents>(&at(list, fs::read(list))?).ok();
-    // A name that is a path has no place in the list.
-    let plain = |name: &String| Path::new(name).file_name().is_some_and(|last| last == name.as_str());
+    // A name that leads out of the directory has no place in the list.
+    let plain = |name: &String| Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     Ok(contents.filter(|contents| contents.version == VERSION && contents.files.keys().all(plain)))
 }
 
@@ -125,10 +125,18 @@ fn is_as_written(path: &Path, record: &FileRecord) -> Result<bool, FileError> {
     }
 }
 
+/// The names of all files below `dir`, with `/` between directories, in order.
 fn names(dir: &Path) -> Result<Vec<String>, FileError> {
-    let mut names = Vec::new();
-    for entry in at(dir, fs::read_dir(dir))? {
-        names.push(at(dir, entry)?.file_name().to_string_lossy().into_owned());
+    let (mut names, mut open) = (Vec::new(), vec![(dir.to_path_buf(), String::new())]);
+    while let Some((dir, before)) = open.pop() {
+        for entry in at(&dir, fs::read_dir(&dir))? {
+            let entry = at(&dir, entry)?;
+            let name = format!("{before}{}", entry.file_name().to_string_lossy());
+            match at(&entry.path(), entry.file_type())?.is_dir() {
+                true => open.push((entry.path(), format!("{name}/"))),
+                false => names.push(name),
+            }
+        }
     }
     names.sort();
     Ok(names)
@@ -237,14 +245,30 @@ mod tests {
         assert_eq!(occupant(&place).unwrap(), Occupant::Ours);
         put(&place, &[("weights", "2")]);
         assert_eq!(names(&place).unwrap(), [CONTENTS, "weights"]);
-        assert_eq!(names(place.parent().unwrap()).unwrap(), ["a b"], "nothing is left aside");
+        assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 1, "nothing is left aside");
         // In two steps likewise.
         let new = NewDirectory::new(&place).unwrap();
         fs::write(new.path().join("other"), "3").unwrap();
         new.replace().unwrap();
         drop(new);
         assert_eq!(names(&place).unwrap(), ["other"]);
-        assert_eq!(names(place.parent().unwrap()).unwrap(), ["a b"]);
+        assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn directories_inside_are_listed_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("model");
+        let new = NewDirectory::new(&place).unwrap();
+        fs::create_dir(new.path().join("more")).unwrap();
+        fs::write(new.path().join("more/template"), "x").unwrap();
+        new.put_in_place().unwrap();
+        assert_eq!(names(&place).unwrap(), [CONTENTS, "more/template"]);
+        assert_eq!(occupant(&place).unwrap(), Occupant::Ours);
+        fs::write(place.join("more/template"), "y").unwrap();
+        assert_eq!(damaged(&place).unwrap(), Some(place.join("more/template")));
+        fs::write(place.join("more/notes"), "mine").unwrap();
+        assert!(matches!(occupant(&place).unwrap(), Occupant::Other(reason) if reason.contains("more/notes")));
     }
 
     #[test]
@@ -255,7 +279,7 @@ mod tests {
         let new = NewDirectory::new(&place).unwrap();
         fs::write(new.path().join("weights"), "half").unwrap();
         drop(new);
-        assert_eq!(names(dir.path()).unwrap(), ["model"]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(fs::read(place.join("weights")).unwrap(), b"1");
     }
 
