@@ -208,7 +208,8 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
     Ok(found)
 }
 
-fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
+/// Removes all but the newest `keep` checkpoints below `dir`; the newest is whole.
+pub(crate) fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
     let mut all = list(dir)?;
     let surplus = all.len().saturating_sub(keep.max(1));
     for path in all.drain(..surplus) {

@@ -8,7 +8,7 @@ use d2o_record::meter::{Meter, memory};
 use d2o_record::{Event, Observers, RunLock, StepFigures, durable};
 
 use crate::activation_cache::ActivationCache;
-use crate::checkpoint::{Checkpoint, CheckpointState};
+use crate::checkpoint::{self, Checkpoint, CheckpointState};
 use crate::error::TrainError;
 use crate::gradient::step::StepGradient;
 use crate::redraw::Redrawn;
@@ -95,6 +95,10 @@ impl Trainer<'_> {
                 observers.emit(&Event::Interrupted { step: state.step })?;
                 return Err(TrainError::Interrupted { step: state.step });
             }
+        }
+        if let Some(checkpoints) = &self.checkpoints {
+            // Those that a kill between a checkpoint and this has left.
+            checkpoint::prune(&checkpoints.dir, checkpoints.keep)?;
         }
         observers.emit(&Event::Finished { steps: state.step, wall_s: began.elapsed().as_secs_f64() })?;
         Ok(Trained { steps: state.step, stopped: state.stop.stopped.clone(), model: state.into_model() })
