@@ -80,7 +80,7 @@ fn settings_and_inputs_of_another_run() {
         &world.path("rows.jsonl"),
         |bytes| bytes.extend(b"\n{\"prompt\": 3}"),
         || {
-            refused(&world, &[], &["rows.jsonl:13"]);
+            refused(&world, &["--strict"], &["rows.jsonl:13"]);
         },
     );
     spoilt(
