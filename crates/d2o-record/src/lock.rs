@@ -205,7 +205,7 @@ impl RunLock {
         if !at(path, is_still(&file, path))? {
             return Ok(None);
         }
-        let before = at(path, content(&mut file))?;
+        let before = at(path, content(&file))?;
         if !has_locks && !new {
             let holder = serde_json::from_slice::<Holder>(&before).ok();
             if !holder.is_some_and(|holder| holder.is_gone()) {
