@@ -68,14 +68,14 @@ impl std::fmt::Display for Holder {
 #[non_exhaustive]
 pub enum LockError {
     /// Another process holds it.
-    #[error("{}: in use by {}", path.display(), holder.as_ref().map_or_else(|| "another process".to_owned(), Holder::to_string))]
+    #[error("{}: in use by {}", path.display(), holder.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string))]
     Held {
         /// What it works on.
         path: PathBuf,
         /// The file that says so.
         lock: PathBuf,
         /// Who it is, as far as the file tells.
-        holder: Option<Holder>,
+        holder: Option<Box<Holder>>,
         /// Whether the system says so; without locks it is only written.
         certain: bool,
     },

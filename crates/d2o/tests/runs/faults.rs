@@ -1,6 +1,7 @@
 //! Every change of the file system fails in turn, in every way: the same command then goes on to the same bits.
 //!
 //! `D2O_FAULTS=all` tries every change of every command with every fault; without it some are tried.
+#![allow(clippy::print_stdout)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Processes are killed at any moment of any command: the same command then goes on to the same bits.
 //!
 //! `D2O_KILLS=1000` kills that often; without it a few times.
+#![allow(clippy::print_stdout)]
 
 use std::fs;
 use std::process::Stdio;

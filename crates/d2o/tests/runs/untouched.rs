@@ -45,6 +45,8 @@ fn spoilt(path: &Path, spoil: impl FnOnce(&mut Vec<u8>), check: impl FnOnce()) {
     fs::write(path, good).unwrap();
 }
 
+// A `Vec`, as `spoilt` hands one over.
+#[allow(clippy::ptr_arg)]
 fn turn_a_bit(bytes: &mut Vec<u8>) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
