@@ -142,7 +142,7 @@ fn places_where_no_directory_can_be() {
     let before = tree_of_names(dir.path());
     for name in ["file", "file/run", "dangling", "new/../file/run"] {
         let error = RunLock::directory(&dir.path().join(name)).unwrap_err();
-        assert!(error.is_user_error() && error.to_string().contains(name.rsplit('/').nth(0).unwrap()), "{error}");
+        assert!(error.is_user_error() && error.to_string().contains(name.rsplit('/').next().unwrap()), "{error}");
     }
     assert_eq!(tree_of_names(dir.path()), before);
 }

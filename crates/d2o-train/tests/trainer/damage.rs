@@ -26,6 +26,11 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
+/// A way to damage a checkpoint's directory.
+type Spoil = fn(&Path);
+
+// A `Vec`, as other ways to spoil a file need one.
+#[allow(clippy::ptr_arg)]
 fn turn_a_bit(bytes: &mut Vec<u8>) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 4;
@@ -36,7 +41,7 @@ fn whatever_is_damaged_gives_way_to_the_one_before() {
     let base = model(5);
     let groups = groups(&base);
     let whole = run(&builder(&groups, STEPS, 1e-2).build().unwrap(), tracked(&base));
-    let spoils: [(&str, fn(&Path)); 6] = [
+    let spoils: [(&str, Spoil); 6] = [
         ("a bit of the tensors", |dir| change(&dir.join("step-000004/trainable.safetensors"), turn_a_bit)),
         ("half of the optimizer", |dir| {
             change(&dir.join("step-000004/optimizer.bpk"), |bytes| bytes.truncate(bytes.len() / 2));
