@@ -34,7 +34,7 @@ pub fn line(value: &impl Serialize) -> Vec<u8> {
 /// The same over several lines.
 ///
 /// # Panics
-/// As [`line`].
+/// As [`line()`].
 #[must_use]
 pub fn pretty(value: &impl Serialize) -> Vec<u8> {
     sealed(&serde_json::to_string_pretty(value).expect("plain data"), ",\n  ", "\n")
