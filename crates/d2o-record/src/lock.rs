@@ -250,7 +250,14 @@ fn make(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
     let missing = |dir: &&Path| !dir.as_os_str().is_empty() && dir.symlink_metadata().is_err();
     let made: Vec<PathBuf> = dir.ancestors().take_while(missing).map(Path::to_path_buf).collect();
     if !dir.as_os_str().is_empty() {
-        let done = fs::create_dir_all(dir);
+        // What somebody else made and removed in between is in nobody's way: one more try.
+        let free = |dir: &Path| dir.symlink_metadata().is_err() || dir.is_dir();
+        let done = loop {
+            match fs::create_dir_all(dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.ancestors().all(free) => {}
+                done => break done,
+            }
+        };
         if done.is_err() {
             unmake(&made);
         }
