@@ -17,8 +17,7 @@ const FORMATS: [Format; 6] =
 pub fn rows(data: &[u8]) {
     let Some((&first, bytes)) = data.split_first() else { return };
     let options = LoadOptions { format: FORMATS[usize::from(first) % FORMATS.len()], ..LoadOptions::default() };
-    let name = if first.is_ascii_uppercase() { "rows.json" } else { "rows.jsonl" };
-    if let Ok(rows) = read_rows(Path::new(name), Cursor::new(bytes.to_vec()), &options) {
+    if let Ok(rows) = read_rows(Path::new("rows"), Cursor::new(bytes.to_vec()), &options) {
         rows.take(10_000).for_each(drop);
     }
 }
@@ -31,16 +30,14 @@ pub fn tables(data: &[u8]) {
     with_file("rows.csv", data, |path| drop(load_labelled(path)));
 }
 
-/// Files whose first bytes say how they are packed, under a name that says nothing.
+/// Files whose first bytes say how they are packed.
 pub fn packed(data: &[u8]) {
-    for name in ["rows.jsonl.gz", "rows"] {
-        with_file(name, data, |path| drop(load_negatives(path, &LoadOptions::default())));
-    }
+    with_file("rows", data, |path| drop(load_negatives(path, &LoadOptions::default())));
 }
 
-/// Parquet.
+/// Parquet, which its first bytes tell as well: a target of its own for seeds of its own.
 pub fn parquet(data: &[u8]) {
-    with_file("rows.parquet", data, |path| drop(load_negatives(path, &LoadOptions::default())));
+    packed(data);
 }
 
 /// Prompts: JSON lines, and seeds in YAML.

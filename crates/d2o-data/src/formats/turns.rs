@@ -46,7 +46,7 @@ pub(super) fn message(row: &Row, at: &str, turn: &Value) -> Result<Message, Data
         return Err(row.wrong(at, &format!("is {}", kind(turn)), TURN));
     };
     let (role_field, content_field) = if fields.contains_key("from") { ("from", "value") } else { ("role", "content") };
-    let mut role = role(row, &format!("{at}.{role_field}"), fields.get(role_field))?;
+    let role = role(row, &format!("{at}.{role_field}"), fields.get(role_field))?;
     let calls = fields.get("tool_calls").is_some_and(|calls| calls.as_array().is_some_and(|calls| !calls.is_empty()));
     let content = match content(row, &format!("{at}.{content_field}"), fields.get(content_field)) {
         Ok(content) => content,
@@ -61,7 +61,7 @@ pub(super) fn message(row: &Row, at: &str, turn: &Value) -> Result<Message, Data
     if content.trim().is_empty() && role == "user" {
         return Err(row.wrong(&format!("{at}.{content_field}"), "is empty", "a text"));
     }
-    let mut message = Message::new(std::mem::take(&mut role), content);
+    let mut message = Message::new(role, content);
     let other = OTHER.iter().filter_map(|&name| Some((name.to_owned(), fields.get(name)?.clone())));
     message.other = other.filter(|(_, value)| !value.is_null()).collect();
     Ok(message)
