@@ -10,16 +10,19 @@ use tempfile::TempDir;
 use crate::tiny::{Weights, config_json, device, model, weights, write, write_weights};
 
 pub(crate) fn good() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    write(dir.path(), &config_json(false), &weights(&model(false)));
-    dir
+    changed(|_| {})
 }
 
 fn changed(change: impl Fn(&mut Weights)) -> TempDir {
+    changed_model(false, change)
+}
+
+/// A directory with these changes to the weights of a model, whose head is tied or is not.
+pub(crate) fn changed_model(tied: bool, change: impl Fn(&mut Weights)) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let mut weights = weights(&model(false));
+    let mut weights = weights(&model(tied));
     change(&mut weights);
-    write(dir.path(), &config_json(false), &weights);
+    write(dir.path(), &config_json(tied), &weights);
     dir
 }
 

@@ -7,6 +7,7 @@ use d2o_model::{Dtype, LoadedModel, load, save_hf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::broken::changed_model;
 use crate::tiny::{Weights, config_json, device, model, read, weights, write};
 
 const HEAD: &str = "lm_head.weight";
@@ -14,11 +15,7 @@ const EMBEDDING: &str = "model.embed_tokens.weight";
 
 /// A directory whose configuration says that the head is tied, with these changes to the weights of a model that is.
 fn tied(change: impl Fn(&mut Weights)) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    let mut weights = weights(&model(true));
-    change(&mut weights);
-    write(dir.path(), &config_json(true), &weights);
-    dir
+    changed_model(true, change)
 }
 
 fn loaded(dir: &Path) -> LoadedModel {
