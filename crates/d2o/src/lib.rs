@@ -5,7 +5,6 @@ pub mod config;
 pub mod device;
 pub mod error;
 pub mod evaluate;
-pub mod fetch;
 pub mod pretrain;
 pub mod stages;
 pub mod terminal;

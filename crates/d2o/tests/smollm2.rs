@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use d2o::fetch;
+use d2o_fetch as fetch;
 use d2o_data::Prompt;
 use d2o_generate::CachedLm;
 use d2o_generate::LanguageModel;

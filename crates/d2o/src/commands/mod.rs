@@ -31,7 +31,7 @@ use self::cli::{AdapterArgs, BenchCommand, Cli, Command, ModelArgs};
 use crate::config::ConfigError;
 use crate::device::DeviceError;
 use crate::error::RunError;
-use crate::fetch::{self, FetchError};
+use d2o_fetch::{self as fetch, FetchError};
 use crate::terminal::Progress;
 
 /// Set when the user asks to leave (SIGINT, SIGTERM).

@@ -13,7 +13,7 @@ use crate::device;
 use crate::error::RunError;
 use crate::evaluate::evaluate;
 use crate::evaluate::periodic::periodic_evaluation;
-use crate::fetch::{self, Notice};
+use d2o_fetch::{self as fetch, Notice};
 use crate::stages::accept::{Purpose, accept};
 use crate::stages::run::Run;
 use crate::stages::{anchors, prepare, train};

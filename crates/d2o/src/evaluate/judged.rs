@@ -12,7 +12,7 @@ use d2o_model::CausalLm;
 use d2o_record::{AnswerPair, Event, Observers, digest, stage};
 
 use super::measure::{EvaluationSettings, Measurer, PromptSets};
-use crate::fetch;
+use d2o_fetch as fetch;
 use crate::stages::cache::cached_or_compute;
 use crate::stages::prompts::{framed, prompts, spread};
 use crate::stages::run::Run;

@@ -7,7 +7,7 @@ use d2o_record::{digest, storage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::fetch;
+use d2o_fetch as fetch;
 
 /// What `compute` gave under this key before, or gives now; `kind` begins the file's name.
 ///

@@ -15,7 +15,7 @@ use super::run::Run;
 use crate::config::{RejectedSource, RunConfig};
 use crate::device;
 use crate::error::RunError;
-use crate::fetch;
+use d2o_fetch as fetch;
 use crate::terminal::tell_reading;
 
 /// Locks the directory, opens model and data. Nothing that lies there is changed before the run is

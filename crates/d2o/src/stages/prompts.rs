@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use d2o_data::{DataError, Encoder, PromptRow, load_prompts};
 
 use crate::config::builtin;
-use crate::fetch;
+use d2o_fetch as fetch;
 
 /// The prompts of a file, `fetch:NAME` or `builtin:NAME`.
 ///

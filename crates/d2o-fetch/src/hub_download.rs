@@ -5,7 +5,7 @@ use std::path::Path;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Repo, RepoType};
 
-use crate::fetch::error::FetchError;
+use crate::error::FetchError;
 
 /// Files of a model directory that are read here; everything else of a repository is left out.
 const NAMES: [&str; 7] = [
@@ -71,7 +71,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::fetch::hub;
+    use crate::hub;
 
     #[test]
     fn only_what_a_model_needs() {

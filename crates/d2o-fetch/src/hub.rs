@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::fetch::cache::{Environment, user_cache};
-use crate::fetch::error::{FetchError, at};
+use crate::cache::{Environment, user_cache};
+use crate::error::{FetchError, at};
 
 /// `$HF_HUB_CACHE`, else `$HF_HOME/hub`, else `huggingface/hub` in the user's cache directory.
 pub(super) fn root(environment: &dyn Fn(&str) -> Environment) -> Result<PathBuf, FetchError> {
@@ -25,7 +25,7 @@ pub(super) fn model(root: &Path, name: &str) -> Result<PathBuf, FetchError> {
     match resolve(root, name) {
         #[cfg(feature = "hub")]
         Err(FetchError::NotInHubCache { .. }) => {
-            crate::fetch::hub_download::download(root, name)?;
+            crate::hub_download::download(root, name)?;
             resolve(root, name)
         }
         found => found,
@@ -59,7 +59,7 @@ pub(super) fn resolve(root: &Path, name: &str) -> Result<PathBuf, FetchError> {
     if snapshot.join("config.json").exists() {
         return Ok(snapshot);
     }
-    let mut weights = d2o_model::gguf::models_in(&snapshot)
+    let mut weights = d2o_gguf::models_in(&snapshot)
         .map_err(|error| FetchError::Io { path: snapshot.clone(), source: std::io::Error::other(error) })?;
     match weights.len() {
         0 => Err(missing(snapshot.join("config.json"))),

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::fetch::error::FetchError;
-use crate::fetch::manifest::Entry;
-use crate::fetch::wheel;
+use crate::error::FetchError;
+use crate::manifest::Entry;
+use crate::wheel;
 
 const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
 
@@ -47,7 +47,7 @@ fn last_lines(stderr: &str, status: std::process::ExitStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::entries;
+    use crate::entries;
 
     #[test]
     fn the_exact_version_is_asked_for_and_nothing_beside_it() {

@@ -1,15 +1,4 @@
-//! References to models and data, and getting what a reference names.
-//!
-//! | reference | what it is |
-//! |---|---|
-//! | `DIR`, `FILE`, `DIR/*.jsonl` | a path; `*` and `?` may stand in its last part |
-//! | `fetch:NAME` | all files of an entry of `fetch.toml` in `d2o-datasets` |
-//! | `fetch:NAME/GLOB` | those of its files whose name fits |
-//! | `builtin:hearth`, `builtin:hearth/NAME` | Hearth's base model and texts, which are compiled in |
-//! | `hub:OWNER/NAME`, `hub:OWNER/NAME@REVISION` | a model in the local Hugging Face cache; with the feature `hub` downloaded if absent |
-//!
-//! Fetched files lie below [`cache_dir`] and are checked against size and SHA-256 before every use; a
-//! file that passes is used without touching the network, any other is fetched again.
+#![doc = include_str!("../README.md")]
 
 mod cache;
 mod embedded;

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::fetch::cache::{Fetcher, Notice, cache_dir};
-use crate::fetch::error::FetchError;
-use crate::fetch::manifest::{Entry, FileRecord};
+use crate::cache::{Fetcher, Notice, cache_dir};
+use crate::error::FetchError;
+use crate::manifest::{Entry, FileRecord};
 
 const TABLE: &[u8] = b"name,score\nrain,0.25\n";
 const NOTE: &[u8] = b"a note that belongs to another entry";

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::fetch::error::FetchError;
+use crate::error::FetchError;
 
 /// Something that can be fetched: files out of one package.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

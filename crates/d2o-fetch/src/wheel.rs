@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use crate::fetch::error::{FetchError, at};
-use crate::fetch::manifest::FileRecord;
+use crate::error::{FetchError, at};
+use crate::manifest::FileRecord;
 
 /// How a file in the cache compares with the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use d2o_record::storage;
 
-use crate::fetch::error::{FetchError, at};
-use crate::fetch::manifest::{Entry, FileRecord, find};
-use crate::fetch::wheel::{self, State};
+use crate::error::{FetchError, at};
+use crate::manifest::{Entry, FileRecord, find};
+use crate::wheel::{self, State};
 
 /// The value of an environment variable, if it is set and not empty.
 pub(super) type Environment = Option<OsString>;

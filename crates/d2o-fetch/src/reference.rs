@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{embedded, hub, wildcard};
-use crate::fetch::cache::{Environment, cache_dir};
-use crate::fetch::error::{FetchError, at};
+use crate::cache::{Environment, cache_dir};
+use crate::error::{FetchError, at};
 
 /// What begins the name of something compiled in.
 const BUILTIN: &str = "builtin:";

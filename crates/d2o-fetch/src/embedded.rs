@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use d2o_datasets::hearth::{BASE_MODEL, Grammar, Hearth};
 
-use crate::fetch::error::FetchError;
+use crate::error::FetchError;
 use d2o_record::{digest, durable, storage};
 
 /// Its name in references.
@@ -48,7 +48,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FetchError> {
         return Ok(());
     }
     let done = path.parent().map_or(Ok(()), storage::create_dir_all);
-    crate::fetch::error::at(path, done)?;
+    crate::error::at(path, done)?;
     durable::write_shared(path, bytes).map_err(|source| FetchError::Io { path: path.to_path_buf(), source })
 }
 

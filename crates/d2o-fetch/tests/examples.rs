@@ -1,0 +1,9 @@
+//! The examples run.
+
+#[path = "../examples/resolve.rs"]
+mod resolve;
+
+#[test]
+fn resolve() {
+    resolve::main().unwrap();
+}
