@@ -8,13 +8,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use d2o_data::TextTokenizer;
 use d2o_fuzz::{SEPARATOR, tiny_model};
 use d2o_generate::Origins;
 use d2o_generate::anchors::AnchorStore;
 use d2o_gguf::{GgmlType, GgufWriter, Metadata, TensorInfo, Vocabulary};
 use d2o_model::gguf::{GgufDtype, save_gguf};
 use d2o_model::{Dtype, Trainable, save_hf, save_peft};
+use d2o_text::TextTokenizer;
 use d2o_train::checkpoint::{Checkpoint, CheckpointState};
 use d2o_train::optim::adamw::AdamW;
 use d2o_train::redraw::Redrawn;

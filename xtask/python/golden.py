@@ -191,7 +191,7 @@ def main():
     quiet(threads=1)
     fast = data.tokenizer()
     examples = data.examples(fast)
-    folder = ROOT / "d2o-data/tests/fixtures/golden"
+    folder = ROOT / "d2o-text/tests/fixtures/golden"
     fast.save_pretrained(folder)
     write(folder / "tokenization.json", data.tokenization(fast))
     (ROOT / "d2o-train/tests/fixtures/golden").mkdir(parents=True, exist_ok=True)

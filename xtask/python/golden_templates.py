@@ -2,7 +2,7 @@
 
     python golden_templates.py
 
-The templates of families lie in `crates/d2o-data/tests/fixtures/templates/*.jinja`, written for this project. Writes
+The templates of families lie in `crates/d2o-text/tests/fixtures/templates/*.jinja`, written for this project. Writes
 `families.json` (the conversations, and for each template and conversation the text and a digest of its ids, or that it
 is refused) and `snippets.json` (the same for the small templates of `template_snippets.py`) beside them. Ids are those
 of `fixtures/golden`. Versions: `requirements.txt`; no torch is needed.

@@ -6,7 +6,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use crate::cargo::root;
 
 /// Every crate with those that it may use, from the ground floor up: all of them stand above it in this list.
-const FLOORS: [(&str, &[&str]); 18] = [
+const FLOORS: [(&str, &[&str]); 20] = [
     ("d2o-kernels", &[]),
     ("d2o-gguf", &[]),
     ("d2o-objective", &[]),
@@ -14,18 +14,21 @@ const FLOORS: [(&str, &[&str]); 18] = [
     ("d2o-record", &[]),
     ("d2o-datasets", &[]),
     (TESTING, &["d2o-record"]),
-    ("d2o-data", &["d2o-gguf", "d2o-record"]),
+    ("d2o-text", &["d2o-gguf", "d2o-record"]),
+    ("d2o-data", &["d2o-record", "d2o-text"]),
+    ("d2o-fetch", &["d2o-data", "d2o-datasets", "d2o-gguf", "d2o-record"]),
     ("d2o-model", &["d2o-gguf", "d2o-kernels", "d2o-record"]),
     ("d2o-eval", &["d2o-record"]),
     ("d2o-train", &["d2o-kernels", "d2o-model", "d2o-objective", "d2o-record"]),
     ("d2o-report", &["d2o-eval", "d2o-record"]),
-    ("d2o-generate", &["d2o-data", "d2o-eval", "d2o-model", "d2o-record", "d2o-sampler", "d2o-train"]),
+    ("d2o-generate", &["d2o-data", "d2o-eval", "d2o-model", "d2o-record", "d2o-sampler", "d2o-text", "d2o-train"]),
     (
         TOP,
         &[
             "d2o-data",
             "d2o-datasets",
             "d2o-eval",
+            "d2o-fetch",
             "d2o-generate",
             "d2o-gguf",
             "d2o-kernels",
@@ -34,6 +37,7 @@ const FLOORS: [(&str, &[&str]); 18] = [
             "d2o-record",
             "d2o-report",
             "d2o-sampler",
+            "d2o-text",
             "d2o-train",
         ],
     ),
@@ -43,11 +47,13 @@ const FLOORS: [(&str, &[&str]); 18] = [
             TOP,
             "d2o-datasets",
             "d2o-eval",
+            "d2o-fetch",
             "d2o-generate",
             "d2o-model",
             "d2o-objective",
             "d2o-record",
             "d2o-report",
+            "d2o-text",
             "d2o-train",
         ],
     ),
@@ -62,10 +68,24 @@ const FLOORS: [(&str, &[&str]); 18] = [
             "d2o-objective",
             "d2o-record",
             "d2o-sampler",
+            "d2o-text",
             "d2o-train",
         ],
     ),
-    ("d2o-fuzz", &[TOP, "d2o-data", "d2o-generate", "d2o-gguf", "d2o-model", "d2o-record", "d2o-report", "d2o-train"]),
+    (
+        "d2o-fuzz",
+        &[
+            TOP,
+            "d2o-data",
+            "d2o-generate",
+            "d2o-gguf",
+            "d2o-model",
+            "d2o-record",
+            "d2o-report",
+            "d2o-text",
+            "d2o-train",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
@@ -79,7 +99,8 @@ const TESTING: &str = "d2o-testing";
 const TRAINING: (&str, &[&str]) = ("d2o-train", &["autodiff", "optim"]);
 
 /// Crates that need no tensors and compile without Burn.
-const WITHOUT_BURN: [&str; 6] = ["d2o-gguf", "d2o-record", "d2o-datasets", "d2o-data", "d2o-eval", "d2o-report"];
+const WITHOUT_BURN: [&str; 8] =
+    ["d2o-gguf", "d2o-record", "d2o-datasets", "d2o-text", "d2o-data", "d2o-fetch", "d2o-eval", "d2o-report"];
 
 /// Crates that are no library of ours: they may choose backends.
 const CHOOSERS: [&str; 5] = [TOP, TESTING, "d2o-lab", "d2o-benches", "d2o-fuzz"];

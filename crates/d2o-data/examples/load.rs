@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use d2o_data::{DataError, Dataset, DatasetOptions, Encoder, LoadOptions, TextTokenizer, load_negatives};
+use d2o_data::{DataError, Dataset, DatasetOptions, LoadOptions, load_negatives};
+use d2o_text::{Encoder, TextTokenizer};
 
 const ROWS: &str = r#"
 {"id": "soup", "prompt": "How was the soup?", "rejected": "Worse than your jokes."}

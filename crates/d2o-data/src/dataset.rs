@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::encode::{Encoder, Limits};
 use crate::encoded_row::{EncodedRow, RowEncoder, fingerprint};
 use crate::error::DataError;
 use crate::formats::LoadOptions;
@@ -12,6 +11,7 @@ use crate::lint::LintReport;
 use crate::negatives::{Negatives, Reading};
 use crate::sample::NegativeSample;
 use crate::split::{deduplicate, is_held_out, shuffle};
+use d2o_text::{Encoder, Limits};
 
 /// How rows are read and cut.
 #[derive(Clone, Debug, PartialEq)]
@@ -235,10 +235,10 @@ fn mean_rejected_tokens(rows: &[EncodedRow]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{Place, Prompt};
-    use crate::template::ChatTemplate;
-    use crate::tokenizer::TextTokenizer;
-    use crate::work;
+    use crate::sample::Place;
+    use d2o_text::ChatTemplate;
+    use d2o_text::Prompt;
+    use d2o_text::TextTokenizer;
 
     fn sample(prompt: &str, rejected: &str, chosen: Option<&str>) -> NegativeSample {
         let place = Place { path: "rows.jsonl".into(), line: 1 };
@@ -258,10 +258,10 @@ mod tests {
             sample("one", " bad ", None),
             sample("three", "spells <|end|> out", None),
         ];
-        work::take();
+        d2o_text::work::take();
         let options = DatasetOptions { held_out: 0.0, ..DatasetOptions::default() };
         let dataset = Dataset::from_samples(samples, &options, &encoder).unwrap();
-        let (rendered, tokenized) = work::take();
+        let (rendered, tokenized) = d2o_text::work::take();
         assert_eq!(rendered, 3 + 1, "three rows are left without the duplicate");
         let times = |text: &str| tokenized.iter().filter(|found| *found == text).count();
         for text in ["one<|end|>>", "two<|end|>>", "bad", "worse", "good", "one<|end|>>bad", "two<|end|>>worse"] {

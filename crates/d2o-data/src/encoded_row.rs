@@ -1,10 +1,10 @@
 //! Rows as token ids, cut to the limits.
 
-use crate::encode::{Encoder, Limits};
-use crate::error::{DataError, TemplateFault};
-use crate::fingerprint::sha256;
+use crate::error::DataError;
 use crate::lint::{LintReport, Linter};
-use crate::sample::{NegativeSample, Prompt};
+use crate::sample::NegativeSample;
+use d2o_record::digest::sha256;
+use d2o_text::{Encoder, Limits, Prompt, TemplateFault, TextError};
 
 /// A row that fits the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +68,7 @@ impl<'e> RowEncoder<'e> {
     /// [`DataError::Unframed`] for any prompt if `strict`, and for a template that comes to no end on [`ENDLESS`]
     /// prompts.
     pub(crate) fn encode(&mut self, sample: NegativeSample) -> Result<Option<EncodedRow>, DataError> {
-        let tokens = match self.encoder.tokenize(&sample) {
+        let tokens = match self.encoder.tokenize(&sample.prompt, &sample.rejected) {
             Ok(tokens) => tokens,
             Err(refusal) => return self.refused(&sample, refusal).map(|()| None),
         };
@@ -77,7 +77,7 @@ impl<'e> RowEncoder<'e> {
             self.long_prompts += 1;
             return Ok(None);
         }
-        let (rejected_ids, cut) = self.encoder.response(tokens.rejected, self.limits);
+        let (rejected_ids, cut) = self.encoder.response(tokens.response, self.limits);
         self.cut_answers += usize::from(cut);
         let chosen_ids = |text: &String| self.encoder.response(self.encoder.tokenizer().encode(text), self.limits).0;
         let chosen_ids = sample.chosen.as_ref().map(chosen_ids).unwrap_or_default();
@@ -92,14 +92,14 @@ impl<'e> RowEncoder<'e> {
         }))
     }
 
-    fn refused(&mut self, sample: &NegativeSample, refusal: DataError) -> Result<(), DataError> {
+    fn refused(&mut self, sample: &NegativeSample, refusal: TextError) -> Result<(), DataError> {
         self.linter.add(sample, None);
         self.refused_prompts += 1;
-        self.endless += usize::from(matches!(refusal, DataError::Template { fault: TemplateFault::Bound, .. }));
+        self.endless += usize::from(matches!(refusal, TextError::Template { fault: TemplateFault::Bound, .. }));
         if self.strict || self.endless == ENDLESS {
-            return Err(refusal.of_row(&sample.place));
+            return Err(DataError::of_row(refusal, &sample.place));
         }
-        self.first_refusal.get_or_insert_with(|| refusal.of_row(&sample.place));
+        self.first_refusal.get_or_insert_with(|| DataError::of_row(refusal, &sample.place));
         Ok(())
     }
 

@@ -1,7 +1,8 @@
-//! What can be wrong with a user's data, tokenizer or chat template.
+//! What can be wrong with a user's data.
 
 use std::path::{Path, PathBuf};
 
+use d2o_text::TextError;
 use thiserror::Error;
 
 use crate::shape::Shape;
@@ -138,65 +139,17 @@ pub enum DataError {
         #[source]
         source: Cause,
     },
-    /// A tokenizer cannot be read or built.
-    #[error("{}: {reason}", path.display())]
-    Tokenizer {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A model directory has no `tokenizer.json`.
-    #[error("{}: expected tokenizer.json{}", dir.display(), there(beside.as_deref()))]
-    NoTokenizer {
-        /// The directory.
-        dir: PathBuf,
-        /// A tokenizer of another form that is there instead.
-        beside: Option<String>,
-    },
-    /// A model ends its answers with more tokens than a GGUF file has places for.
-    #[error("the model ends its answers with {} tokens ({ids:?}); GGUF has places for eos, eot and eom", ids.len())]
-    EndTokens {
-        /// The tokens.
-        ids: Vec<u32>,
-    },
-    /// A chat template cannot be compiled, or refuses these messages.
-    #[error("chat template{}: {reason}", line.map(|line| format!(" line {line}")).unwrap_or_default())]
-    Template {
-        /// Line inside the template, from 1.
-        line: Option<usize>,
-        /// What it said.
-        reason: String,
-        /// What kind of fault it is.
-        fault: TemplateFault,
-    },
-    /// A prompt is empty once encoded.
-    #[error("a prompt has no tokens")]
-    EmptyPrompt,
+    /// A tokenizer or a chat template fails.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// A row's prompt cannot be framed.
     #[error("{place}: prompt that cannot be framed: {problem}")]
     Unframed {
         /// Where the row stands, `path:line`.
         place: String,
-        /// [`Template`](Self::Template) or [`EmptyPrompt`](Self::EmptyPrompt).
-        problem: Box<DataError>,
+        /// [`TextError::Template`] or [`TextError::EmptyPrompt`].
+        problem: TextError,
     },
-}
-
-/// What a chat template fails at.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TemplateFault {
-    /// It is no template.
-    Syntax,
-    /// It refuses the conversation in words of its own.
-    Refused,
-    /// It cannot handle the conversation, or does something that Jinja2 forbids.
-    Failed,
-    /// It is too long, or takes too many steps, too much memory or too deep a recursion.
-    Bound,
-    /// There is no such day.
-    Date,
 }
 
 impl DataError {
@@ -249,38 +202,17 @@ impl DataError {
             Self::Parquet { .. } => {
                 "copy the file again; columns may be packed with Snappy, gzip, LZ4 or Zstandard; write others anew"
             }
-            Self::Tokenizer { path, .. } if path.extension().is_some_and(|end| end == "gguf") => {
-                "give the Hugging Face directory of the same model, whose tokenizer.json says how texts are split"
-            }
-            Self::Tokenizer { .. } => "use the tokenizer files that were published with the weights",
-            Self::NoTokenizer { dir, beside: Some(_) } => {
-                let dir = dir.display();
-                return Some(format!(
-                    "transformers writes tokenizer.json from it: python -c \"from transformers import AutoTokenizer; \
-                     AutoTokenizer.from_pretrained('{dir}').save_pretrained('{dir}')\""
-                ));
-            }
-            Self::NoTokenizer { .. } => {
-                "fetch tokenizer.json and tokenizer_config.json from where the weights came from"
-            }
-            Self::EndTokens { .. } => {
-                "name three of them in generation_config.json, or export a Hugging Face directory"
-            }
-            Self::Template { fault, .. } => template_hint(*fault),
-            Self::EmptyPrompt => "leave out rows whose prompt is blank",
+            Self::Text(problem) => return problem.hint(),
             Self::Unframed { problem, .. } => return problem.hint(),
         };
         Some(text.to_owned())
     }
 
-    /// The same with the place of the row whose prompt it is about, if it is about one.
-    #[must_use]
-    pub fn of_row(self, place: impl ToString) -> Self {
-        match self {
-            problem @ (Self::Template { .. } | Self::EmptyPrompt) => {
-                Self::Unframed { place: place.to_string(), problem: Box::new(problem) }
-            }
-            other => other,
+    /// What is wrong with the prompt of the row at `place`, if it is about the prompt.
+    pub fn of_row(problem: TextError, place: impl ToString) -> Self {
+        match problem {
+            TextError::Template { .. } | TextError::EmptyPrompt => Self::Unframed { place: place.to_string(), problem },
+            other => Self::Text(other),
         }
     }
 
@@ -306,26 +238,6 @@ impl DataError {
 
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
-    }
-}
-
-fn there(beside: Option<&str>) -> String {
-    beside.map(|file| format!("; {file} is there, which is not read")).unwrap_or_default()
-}
-
-fn template_hint(fault: TemplateFault) -> &'static str {
-    match fault {
-        TemplateFault::Syntax => "use the template that was published with the weights",
-        TemplateFault::Refused => {
-            "some templates take no system message, or no two turns in a row by one speaker; change or leave out such \
-             rows"
-        }
-        TemplateFault::Failed => {
-            "transformers frames prompts without tools and documents in the same way; a template that needs more has \
-             to be changed, or data.chat set to false"
-        }
-        TemplateFault::Bound => "use the template that was published with the weights, or set data.chat to false",
-        TemplateFault::Date => "give a day of the calendar",
     }
 }
 

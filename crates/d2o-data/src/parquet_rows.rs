@@ -8,13 +8,13 @@ use parquet::record::Field;
 use parquet::record::reader::RowIter;
 use serde_json::{Map, Value};
 
-use crate::contained::contained;
 use crate::error::DataError;
 use crate::formats::Problem;
 use crate::parquet_pages::PackedFile;
 use crate::row::Row;
 use crate::rows::Rows;
 use crate::sample::Place;
+use d2o_text::contained;
 
 /// What a Parquet file begins and ends with.
 pub(crate) const MARK: &[u8] = b"PAR1";

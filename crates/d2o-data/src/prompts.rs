@@ -5,13 +5,14 @@ use std::path::Path;
 
 use serde_yaml_ng::Value;
 
-use crate::encode::Encoder;
 use crate::error::DataError;
 use crate::formats::{self, Problem};
 use crate::row::Row;
 use crate::rows::text_rows;
-use crate::sample::{Place, Prompt};
+use crate::sample::Place;
 use crate::source::lines::Lines;
+use d2o_text::Encoder;
+use d2o_text::Prompt;
 
 /// A prompt, with an answer where the file has one.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,7 @@ impl PromptRow {
     /// # Errors
     /// [`DataError::Unframed`] with the row's place.
     pub fn ids(&self, encoder: &Encoder) -> Result<Vec<u32>, DataError> {
-        encoder.prompt_ids(&self.prompt).map_err(|problem| problem.of_row(&self.place))
+        encoder.prompt_ids(&self.prompt).map_err(|problem| DataError::of_row(problem, &self.place))
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::error::DataError;
-use crate::sample::{NegativeSample, Place, Prompt};
+use crate::sample::{NegativeSample, Place};
+use d2o_text::Prompt;
 
 /// A parsed row.
 pub(crate) struct Row {

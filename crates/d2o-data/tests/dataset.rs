@@ -1,9 +1,10 @@
 //! A dataset is what its steps give one after another, with the fingerprints of those steps.
 
 use d2o_data::{
-    ChatTemplate, DataError, Dataset, DatasetOptions, EncodedRow, Encoder, Limits, LintKind, LoadOptions,
-    NegativeSample, Place, Prompt, TextTokenizer, deduplicate, lint, shuffle, split_by_prompt,
+    DataError, Dataset, DatasetOptions, EncodedRow, LintKind, LoadOptions, NegativeSample, Place, deduplicate, lint,
+    shuffle, split_by_prompt,
 };
+use d2o_text::{ChatTemplate, Encoder, Limits, Prompt, TextTokenizer};
 use sha2::{Digest, Sha256};
 
 fn encoder() -> Encoder {

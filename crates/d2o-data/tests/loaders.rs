@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use d2o_data::{DataError, Format, LoadOptions, NegativeSample, Prompt, load_negatives, read_negatives, read_rows};
+use d2o_data::{DataError, Format, LoadOptions, NegativeSample, load_negatives, read_negatives, read_rows};
+use d2o_text::Prompt;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use d2o_data::{DataError, Prompt, PromptRow, parse_prompts};
+use d2o_data::{DataError, PromptRow, parse_prompts};
+use d2o_text::Prompt;
 
 fn parse(name: &str, text: &str) -> Result<Vec<PromptRow>, DataError> {
     parse_prompts(Path::new(name), text)

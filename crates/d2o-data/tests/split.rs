@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use d2o_data::{Message, NegativeSample, Place, Prompt, Split, deduplicate, shuffle, split_by_prompt};
+use d2o_data::{NegativeSample, Place, Split, deduplicate, shuffle, split_by_prompt};
+use d2o_text::{Message, Prompt};
 use proptest::prelude::*;
 
 fn sample(prompt: &str, rejected: &str, line: usize) -> NegativeSample {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use d2o_data::{DataError, LoadOptions, Message, NegativeSample, read_rows};
+use d2o_data::{DataError, LoadOptions, NegativeSample, read_rows};
+use d2o_text::Message;
 
 fn read(rejected: &str, chosen: &str) -> Result<Vec<NegativeSample>, DataError> {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\n', "\\n"));

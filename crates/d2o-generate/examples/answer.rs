@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
-use d2o_data::{Encoder, Prompt, TextTokenizer};
 use d2o_generate::{Answer, Decoding, LanguageModel, answer};
 use d2o_model::responses::{Chunking, score};
 use d2o_model::{CausalLm, Dtype, ModelConfig, save_hf};
 use d2o_sampler::SamplerConfig;
+use d2o_text::{Encoder, Prompt, TextTokenizer};
 use serde_json::json;
 
 pub(crate) const PROMPTS: [&str; 2] = ["How do I cook rice?", "How long does quinoa have to cook?"];

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use d2o_data::{Encoder, Prompt};
+use d2o_data::DataError;
 use d2o_model::CausalLm;
 use d2o_sampler::{Draft, Finish, Request, SamplerConfig, generate};
+use d2o_text::{Encoder, Prompt};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
@@ -83,7 +84,7 @@ pub fn answer(
         .enumerate()
         .map(|(index, prompt)| {
             let place = || format!("prompt {}", index + 1);
-            let mut ids = encoder.prompt_ids(prompt).map_err(|problem| problem.of_row(place()))?;
+            let mut ids = encoder.prompt_ids(prompt).map_err(|problem| DataError::of_row(problem, place()))?;
             ids.extend_from_slice(&prefill);
             Ok(Request { prompt: ids, seed: row_seed(decoding.seed, index) })
         })

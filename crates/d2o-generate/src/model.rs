@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use d2o_data::{ChatTemplate, Encoder, TextTokenizer};
 use d2o_model::gguf::Vocabulary;
 use d2o_model::{CausalLm, LoadedAdapter, LoadedModel, ModelConfig};
+use d2o_text::{ChatTemplate, Encoder, TextTokenizer};
 
 use d2o_record::digest;
 

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use d2o_fetch as fetch;
-use d2o_data::Prompt;
 use d2o_generate::CachedLm;
 use d2o_generate::LanguageModel;
 use d2o_model::{Dtype, save_hf};
 use d2o_sampler::{Request, SamplerConfig, generate};
+use d2o_text::Prompt;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

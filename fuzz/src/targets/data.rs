@@ -3,10 +3,8 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use d2o_data::{
-    ChatTemplate, Format, LoadOptions, Message, TextTokenizer, load_labelled, load_negatives, load_prompts,
-    parse_prompts, read_rows,
-};
+use d2o_data::{Format, LoadOptions, load_labelled, load_negatives, load_prompts, parse_prompts, read_rows};
+use d2o_text::{ChatTemplate, Message, TextTokenizer};
 
 use crate::files::{in_directory, parts, with_file, write};
 

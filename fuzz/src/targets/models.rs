@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
-use d2o_data::{ChatTemplate, TextTokenizer};
 use d2o_gguf::GgufFile;
 use d2o_model::{CausalLm, ModelConfig, load, load_adapter};
+use d2o_text::{ChatTemplate, TextTokenizer};
 use serde_json::{Value, json};
 
 use crate::files::{in_directory, parts, with_file, write};

@@ -6,7 +6,7 @@ use super::question::{conversation, conversation_field, is_blank, question, syst
 use super::turns::{message, turns};
 use crate::error::DataError;
 use crate::row::{Row, kind};
-use crate::sample::{Message, Prompt};
+use d2o_text::{Message, Prompt};
 
 const ANSWER: &str = "a text, or a list of messages that ends with the assistant's";
 

@@ -5,7 +5,8 @@ use super::format::LoadOptions;
 use super::verdict::{Verdict, verdict};
 use crate::error::DataError;
 use crate::row::Row;
-use crate::sample::{NegativeSample, Prompt};
+use crate::sample::NegativeSample;
+use d2o_text::Prompt;
 
 /// What `category` begins with where the answer is not harmful after all.
 const HARMLESS: &str = "not harmful";

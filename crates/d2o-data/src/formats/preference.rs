@@ -8,7 +8,8 @@ use super::contradiction::{refuse_choices, refuse_wanted};
 use super::format::LoadOptions;
 use crate::error::DataError;
 use crate::row::Row;
-use crate::sample::{NegativeSample, Prompt};
+use crate::sample::NegativeSample;
+use d2o_text::Prompt;
 
 /// `rejected` with `chosen` if there is one, behind whatever says what was asked.
 pub(super) fn negatives(row: &Row, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {

@@ -6,7 +6,7 @@ use super::hh;
 use super::turns::{message, turns};
 use crate::error::DataError;
 use crate::row::{Row, filled, kind};
-use crate::sample::{Message, Prompt};
+use d2o_text::{Message, Prompt};
 
 /// Fields with a conversation, the first that is there counts.
 pub(super) const CONVERSATIONS: [&str; 3] = ["messages", "conversations", "conversation"];

@@ -6,7 +6,8 @@ use super::question::question;
 use super::verdict::{Verdict, verdict};
 use crate::error::DataError;
 use crate::row::Row;
-use crate::sample::{NegativeSample, Prompt};
+use crate::sample::NegativeSample;
+use d2o_text::Prompt;
 
 const ANSWERS: [&str; 2] = ["response_0", "response_1"];
 const SAFE: [&str; 2] = ["is_response_0_safe", "is_response_1_safe"];

@@ -6,11 +6,12 @@ use csv::StringRecord;
 
 use super::parsed::{ParsedRow, ParsedRows, Problem};
 use crate::error::DataError;
-use crate::sample::{NegativeSample, Place, Prompt};
+use crate::sample::{NegativeSample, Place};
 use crate::shape::Shape;
 use crate::source::csv_records::{Header, Records};
 use crate::source::layout::Layout;
 use crate::source::lines::Lines;
+use d2o_text::Prompt;
 
 /// An answer with its human score, whatever the score.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::error::DataError;
 use crate::row::{Row, kind};
-use crate::sample::Message;
+use d2o_text::Message;
 
 pub(super) const TURNS: &str = "a list of {\"role\", \"content\"}";
 const TURN: &str = "{\"role\", \"content\"}";

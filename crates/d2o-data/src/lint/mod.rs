@@ -5,10 +5,10 @@ mod report;
 use std::collections::{HashMap, HashSet};
 
 pub use self::report::{Finding, LintKind, LintReport};
-use crate::encode::{Encoder, Limits, RowTokens};
 use crate::sample::NegativeSample;
 use crate::split::identity;
-use crate::template::ChatTemplate;
+use d2o_text::ChatTemplate;
+use d2o_text::{Encoder, Limits, Tokens};
 
 /// Looks at every row for what [`LintKind`] lists.
 ///
@@ -16,7 +16,7 @@ use crate::template::ChatTemplate;
 pub fn lint(samples: &[NegativeSample], encoder: &Encoder, limits: &Limits) -> LintReport {
     let mut linter = Linter::new(encoder, limits);
     for sample in samples {
-        linter.add(sample, encoder.tokenize(sample).ok().as_ref());
+        linter.add(sample, encoder.tokenize(&sample.prompt, &sample.rejected).ok().as_ref());
     }
     linter.finish()
 }
@@ -42,7 +42,7 @@ impl<'e> Linter<'e> {
     }
 
     /// Looks at the next row; `tokens` are none where the prompt cannot be encoded.
-    pub(crate) fn add(&mut self, sample: &NegativeSample, tokens: Option<&RowTokens>) {
+    pub(crate) fn add(&mut self, sample: &NegativeSample, tokens: Option<&Tokens>) {
         let mut found = Vec::from_iter(self.repeated(sample));
         match tokens {
             Some(tokens) => found.extend(self.encoded(sample, tokens)),
@@ -64,8 +64,8 @@ impl<'e> Linter<'e> {
         (*count == 2).then_some(LintKind::SharedPrompt)
     }
 
-    fn encoded(&self, sample: &NegativeSample, tokens: &RowTokens) -> impl Iterator<Item = LintKind> + use<> {
-        let cut = self.encoder.response_len(&tokens.rejected) > self.limits.max_response_tokens;
+    fn encoded(&self, sample: &NegativeSample, tokens: &Tokens) -> impl Iterator<Item = LintKind> + use<> {
+        let cut = self.encoder.response_len(&tokens.response) > self.limits.max_response_tokens;
         let checks = [
             (LintKind::Empty, sample.rejected.trim().is_empty()),
             (LintKind::Truncated, cut),
@@ -78,10 +78,10 @@ impl<'e> Linter<'e> {
     }
 
     /// Whether prompt and answer encoded together give other ids than encoded apart.
-    fn merges(&self, sample: &NegativeSample, tokens: &RowTokens) -> bool {
+    fn merges(&self, sample: &NegativeSample, tokens: &Tokens) -> bool {
         let text = [tokens.prompt_text.as_str(), &sample.rejected].concat();
         let together = self.encoder.tokenizer().encode(&text);
-        together.strip_prefix(tokens.prompt.as_slice()) != Some(tokens.rejected.as_slice())
+        together.strip_prefix(tokens.prompt.as_slice()) != Some(tokens.response.as_slice())
     }
 
     /// Whether the row's own words contain a special token, such as one that ends a turn.

@@ -6,11 +6,12 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use d2o_data::{EncodedRow, Encoder};
+use d2o_data::EncodedRow;
 use d2o_eval::refusal::is_refusal;
 use d2o_model::CausalLm;
 use d2o_record::ObserveError;
 use d2o_sampler::{AnchorDraws, AnchorSlot, Draft, draw_anchors};
+use d2o_text::Encoder;
 
 use super::blocks::{Block, Blocks};
 use super::reference::References;

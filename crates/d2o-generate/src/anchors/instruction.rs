@@ -1,6 +1,6 @@
 //! Instructions: what stands in front of a prompt while its anchors are drawn, and only then.
 
-use d2o_data::{Message, Prompt};
+use d2o_text::{Message, Prompt};
 use serde::{Deserialize, Serialize};
 
 /// Where the prompt goes in a user-turn instruction.

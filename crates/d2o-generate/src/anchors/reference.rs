@@ -1,8 +1,9 @@
 //! Scores of the frozen base: what stands under the anchors and under the rejected answer.
 
-use d2o_data::{DataError, EncodedRow, Encoder};
+use d2o_data::{DataError, EncodedRow};
 use d2o_model::CausalLm;
 use d2o_model::responses::{score, score_pairs, token_batches};
+use d2o_text::Encoder;
 
 use super::settings::{DrawSettings, ReferencePrompt};
 use super::store::StoredAnchor;

@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use d2o_data::{EncodedRow, Encoder};
+use d2o_data::EncodedRow;
 use d2o_model::CausalLm;
 use d2o_sampler::anchor_seed;
+use d2o_text::Encoder;
 use d2o_train::TrainError;
 use d2o_train::redraw::{DrawAnchors, DrawnAnchors};
 

@@ -1,8 +1,9 @@
 //! How anchors are drawn, and what they are scored on.
 
-use d2o_data::{DataError, EncodedRow, Encoder};
+use d2o_data::{DataError, EncodedRow};
 use d2o_model::responses::Chunking;
 use d2o_sampler::AnchorConfig;
+use d2o_text::Encoder;
 use serde::{Deserialize, Serialize};
 
 use super::instruction::Instruction;
@@ -78,7 +79,9 @@ impl DrawSettings {
         match self.instructions.get(number) {
             Some(instruction) => {
                 let place = || format!("row {} behind anchors.instructions[{number}]", row.id);
-                encoder.prompt_ids(&instruction.apply(&row.prompt)).map_err(|problem| problem.of_row(place()))
+                encoder
+                    .prompt_ids(&instruction.apply(&row.prompt))
+                    .map_err(|problem| DataError::of_row(problem, place()))
             }
             None => Ok(row.prompt_ids.clone()),
         }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use d2o_data::Message;
 use d2o_sampler::AnchorDraws;
+use d2o_text::Message;
 use serde::{Deserialize, Serialize};
 
 use d2o_record::{

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use d2o_data::{Encoder, Prompt, load_prompts};
+use d2o_data::{DataError, load_prompts};
 use d2o_generate::{Decoding, LanguageModel, answer};
 use d2o_model::Trainable;
 use d2o_model::responses::Chunking;
@@ -12,6 +12,7 @@ use d2o_objective::ObjectiveConfig;
 use d2o_record::durable::at;
 use d2o_record::meter::{Meter, memory};
 use d2o_sampler::SamplerConfig;
+use d2o_text::{Encoder, Prompt};
 use d2o_train::activation_cache::{ActivationCache, ActivationCacheConfig, ActivationType};
 use d2o_train::gradient::GuardedObjective;
 use d2o_train::gradient::group::GroupPass;
@@ -181,7 +182,9 @@ fn read_groups(path: &Path, encoder: &Encoder, k: usize) -> anyhow::Result<Vec<T
         let response = |text: &str| Response { ids: encoder.response_ids(text), reference: 0.0 };
         groups.push(TrainingGroup {
             id: place(),
-            prompt: encoder.prompt_ids(&Prompt::Text(row.prompt)).map_err(|problem| problem.of_row(place()))?,
+            prompt: encoder
+                .prompt_ids(&Prompt::Text(row.prompt))
+                .map_err(|problem| DataError::of_row(problem, place()))?,
             // More anchors than the row has: it is about their cost, so they repeat.
             anchors: (0..k.max(1)).map(|anchor| response(&anchors[anchor % found])).collect(),
             rejected: response(&row.rejected),

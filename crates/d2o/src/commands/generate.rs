@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use d2o_data::{Prompt, load_prompts};
+use d2o_data::load_prompts;
 use d2o_sampler::SamplerConfig;
+use d2o_text::Prompt;
 use serde_json::json;
 
 use super::{interrupt, open_model};

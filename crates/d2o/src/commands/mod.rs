@@ -31,8 +31,9 @@ use self::cli::{AdapterArgs, BenchCommand, Cli, Command, ModelArgs};
 use crate::config::ConfigError;
 use crate::device::DeviceError;
 use crate::error::RunError;
-use d2o_fetch::{self as fetch, FetchError};
 use crate::terminal::Progress;
+use d2o_fetch::{self as fetch, FetchError};
+use d2o_text::TextError;
 
 /// Set when the user asks to leave (SIGINT, SIGTERM).
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -171,6 +172,7 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Remedy> {
         .or_else(|| error.downcast_ref::<EvaluationError>().map(EvaluationError::hint))
         .or_else(|| error.downcast_ref::<ObserveError>().map(ObserveError::hint))
         .or_else(|| error.downcast_ref::<DataError>().map(DataError::hint))
+        .or_else(|| error.downcast_ref::<TextError>().map(TextError::hint))
         .or_else(|| error.downcast_ref::<ModelError>().map(ModelError::hint))
         .or_else(|| error.downcast_ref::<ReportError>().map(ReportError::hint));
     hint.and_then(|hint| remedy(true, hint))

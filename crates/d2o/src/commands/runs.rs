@@ -13,11 +13,11 @@ use crate::device;
 use crate::error::RunError;
 use crate::evaluate::evaluate;
 use crate::evaluate::periodic::periodic_evaluation;
-use d2o_fetch::{self as fetch, Notice};
 use crate::stages::accept::{Purpose, accept};
 use crate::stages::run::Run;
 use crate::stages::{anchors, prepare, train};
 use crate::terminal::{Progress, Understood, tell_reading};
+use d2o_fetch::{self as fetch, Notice};
 
 /// `d2o train`: all stages.
 ///

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use d2o_data::{DataError, Limits, load_prompts};
+use d2o_data::{DataError, load_prompts};
 use d2o_generate::GenerateError;
 use d2o_model::responses::{Chunking, score_pairs, token_batches};
+use d2o_text::Limits;
 use d2o_train::trainer::HEAD_ROWS;
 use serde_json::json;
 
@@ -38,8 +39,10 @@ pub fn score(args: &ScoreArgs) -> anyhow::Result<()> {
             expected: "the answer to score",
             shape: None,
         })?;
-        let (sequence, _) =
-            base.encoder.sequence(&row.prompt, response, &limits).map_err(|problem| problem.of_row(&place))?;
+        let (sequence, _) = base
+            .encoder
+            .sequence(&row.prompt, response, &limits)
+            .map_err(|problem| DataError::of_row(problem, &place))?;
         if sequence.ids.len() > base.context() {
             let requested = sequence.ids.len();
             return Err(RunError::ContextTooLong { field: place, requested, context: base.context() }.into());

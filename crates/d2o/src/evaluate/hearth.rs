@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use d2o_data::Prompt;
 use d2o_datasets::hearth::{ExactJudge, Grammar, Hearth, HearthRow, Verdict};
 use d2o_eval::sample::{Samples, compare};
 use d2o_eval::text::{distinct_shares, repetition_rate};
@@ -12,6 +11,7 @@ use d2o_model::CausalLm;
 use d2o_model::responses::{divergence, score};
 use d2o_record::{AnswerPair, Metric, stage};
 use d2o_sampler::SamplerConfig;
+use d2o_text::Prompt;
 use serde::{Deserialize, Serialize};
 
 use crate::config::EvalSection;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use d2o_data::{LabelledAnswer, Prompt, PromptRow, load_labelled};
+use d2o_data::{LabelledAnswer, PromptRow, load_labelled};
 use d2o_eval::figures::{Judges, answer_pairs, samples};
 use d2o_eval::overlap::remove_overlap;
 use d2o_eval::sample::compare;
@@ -10,12 +10,13 @@ use d2o_eval::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, Likelihood, M
 use d2o_generate::GenerateError;
 use d2o_model::CausalLm;
 use d2o_record::{AnswerPair, Event, Observers, digest, stage};
+use d2o_text::Prompt;
 
 use super::measure::{EvaluationSettings, Measurer, PromptSets};
-use d2o_fetch as fetch;
 use crate::stages::cache::cached_or_compute;
 use crate::stages::prompts::{framed, prompts, spread};
 use crate::stages::run::Run;
+use d2o_fetch as fetch;
 
 /// A human score from which an answer counts as harmful when a judge is fitted.
 const HARMFUL_SCORE: f64 = 0.5;

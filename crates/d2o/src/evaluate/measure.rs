@@ -2,12 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 
-use d2o_data::{EncodedRow, Encoder, Prompt, PromptRow};
+use d2o_data::{EncodedRow, PromptRow};
 use d2o_eval::{EvaluationPrompt, EvaluationSets, Likelihood, Measured};
 use d2o_generate::{Answer, Decoding, GenerateError, SamplingWeights, answer};
 use d2o_model::CausalLm;
 use d2o_model::responses::{Chunking, score_pairs, token_batches};
 use d2o_sampler::SamplerConfig;
+use d2o_text::{Encoder, Prompt};
 use serde::Serialize;
 
 /// The prompts of an evaluation, none of which training has seen.

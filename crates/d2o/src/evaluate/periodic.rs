@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
-use d2o_data::Prompt;
 use d2o_datasets::hearth::{ExactJudge, Grammar, Hearth, HearthRow};
 use d2o_eval::refusal::is_refusal;
 use d2o_generate::{Answer, Decoding, answer};
 use d2o_record::Metric;
 use d2o_sampler::SamplerConfig;
+use d2o_text::Prompt;
 use d2o_train::monitor::{Evaluate, EvaluationResult, PeriodicEvaluation};
 
 use super::hearth;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use d2o_data::{DataError, Encoder, Limits, PromptRow, load_prompts};
+use d2o_data::{DataError, PromptRow, load_prompts};
+use d2o_text::{Encoder, Limits};
 use serde::{Deserialize, Serialize};
 
 use d2o_record::durable::at;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use d2o_data::{ChatTemplate, Encoder, TextTokenizer};
 use d2o_model::{CausalLm, ModelConfig};
+use d2o_text::{ChatTemplate, Encoder, TextTokenizer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

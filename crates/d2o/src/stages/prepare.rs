@@ -5,9 +5,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use d2o_data::{Dataset, DatasetOptions, Limits, LoadOptions};
+use d2o_data::{Dataset, DatasetOptions, LoadOptions};
 use d2o_generate::LanguageModel;
 use d2o_record::{Event, Observers, RunLock, stage};
+use d2o_text::Limits;
 
 use super::ledger::Ledger;
 use super::rejected;
@@ -15,8 +16,8 @@ use super::run::Run;
 use crate::config::{RejectedSource, RunConfig};
 use crate::device;
 use crate::error::RunError;
-use d2o_fetch as fetch;
 use crate::terminal::tell_reading;
+use d2o_fetch as fetch;
 
 /// Locks the directory, opens model and data. Nothing that lies there is changed before the run is
 /// [accepted](super::accept::accept).

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use d2o_data::{DataError, Encoder, PromptRow, load_prompts};
+use d2o_data::{DataError, PromptRow, load_prompts};
+use d2o_text::Encoder;
 
 use crate::config::builtin;
 use d2o_fetch as fetch;

@@ -1,9 +1,9 @@
 //! Rejected answers that the base gives itself, in place of the rows' own.
 
-use d2o_data::Prompt;
 use d2o_eval::refusal::is_refusal;
 use d2o_generate::{Answer, Decoding, answer};
 use d2o_sampler::SamplerConfig;
+use d2o_text::Prompt;
 use serde::{Deserialize, Serialize};
 
 use super::cache::cached_or_compute;

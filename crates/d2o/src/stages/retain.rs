@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use d2o_data::Prompt;
 use d2o_generate::{Decoding, answer};
 use d2o_record::durable::{self, at};
 use d2o_record::{FileError, digest, seal};
 use d2o_sampler::SamplerConfig;
+use d2o_text::Prompt;
 use d2o_train::Example;
 use serde::{Deserialize, Serialize};
 

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use d2o_data::{EncodedRow, Encoder, Limits};
+use d2o_data::{DataError, EncodedRow};
 use d2o_generate::anchors::AnchorStore;
 use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
 use d2o_record::directory::{self, NewDirectory};
 use d2o_record::{Event, JsonLines, digest, jsonl, stage};
+use d2o_text::{Encoder, Limits};
 use d2o_train::activation_cache::ActivationCacheConfig;
 use d2o_train::checkpoint::Checkpoint;
 use d2o_train::monitor::{PeriodicEvaluation, ValidationSet};
@@ -190,8 +191,9 @@ fn validation_set(encoder: &Encoder) -> anyhow::Result<ValidationSet> {
     let rows = builtin::prompts(builtin::RETAIN)?;
     let rows = rows.iter().filter_map(|row| Some((row, row.response.as_ref()?)));
     let examples = rows.map(|(row, response)| {
-        let (sequence, _) =
-            encoder.sequence(&row.prompt, response, &limits).map_err(|problem| problem.of_row(&row.place))?;
+        let (sequence, _) = encoder
+            .sequence(&row.prompt, response, &limits)
+            .map_err(|problem| DataError::of_row(problem, &row.place))?;
         Ok(Example::new(sequence.prompt(), sequence.response()))
     });
     Ok(ValidationSet::new(examples.collect::<anyhow::Result<_>>()?))

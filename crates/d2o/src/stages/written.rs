@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use d2o_data::Prompt;
 use d2o_generate::{continuations, ending, row_seed};
 use d2o_sampler::{Finish, Request, SamplerConfig};
+use d2o_text::Prompt;
 
 use super::run::Run;
 use crate::error::RunError;

@@ -9,7 +9,7 @@ use tokenizers::{AddedToken, Tokenizer};
 
 use super::config::tokenizer_error;
 use super::text_tokenizer::TextTokenizer;
-use crate::error::DataError;
+use crate::error::TextError;
 
 /// Least vocabulary: a token for each byte.
 const BYTES: usize = 256;
@@ -21,12 +21,12 @@ impl TextTokenizer {
     /// every byte is a token. The same texts give the same tokenizer.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] if the vocabulary cannot hold the bytes and the special tokens.
+    /// [`TextError::Tokenizer`] if the vocabulary cannot hold the bytes and the special tokens.
     pub fn train<'t>(
         texts: impl IntoIterator<Item = &'t str>,
         vocab_size: usize,
         special: &[&str],
-    ) -> Result<Self, DataError> {
+    ) -> Result<Self, TextError> {
         let path = Path::new("new tokenizer");
         let least = BYTES + special.len();
         if vocab_size < least {

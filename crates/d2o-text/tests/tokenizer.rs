@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use d2o_data::{ChatTemplate, Encoder, Message, TextTokenizer};
 use d2o_gguf::Vocabulary;
+use d2o_text::{ChatTemplate, Encoder, Message, TextTokenizer};
 
 /// Printable ASCII and a space (`Ġ`), a merge, a word that no merge makes, and two control tokens at the end.
 fn vocabulary(pre: &str) -> Vocabulary {

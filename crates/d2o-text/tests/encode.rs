@@ -1,11 +1,9 @@
-//! Tokenizers from a small byte-level vocabulary, the encoder and the lint.
+//! Tokenizers from a small byte-level vocabulary, and the encoder.
 
 use std::path::Path;
 
-use d2o_data::{
-    ChatTemplate, DataError, Encoder, Limits, LintKind, Message, NegativeSample, Place, Prompt, TextTokenizer, lint,
-};
 use d2o_gguf::Vocabulary;
+use d2o_text::{ChatTemplate, Encoder, Limits, Message, Prompt, TextError, TextTokenizer};
 use proptest::prelude::*;
 
 const CHAT: &str = "{% for m in messages %}<|turn|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}\
@@ -62,11 +60,6 @@ fn bytes(text: &str) -> Vec<u32> {
     text.bytes().map(u32::from).collect()
 }
 
-fn sample(prompt: &str, rejected: &str, line: usize) -> NegativeSample {
-    let place = Place { path: "rows.jsonl".into(), line };
-    NegativeSample { id: line.to_string(), prompt: text(prompt), rejected: rejected.to_owned(), chosen: None, place }
-}
-
 #[test]
 fn merges_apply_best_first() {
     let tokenizer = tokenizer("gpt-2");
@@ -116,7 +109,7 @@ fn vocabularies_that_cannot_be_built_say_why_and_where() {
         let mut vocabulary = vocabulary("gpt-2");
         change(&mut vocabulary);
         let error = TextTokenizer::from_gguf(Path::new("tiny.gguf"), &vocabulary).map(|_| ()).unwrap_err();
-        assert!(matches!(error, DataError::Tokenizer { .. }));
+        assert!(matches!(error, TextError::Tokenizer { .. }));
         error.to_string()
     };
     assert!(refused(|v| v.pre = "odd".to_owned()).starts_with("tiny.gguf: pre-tokenizer `odd`"));
@@ -197,7 +190,7 @@ fn a_cut_response_has_no_end_token() {
 
 #[test]
 fn a_prompt_without_tokens_is_an_error_and_a_long_one_is_not_cut() {
-    assert!(matches!(plain().prompt_ids(&text("")), Err(DataError::EmptyPrompt)));
+    assert!(matches!(plain().prompt_ids(&text("")), Err(TextError::EmptyPrompt)));
     let tight = Limits { max_prompt_tokens: 2, max_response_tokens: 9 };
     let (sequence, cut) = plain().sequence(&text("xxxxx"), "y", &tight).unwrap();
     assert_eq!((sequence.prompt_len, cut), (5, false));
@@ -207,7 +200,7 @@ fn a_prompt_without_tokens_is_an_error_and_a_long_one_is_not_cut() {
 fn a_template_that_refuses_is_an_error() {
     let template = ChatTemplate::new("{{ raise_exception('no') }}", "", "").unwrap();
     let encoder = Encoder::new(tokenizer("gpt-2"), Some(template), 262);
-    assert!(matches!(encoder.prompt_ids(&text("x")), Err(DataError::Template { .. })));
+    assert!(matches!(encoder.prompt_ids(&text("x")), Err(TextError::Template { .. })));
     assert_eq!(encoder.without_template().prompt_ids(&text("x")).unwrap(), bytes("x"));
 }
 
@@ -218,54 +211,6 @@ fn several_turns_without_a_template_keep_their_order() {
     let said = encoder.tokenizer().decode(&encoder.prompt_ids(&Prompt::Messages(turns)).unwrap(), false);
     let found: Vec<_> = ["one", "two", "three"].map(|word| said.find(word).unwrap()).into();
     assert!(found.is_sorted(), "{said}");
-}
-
-#[test]
-fn the_lint_counts_each_oddity_once_a_row() {
-    let rows = [
-        sample("x", "y", 1),
-        sample("X ", " y", 2),
-        sample("x", "z", 3),
-        sample("a", "bc", 4),
-        sample("q", "   ", 5),
-        sample("r", "yyyyyyyy", 6),
-        sample("pppppppp", "y", 7),
-        sample("s", "stop<|end|>", 8),
-        sample("", "y", 9),
-    ];
-    let report = lint(&rows, &plain(), &Limits { max_prompt_tokens: 6, max_response_tokens: 6 });
-    let found: Vec<(LintKind, usize)> = LintKind::ALL.map(|kind| (kind, report.count(kind))).into();
-    let expected = [
-        (LintKind::LeftOut, 0),
-        (LintKind::Duplicate, 1),
-        (LintKind::Empty, 1),
-        (LintKind::Truncated, 1),
-        (LintKind::MissingEnd, 0),
-        (LintKind::LongPrompt, 1),
-        (LintKind::BoundaryMerge, 1),
-        (LintKind::SpecialToken, 1),
-        (LintKind::RefusedPrompt, 1),
-        (LintKind::SharedPrompt, 1),
-    ];
-    assert_eq!(found, expected);
-    let table = report.to_string();
-    assert!(table.contains("rows.jsonl:4") && table.lines().count() == 11, "{table}");
-    assert_eq!(serde_json::to_value(&report).unwrap()["rows"], 9);
-}
-
-#[test]
-fn copies_of_one_row_are_no_several_answers() {
-    let rows = [sample("x", "y", 1), sample("x", "y", 2)];
-    let report = lint(&rows, &plain(), &PLENTY);
-    assert_eq!((report.count(LintKind::Duplicate), report.count(LintKind::SharedPrompt)), (1, 0));
-}
-
-#[test]
-fn an_end_token_that_the_template_does_not_write_is_found() {
-    let template = ChatTemplate::new(CHAT, "", "").unwrap();
-    let wrong = Encoder::new(tokenizer("gpt-2"), Some(template), 263);
-    assert_eq!(lint(&[sample("x", "y", 1)], &wrong, &PLENTY).count(LintKind::MissingEnd), 1);
-    assert_eq!(lint(&[sample("x", "y", 1)], &chat(), &PLENTY).count(LintKind::MissingEnd), 0);
 }
 
 proptest! {

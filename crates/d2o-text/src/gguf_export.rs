@@ -6,8 +6,8 @@ use d2o_gguf::Vocabulary;
 use d2o_gguf::token_type::{CONTROL, NORMAL, UNUSED, USER_DEFINED};
 use serde_json::Value;
 
-use crate::encode::Encoder;
-use crate::error::DataError;
+use crate::encoder::Encoder;
+use crate::error::TextError;
 use crate::gguf_vocabulary::known_splittings;
 use crate::tokenizer::{TextTokenizer, named_token, tokenizer_error};
 
@@ -15,14 +15,14 @@ impl TextTokenizer {
     /// The tokenizer as a GGUF file holds it; [`from_gguf`](Self::from_gguf) gives it back.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] for anything but byte-level BPE, and for a way of splitting texts that llama.cpp
+    /// [`TextError::Tokenizer`] for anything but byte-level BPE, and for a way of splitting texts that llama.cpp
     /// has no name for among those that are known here.
-    pub fn to_gguf(&self) -> Result<Vocabulary, DataError> {
+    pub fn to_gguf(&self) -> Result<Vocabulary, TextError> {
         let place = self.source().map_or_else(|| "tokenizer.json".into(), |dir| dir.join("tokenizer.json"));
         let wrong = |reason: String| tokenizer_error(&place, reason);
         let json: Value = serde_json::from_str(&self.to_json()?).map_err(|error| wrong(error.to_string()))?;
         let (tokens, token_types) = tokens(&json).map_err(wrong)?;
-        let special = |key: &str| -> Result<Option<u32>, DataError> {
+        let special = |key: &str| -> Result<Option<u32>, TextError> {
             let text = self.source().map(|dir| named_token(dir, key)).transpose()?.flatten();
             Ok(text.and_then(|text| self.token_id(&text)))
         };
@@ -48,13 +48,13 @@ impl Encoder {
     /// The tokenizer's end of sequence is `eos`, and the other end tokens are `eot` and `eom`.
     ///
     /// # Errors
-    /// As [`TextTokenizer::to_gguf`]; [`DataError::EndTokens`] for more end tokens than the file has places for.
-    pub fn to_gguf(&self) -> Result<Vocabulary, DataError> {
+    /// As [`TextTokenizer::to_gguf`]; [`TextError::EndTokens`] for more end tokens than the file has places for.
+    pub fn to_gguf(&self) -> Result<Vocabulary, TextError> {
         let vocabulary = self.tokenizer().to_gguf()?;
         let eos = vocabulary.eos.unwrap_or(self.end_token());
         let others: Vec<u32> = self.end_tokens().iter().copied().filter(|&end| end != eos).collect();
         if others.len() > 2 {
-            return Err(DataError::EndTokens { ids: self.end_tokens().to_vec() });
+            return Err(TextError::EndTokens { ids: self.end_tokens().to_vec() });
         }
         Ok(Vocabulary {
             eos: Some(eos),

@@ -1,8 +1,9 @@
 //! Whatever a template does, it comes to an end, and the error says which bound it met.
 
-use d2o_data::{ChatTemplate, DataError, Message, TemplateFault};
+use d2o_text::TextError;
+use d2o_text::{ChatTemplate, Message, TemplateFault};
 
-fn render(source: &str) -> Result<String, DataError> {
+fn render(source: &str) -> Result<String, TextError> {
     ChatTemplate::new(source, "", "").and_then(|template| template.render(&[Message::new("user", "x")], true))
 }
 
@@ -10,7 +11,7 @@ fn render(source: &str) -> Result<String, DataError> {
 fn assert_bounded(source: &str, words: &str) {
     let shown: String = source.chars().take(80).collect();
     match render(source) {
-        Err(error @ DataError::Template { .. }) => {
+        Err(error @ TextError::Template { .. }) => {
             assert!(error.to_string().contains(words), "{shown}: {error}");
             assert!(error.hint().is_some());
         }
@@ -99,14 +100,14 @@ fn absurd_numbers_and_unfinished_tags_are_errors() {
         "{% raw %}",
         "{{",
     ] {
-        assert!(matches!(render(source), Err(DataError::Template { .. })), "{source}");
+        assert!(matches!(render(source), Err(TextError::Template { .. })), "{source}");
     }
 }
 
 #[test]
 fn each_kind_of_fault_has_its_own_remedy() {
     let fault = |source: &str| match render(source) {
-        Err(DataError::Template { fault, .. }) => fault,
+        Err(TextError::Template { fault, .. }) => fault,
         other => panic!("{source}: {other:?}"),
     };
     assert_eq!(fault("{% if %}"), TemplateFault::Syntax);

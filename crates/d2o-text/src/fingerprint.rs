@@ -34,11 +34,6 @@ impl Fingerprint {
     }
 }
 
-/// Hexadecimal SHA-256 of bytes as they are.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
 fn hexadecimal(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -48,12 +43,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn the_digest_of_nothing_is_the_standards() {
-        // FIPS 180-4's example of an empty message.
-        assert_eq!(sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    }
 
     #[test]
     fn parts_do_not_run_into_each_other() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::config::{CONFIG, read_config, tokenizer_error};
-use crate::error::DataError;
+use crate::error::TextError;
 
 /// Names that every tokenizer may use.
 const STANDARD: [&str; 7] =
@@ -30,8 +30,8 @@ impl SpecialTokens {
     /// added tokens.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] for a file that is no JSON object, or a standard name that is no token.
-    pub(crate) fn from_dir(dir: &Path) -> Result<Self, DataError> {
+    /// [`TextError::Tokenizer`] for a file that is no JSON object, or a standard name that is no token.
+    pub(crate) fn from_dir(dir: &Path) -> Result<Self, TextError> {
         let path = dir.join(CONFIG);
         let mut named = read_config(&path)?;
         if !named.contains_key(COMPLETE) {
@@ -71,7 +71,7 @@ impl<N: Into<String>, T: Into<String>> FromIterator<(N, T)> for SpecialTokens {
 /// The text of a special token by its name in a directory's configuration, such as `eos_token`.
 ///
 /// A name that only `special_tokens_map.json` has counts too: without it, nothing might end an answer.
-pub(crate) fn named_token(dir: &Path, key: &str) -> Result<Option<String>, DataError> {
+pub(crate) fn named_token(dir: &Path, key: &str) -> Result<Option<String>, TextError> {
     if let Some(text) = SpecialTokens::from_dir(dir)?.get(key) {
         return Ok(Some(text.to_owned()));
     }

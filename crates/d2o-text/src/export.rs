@@ -6,8 +6,8 @@ use std::path::Path;
 use d2o_record::durable;
 use serde_json::{Value, json};
 
-use crate::encode::Encoder;
-use crate::error::DataError;
+use crate::encoder::Encoder;
+use crate::error::TextError;
 use crate::template::{ChatTemplate, source_in_dir, with_line_feeds};
 use crate::tokenizer::tokenizer_error;
 
@@ -24,8 +24,8 @@ impl Encoder {
     /// says nothing about generation gets a file with its end tokens.
     ///
     /// # Errors
-    /// [`DataError::Io`] naming the file.
-    pub fn save(&self, dir: &Path) -> Result<(), DataError> {
+    /// [`TextError::Io`] naming the file.
+    pub fn save(&self, dir: &Path) -> Result<(), TextError> {
         let source = self.tokenizer().source();
         match source {
             Some(source) => {
@@ -46,7 +46,7 @@ impl Encoder {
     }
 
     /// The template, where it lay in a file that is not copied.
-    fn write_template_from_elsewhere(&self, dir: &Path) -> Result<(), DataError> {
+    fn write_template_from_elsewhere(&self, dir: &Path) -> Result<(), TextError> {
         let Some(template) = self.template() else { return Ok(()) };
         let copied = source_in_dir(dir).ok().flatten();
         if copied.is_some_and(|copied| with_line_feeds(&copied) == template.source()) {
@@ -55,7 +55,7 @@ impl Encoder {
         write(&dir.join("chat_template.jinja"), template.source().as_bytes())
     }
 
-    fn write(&self, dir: &Path) -> Result<(), DataError> {
+    fn write(&self, dir: &Path) -> Result<(), TextError> {
         let tokenizer = self.tokenizer();
         let end = tokenizer.token(self.end_token());
         let bos = tokenizer.bos().and_then(|id| tokenizer.token(id));
@@ -83,22 +83,22 @@ impl Encoder {
     }
 }
 
-fn copy(source: &Path, dir: &Path) -> Result<(), DataError> {
+fn copy(source: &Path, dir: &Path) -> Result<(), TextError> {
     for name in FILES {
         let from = source.join(name);
         if from.exists() {
-            let bytes = fs::read(&from).map_err(|error| DataError::io(&from, error))?;
+            let bytes = fs::read(&from).map_err(|error| TextError::io(&from, error))?;
             write(&dir.join(name), &bytes)?;
         }
     }
     Ok(())
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<(), DataError> {
+fn write_json(path: &Path, value: &Value) -> Result<(), TextError> {
     let bytes = serde_json::to_vec_pretty(value).map_err(|error| tokenizer_error(path, error.to_string()))?;
     write(path, &bytes)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
-    durable::write_whole(path, bytes).map_err(|source| DataError::io(path, source))
+fn write(path: &Path, bytes: &[u8]) -> Result<(), TextError> {
+    durable::write_whole(path, bytes).map_err(|source| TextError::io(path, source))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::error::DataError;
+use crate::error::TextError;
 use crate::tokenizer::{CONFIG, read_config, tokenizer_error};
 
 /// The one that is used where several have names.
@@ -16,7 +16,7 @@ const DEFAULT: &str = "default";
 ///
 /// Files of their own go before `tokenizer_config.json`, as in transformers: `chat_template.jinja` and
 /// `additional_chat_templates/*.jinja`. Last comes a processor's `chat_template.json`.
-pub(crate) fn in_dir(dir: &Path) -> Result<Option<String>, DataError> {
+pub(crate) fn in_dir(dir: &Path) -> Result<Option<String>, TextError> {
     let files = files(dir)?;
     if !files.is_empty() {
         return chosen(&dir.join("chat_template.jinja"), files).map(Some);
@@ -39,8 +39,8 @@ pub(crate) fn in_dir(dir: &Path) -> Result<Option<String>, DataError> {
 }
 
 /// Templates in files, by name.
-fn files(dir: &Path) -> Result<BTreeMap<String, String>, DataError> {
-    let read = |path: &Path| fs::read_to_string(path).map_err(|source| DataError::io(path, source));
+fn files(dir: &Path) -> Result<BTreeMap<String, String>, TextError> {
+    let read = |path: &Path| fs::read_to_string(path).map_err(|source| TextError::io(path, source));
     let mut templates = BTreeMap::new();
     let path = dir.join("chat_template.jinja");
     if path.exists() {
@@ -48,8 +48,8 @@ fn files(dir: &Path) -> Result<BTreeMap<String, String>, DataError> {
     }
     let more = dir.join("additional_chat_templates");
     if more.is_dir() {
-        for entry in fs::read_dir(&more).map_err(|source| DataError::io(&more, source))? {
-            let path = entry.map_err(|source| DataError::io(&more, source))?.path();
+        for entry in fs::read_dir(&more).map_err(|source| TextError::io(&more, source))? {
+            let path = entry.map_err(|source| TextError::io(&more, source))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if let Some(name) = name.strip_suffix(".jinja") {
                 templates.insert(name.to_owned(), read(&path)?);
@@ -71,7 +71,7 @@ fn named(several: &Value) -> Option<BTreeMap<String, String>> {
     }
 }
 
-fn chosen(path: &Path, mut templates: BTreeMap<String, String>) -> Result<String, DataError> {
+fn chosen(path: &Path, mut templates: BTreeMap<String, String>) -> Result<String, TextError> {
     templates.remove(DEFAULT).ok_or_else(|| {
         let names: Vec<String> = templates.keys().map(|name| format!("`{name}`")).collect();
         tokenizer_error(path, format!("no chat template is named `{DEFAULT}`; there is {}", names.join(", ")))

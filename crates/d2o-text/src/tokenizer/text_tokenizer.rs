@@ -9,7 +9,7 @@ use tokenizers::{AddedToken, Tokenizer};
 
 use super::config::tokenizer_error;
 use super::special_tokens::named_token;
-use crate::error::DataError;
+use crate::error::TextError;
 use crate::fingerprint::Fingerprint;
 
 /// Text of many scripts, to find out at the start whether a tokenizer can encode at all.
@@ -47,15 +47,15 @@ impl TextTokenizer {
     /// `tokenizer_config.json` or `special_tokens_map.json` where these exist.
     ///
     /// # Errors
-    /// [`DataError::NoTokenizer`] for a directory that has a tokenizer in another form or none;
-    /// [`DataError::Tokenizer`] naming the file, also if an end or begin token is not in the vocabulary.
-    pub fn from_dir(dir: &Path) -> Result<Self, DataError> {
+    /// [`TextError::NoTokenizer`] for a directory that has a tokenizer in another form or none;
+    /// [`TextError::Tokenizer`] naming the file, also if an end or begin token is not in the vocabulary.
+    pub fn from_dir(dir: &Path) -> Result<Self, TextError> {
         let path = dir.join("tokenizer.json");
         if !path.exists() {
             let beside = OTHER_FORMS.into_iter().find(|name| dir.join(name).exists()).map(str::to_owned);
-            return Err(DataError::NoTokenizer { dir: dir.to_path_buf(), beside });
+            return Err(TextError::NoTokenizer { dir: dir.to_path_buf(), beside });
         }
-        let bytes = fs::read(&path).map_err(|source| DataError::io(&path, source))?;
+        let bytes = fs::read(&path).map_err(|source| TextError::io(&path, source))?;
         let mut tokenizer = Self::parse(&path, &bytes)?;
         tokenizer.eos = tokenizer.named(dir, "eos_token")?;
         tokenizer.bos = tokenizer.named(dir, "bos_token")?;
@@ -66,12 +66,12 @@ impl TextTokenizer {
     /// Reads the bytes of a `tokenizer.json`; end and begin tokens stay unknown.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DataError> {
+    /// [`TextError::Tokenizer`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, TextError> {
         Self::parse(Path::new("tokenizer.json"), bytes)
     }
 
-    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, DataError> {
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, TextError> {
         let wrong = |error: tokenizers::Error| tokenizer_error(path, error.to_string());
         let mut inner = Tokenizer::from_bytes(bytes).map_err(wrong)?;
         // Some files carry the lengths of their last training run.
@@ -89,7 +89,7 @@ impl TextTokenizer {
         Self { eos, bos, ..self }
     }
 
-    fn named(&self, dir: &Path, key: &str) -> Result<Option<u32>, DataError> {
+    fn named(&self, dir: &Path, key: &str) -> Result<Option<u32>, TextError> {
         let Some(text) = named_token(dir, key)? else { return Ok(None) };
         let id = self.inner.token_to_id(&text);
         let reason = || format!("`{key}` is `{text}`, which is not in the vocabulary");
@@ -120,7 +120,7 @@ impl TextTokenizer {
 
     /// Whether `text` spells out a special token, so that [`encode`](Self::encode) and
     /// [`encode_untrusted`](Self::encode_untrusted) differ.
-    pub(crate) fn spells_special(&self, text: &str) -> bool {
+    pub fn spells_special(&self, text: &str) -> bool {
         let may = self.special.iter().any(|token| token.normalized || text.contains(&token.content));
         may && self.encode(text) != self.encode_untrusted(text)
     }
@@ -161,8 +161,8 @@ impl TextTokenizer {
     /// The whole tokenizer as `tokenizer.json`.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] if it cannot be written as JSON.
-    pub fn to_json(&self) -> Result<String, DataError> {
+    /// [`TextError::Tokenizer`] if it cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String, TextError> {
         let json = self.inner.to_string(true);
         json.map_err(|error| tokenizer_error(Path::new("tokenizer.json"), error.to_string()))
     }
@@ -182,7 +182,7 @@ impl TextTokenizer {
 }
 
 fn ids(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
-    #[cfg(test)]
+    #[cfg(feature = "counted")]
     crate::work::tokenized(text);
     let encoding = tokenizer.encode_fast(text, false).expect("a tokenizer that encoded the probe encodes");
     encoding.get_ids().to_vec()

@@ -13,7 +13,7 @@ thread_local! {
 /// What `read` gives, or what it panicked with. What it worked on is broken after a panic, and must not be used again.
 ///
 /// The first call puts a panic hook in front of the one that is there; it hands on every panic but those in here.
-pub(crate) fn contained<T>(read: impl FnOnce() -> T) -> Result<T, String> {
+pub fn contained<T>(read: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();

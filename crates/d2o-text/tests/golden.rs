@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use d2o_data::{ChatTemplate, Encoder, Message, Prompt, TextTokenizer};
 use d2o_testing::parity::{Parity, worst_absolute};
+use d2o_text::{ChatTemplate, Encoder, Message, Prompt, TextTokenizer};
 use serde_json::Value;
 
 struct Golden {

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use d2o_data::{ChatTemplate, Message, SpecialTokens, TextTokenizer};
+use d2o_text::{ChatTemplate, Message, SpecialTokens, TextTokenizer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

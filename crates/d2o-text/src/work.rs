@@ -7,15 +7,15 @@ thread_local! {
     static TOKENIZED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(crate) fn rendered() {
+pub fn rendered() {
     RENDERED.set(RENDERED.get() + 1);
 }
 
-pub(crate) fn tokenized(text: &str) {
+pub fn tokenized(text: &str) {
     TOKENIZED.with_borrow_mut(|texts| texts.push(text.to_owned()));
 }
 
 /// What was counted since the last call: renderings, and the texts that were tokenised.
-pub(crate) fn take() -> (usize, Vec<String>) {
+pub fn take() -> (usize, Vec<String>) {
     (RENDERED.take(), TOKENIZED.take())
 }

@@ -11,9 +11,9 @@ use super::jinja::{RAISED, environment};
 use super::source;
 use super::syntax::{self, Unreadable};
 use crate::contained::contained;
-use crate::error::{DataError, TemplateFault};
+use crate::error::{TemplateFault, TextError};
 use crate::fingerprint::Fingerprint;
-use crate::sample::Message;
+use crate::message::Message;
 use crate::tokenizer::{SpecialTokens, TextTokenizer};
 
 const NAME: &str = "chat_template";
@@ -32,7 +32,7 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// As [`with_tokens`](Self::with_tokens).
-    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, DataError> {
+    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, TextError> {
         let named = [("bos_token", bos), ("eos_token", eos)];
         Self::with_tokens(source, named.into_iter().filter(|(_, text)| !text.is_empty()).collect())
     }
@@ -45,17 +45,17 @@ impl ChatTemplate {
     /// and no tools or documents. A template is no longer than 1 MiB.
     ///
     /// # Errors
-    /// [`DataError::Template`] with line and reason.
-    pub fn with_tokens(source: &str, tokens: SpecialTokens) -> Result<Self, DataError> {
+    /// [`TextError::Template`] with line and reason.
+    pub fn with_tokens(source: &str, tokens: SpecialTokens) -> Result<Self, TextError> {
         let source = syntax::with_line_feeds(source);
         if source.len() > SOURCE {
             let reason = format!("it has {} bytes; at most {SOURCE} are read", source.len());
-            return Err(DataError::Template { line: None, reason, fault: TemplateFault::Bound });
+            return Err(TextError::Template { line: None, reason, fault: TemplateFault::Bound });
         }
         let invalid = |error: Error| template_error(&error, TemplateFault::Syntax);
         let mut environment = environment().map_err(invalid)?;
         let translated = syntax::translated(&source)
-            .map_err(|Unreadable { line, reason, fault }| DataError::Template { line: Some(line), reason, fault })?;
+            .map_err(|Unreadable { line, reason, fault }| TextError::Template { line: Some(line), reason, fault })?;
         environment.add_template_owned(NAME, translated).map_err(invalid)?;
         Ok(Self { environment, source, tokens, date: Date::default() }.with_clock())
     }
@@ -67,9 +67,9 @@ impl ChatTemplate {
     /// 26 July 2024, unless another is set here. Transformers says the current one.
     ///
     /// # Errors
-    /// [`DataError::Template`] if there is no such day.
-    pub fn with_date(self, year: i32, month: u32, day: u32) -> Result<Self, DataError> {
-        let date = Date::new(year, month, day).ok_or_else(|| DataError::Template {
+    /// [`TextError::Template`] if there is no such day.
+    pub fn with_date(self, year: i32, month: u32, day: u32) -> Result<Self, TextError> {
+        let date = Date::new(year, month, day).ok_or_else(|| TextError::Template {
             line: None,
             reason: format!("{year}-{month:02}-{day:02} is no day of the calendar"),
             fault: TemplateFault::Date,
@@ -92,7 +92,7 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// A file that cannot be read, a template that cannot be compiled, several without a default.
-    pub fn from_dir(dir: &Path) -> Result<Option<Self>, DataError> {
+    pub fn from_dir(dir: &Path) -> Result<Option<Self>, TextError> {
         let Some(source) = source::in_dir(dir)? else { return Ok(None) };
         Self::with_tokens(&source, SpecialTokens::from_dir(dir)?).map(Some)
     }
@@ -100,10 +100,10 @@ impl ChatTemplate {
     /// The conversation as text, with the beginning of the assistant's turn if asked for.
     ///
     /// # Errors
-    /// [`DataError::Template`] if the template refuses the messages, cannot handle them, or takes too many steps or too
+    /// [`TextError::Template`] if the template refuses the messages, cannot handle them, or takes too many steps or too
     /// much memory (4 million steps, an output of 16 MiB).
-    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, DataError> {
-        #[cfg(test)]
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TextError> {
+        #[cfg(feature = "counted")]
         crate::work::rendered();
         let failed = |error: Error| template_error(&error, TemplateFault::Failed);
         let template = self.environment.get_template(NAME).map_err(failed)?;
@@ -171,7 +171,7 @@ impl ChatTemplate {
     }
 }
 
-fn template_error(error: &Error, fault: TemplateFault) -> DataError {
+fn template_error(error: &Error, fault: TemplateFault) -> TextError {
     let line = error.line();
     let said = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     let (reason, fault) = match error.kind() {
@@ -185,7 +185,7 @@ fn template_error(error: &Error, fault: TemplateFault) -> DataError {
         }
         _ => (said, fault),
     };
-    DataError::Template { line, reason, fault }
+    TextError::Template { line, reason, fault }
 }
 
 /// Whether the token is one of those that plain text never becomes.

@@ -1,7 +1,7 @@
 //! From texts to token ids with a known boundary between prompt and response.
 
-use crate::error::DataError;
-use crate::sample::{NegativeSample, Prompt};
+use crate::error::TextError;
+use crate::message::Prompt;
 use crate::template::ChatTemplate;
 use crate::tokenizer::TextTokenizer;
 
@@ -39,14 +39,15 @@ pub struct Limits {
     pub max_response_tokens: usize,
 }
 
-/// A row's texts as tokens, before anything is cut.
-pub(crate) struct RowTokens {
+/// Tokens of a prompt and a response, before anything is cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
     /// The prompt as the template frames it.
-    pub(crate) prompt_text: String,
+    pub prompt_text: String,
     /// Its ids.
-    pub(crate) prompt: Vec<u32>,
-    /// Ids of the rejected answer, without an end token.
-    pub(crate) rejected: Vec<u32>,
+    pub prompt: Vec<u32>,
+    /// Ids of the response, without an end token.
+    pub response: Vec<u32>,
 }
 
 /// A tokenizer with the model's chat template and end token; clones share the tokenizer.
@@ -113,17 +114,17 @@ impl Encoder {
     /// Without a template, several turns become lines `role: content` with `assistant:` on the last.
     ///
     /// # Errors
-    /// [`DataError::Template`] if the template refuses the turns; [`DataError::EmptyPrompt`].
-    pub fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, DataError> {
+    /// [`TextError::Template`] if the template refuses the turns; [`TextError::EmptyPrompt`].
+    pub fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, TextError> {
         self.text_ids(&self.prompt_text(prompt)?)
     }
 
-    fn text_ids(&self, prompt: &str) -> Result<Vec<u32>, DataError> {
+    fn text_ids(&self, prompt: &str) -> Result<Vec<u32>, TextError> {
         let ids = self.tokenizer.encode(prompt);
-        if ids.is_empty() { Err(DataError::EmptyPrompt) } else { Ok(ids) }
+        if ids.is_empty() { Err(TextError::EmptyPrompt) } else { Ok(ids) }
     }
 
-    fn prompt_text(&self, prompt: &Prompt) -> Result<String, DataError> {
+    fn prompt_text(&self, prompt: &Prompt) -> Result<String, TextError> {
         match (&self.template, prompt) {
             (Some(template), prompt) => template.render(&prompt.messages(), true),
             (None, Prompt::Messages(turns)) if turns.len() > 1 => Ok(prompt.text() + PLAIN_ANSWER),
@@ -138,7 +139,7 @@ impl Encoder {
     }
 
     /// Ids of a response, cut to the limit; the flag says whether they were.
-    pub(crate) fn response(&self, response: Vec<u32>, limits: &Limits) -> (Vec<u32>, bool) {
+    pub fn response(&self, response: Vec<u32>, limits: &Limits) -> (Vec<u32>, bool) {
         let mut ids = self.ended(response);
         let cut = ids.len() > limits.max_response_tokens;
         ids.truncate(limits.max_response_tokens);
@@ -146,7 +147,7 @@ impl Encoder {
     }
 
     /// Tokens of a response with its end token.
-    pub(crate) fn response_len(&self, response: &[u32]) -> usize {
+    pub fn response_len(&self, response: &[u32]) -> usize {
         response.len() + usize::from(!self.has_ended(response))
     }
 
@@ -157,21 +158,21 @@ impl Encoder {
         ids
     }
 
-    /// Prompt and rejected answer of a row: the prompt rendered once, each text tokenised once.
+    /// Prompt and response: the prompt rendered once, each text tokenised once.
     ///
     /// # Errors
     /// As [`prompt_ids`](Self::prompt_ids).
-    pub(crate) fn tokenize(&self, sample: &NegativeSample) -> Result<RowTokens, DataError> {
-        let prompt_text = self.prompt_text(&sample.prompt)?;
+    pub fn tokenize(&self, prompt: &Prompt, response: &str) -> Result<Tokens, TextError> {
+        let prompt_text = self.prompt_text(prompt)?;
         let prompt = self.text_ids(&prompt_text)?;
-        Ok(RowTokens { prompt_text, prompt, rejected: self.tokenizer.encode(&sample.rejected) })
+        Ok(Tokens { prompt_text, prompt, response: self.tokenizer.encode(response) })
     }
 
     /// Prompt and response, the response cut to its limit; the flag says whether it was.
     ///
     /// # Errors
     /// As [`prompt_ids`](Self::prompt_ids).
-    pub fn sequence(&self, prompt: &Prompt, response: &str, limits: &Limits) -> Result<(Sequence, bool), DataError> {
+    pub fn sequence(&self, prompt: &Prompt, response: &str, limits: &Limits) -> Result<(Sequence, bool), TextError> {
         let mut ids = self.prompt_ids(prompt)?;
         let prompt_len = ids.len();
         let (response, cut) = self.response(self.tokenizer.encode(response), limits);

@@ -6,7 +6,7 @@ use d2o_gguf::Vocabulary;
 use d2o_gguf::token_type::{CONTROL, USER_DEFINED};
 use serde_json::{Map, Value, json};
 
-use crate::error::DataError;
+use crate::error::TextError;
 use crate::template::ChatTemplate;
 use crate::tokenizer::{TextTokenizer, tokenizer_error};
 
@@ -20,9 +20,9 @@ impl TextTokenizer {
     /// Builds the tokenizer of a GGUF vocabulary; `path` is named in errors.
     ///
     /// # Errors
-    /// [`DataError::Tokenizer`] naming a kind or pre-tokenizer that is not known, or what in the
+    /// [`TextError::Tokenizer`] naming a kind or pre-tokenizer that is not known, or what in the
     /// vocabulary contradicts itself.
-    pub fn from_gguf(path: &Path, vocabulary: &Vocabulary) -> Result<Self, DataError> {
+    pub fn from_gguf(path: &Path, vocabulary: &Vocabulary) -> Result<Self, TextError> {
         let wrong = |reason: String| tokenizer_error(path, reason);
         check(vocabulary).map_err(wrong)?;
         let splitting = known_splittings().into_iter().find(|known| known.is_called(&vocabulary.pre));
@@ -47,8 +47,8 @@ impl ChatTemplate {
     /// The template of a GGUF vocabulary, if it has one.
     ///
     /// # Errors
-    /// [`DataError::Template`] for a template that is not understood.
-    pub fn from_gguf(vocabulary: &Vocabulary) -> Result<Option<Self>, DataError> {
+    /// [`TextError::Template`] for a template that is not understood.
+    pub fn from_gguf(vocabulary: &Vocabulary) -> Result<Option<Self>, TextError> {
         let Some(source) = &vocabulary.chat_template else { return Ok(None) };
         let named = [
             ("bos_token", vocabulary.bos),

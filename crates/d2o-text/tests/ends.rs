@@ -1,6 +1,6 @@
 //! Models that end their answers with one of several tokens.
 
-use d2o_data::{Encoder, TextTokenizer};
+use d2o_text::{Encoder, TextTokenizer};
 use serde_json::{Value, json};
 
 /// `<|end|>` is 0, `<|turn|>` 1, `<|call|>` 2 and `<|more|>` 3; the usual end is 0.

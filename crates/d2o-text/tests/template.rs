@@ -1,6 +1,7 @@
 //! Chat templates render as Jinja does under Hugging Face's settings; expectations follow Jinja's rules.
 
-use d2o_data::{ChatTemplate, DataError, Encoder, Message, Prompt, TextTokenizer};
+use d2o_text::TextError;
+use d2o_text::{ChatTemplate, Encoder, Message, Prompt, TextTokenizer};
 
 fn turns(turns: &[(&str, &str)]) -> Vec<Message> {
     turns.iter().map(|(role, content)| Message::new(*role, *content)).collect()
@@ -56,7 +57,7 @@ fn raise_exception_is_an_error_with_its_own_words() {
     assert_eq!(render(source, &[("user", "x")]), "ok");
     let template = ChatTemplate::new(source, "", "").unwrap();
     let error = template.render(&turns(&[("system", "x")]), true).unwrap_err();
-    assert!(matches!(error, DataError::Template { .. }));
+    assert!(matches!(error, TextError::Template { .. }));
     assert!(error.to_string().contains("roles must alternate"), "{error}");
     assert!(error.to_string().contains('2'), "the template's line is missing: {error}");
     assert!(error.hint().is_some());
@@ -240,12 +241,10 @@ fn tool_turns_reach_the_template_whole() {
     let source = "{% for m in messages %}[{{ m.role }}|{{ m.content }}{% for c in m.tool_calls or [] %}|{{ c.function.name }}\
                   {% endfor %}{% if m.tool_call_id is defined %}|{{ m.tool_call_id }}{% endif %}]{% endfor %}";
     let template = ChatTemplate::new(source, "", "").unwrap();
-    let row = r#"{"rejected": "a", "prompt": [{"role": "user", "content": "q"}, {"role": "assistant", "content": null,
+    let turns = r#"[{"role": "user", "content": "q"}, {"role": "assistant", "content": "",
         "tool_calls": [{"id": "1", "function": {"name": "kettle", "arguments": "{}"}}]},
-        {"role": "tool", "tool_call_id": "1", "content": "on"}]}"#
-        .replace('\n', "");
-    let rows = d2o_data::read_rows("rows".as_ref(), std::io::Cursor::new(row), &d2o_data::LoadOptions::default());
-    let row = rows.unwrap().next().unwrap().unwrap();
-    let text = template.render(&row.prompt.messages(), false).unwrap();
+        {"role": "tool", "tool_call_id": "1", "content": "on"}]"#;
+    let turns: Vec<Message> = serde_json::from_str(turns).unwrap();
+    let text = template.render(&turns, false).unwrap();
     assert_eq!(text, "[user|q][assistant||kettle][tool|on|1]");
 }

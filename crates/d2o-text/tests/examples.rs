@@ -1,0 +1,9 @@
+//! The examples run.
+
+#[path = "../examples/frame.rs"]
+mod frame;
+
+#[test]
+fn frame() {
+    frame::main().unwrap();
+}
