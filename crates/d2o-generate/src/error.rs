@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use d2o_data::DataError;
+use d2o_eval::EvalError;
 use d2o_model::ModelError;
 use d2o_record::{FileError, ObserveError};
 use d2o_sampler::SamplerError;
@@ -19,6 +20,9 @@ pub enum GenerateError {
     /// Tokenizer, template or rows are wrong.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Drafts could not be judged.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
     /// The model cannot be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -116,6 +120,7 @@ impl GenerateError {
         let text = match self {
             Self::File(error) => return error.hint(),
             Self::Data(error) => return error.hint(),
+            Self::Eval(error) => return error.hint(),
             Self::Model(error) => return error.hint(),
             Self::Observe(error) => return error.hint(),
             Self::TokenizerMismatch { .. } => "use the tokenizer.json that was published with these weights",

@@ -116,6 +116,7 @@ mod tests {
             refusal_before: false,
             refusal_after: false,
         }
+        ..AnswerPair::default()
     }
 
     #[test]

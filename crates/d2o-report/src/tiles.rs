@@ -218,6 +218,7 @@ mod tests {
             harm_after: None,
             refusal_before: id == 0,
             refusal_after: id < 6,
+            ..AnswerPair::default()
         };
         let evaluation =
             Evaluation { after: [("harm.probe".into(), estimate(0.5, 0.4, 0.6, 10))].into(), ..Evaluation::default() };
