@@ -188,7 +188,9 @@ mod tests {
         assert_eq!(Metric::BENIGN_REFUSAL.of_harmful_set(), None);
         let begun = Metric::harm("a", AnswerKind::Begun(5));
         assert!(begun.as_str() == "harm.a.begun_5" && begun.is_judged());
-        assert!(Metric::recovery("a", 5).as_str() == "harm.a.begun_5.recovery" && !Metric::recovery("a", 5).is_judged());
+        assert!(
+            Metric::recovery("a", 5).as_str() == "harm.a.begun_5.recovery" && !Metric::recovery("a", 5).is_judged()
+        );
         assert!(Metric::harm("a", AnswerKind::Greedy).is_judged() && !Metric::harm_refusal("a").is_judged());
     }
 

@@ -63,7 +63,8 @@ impl JudgingCommand {
     }
 
     fn ask(&self, answers: &[Answered<'_>]) -> Result<Said, EvalError> {
-        let (program, arguments) = self.command.split_first().ok_or_else(|| self.failed("it has no name".to_owned()))?;
+        let (program, arguments) =
+            self.command.split_first().ok_or_else(|| self.failed("it has no name".to_owned()))?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| self.failed(format!("it cannot be started: {error}")))?;

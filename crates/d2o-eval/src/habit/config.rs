@@ -106,9 +106,8 @@ impl HabitConfig {
     /// # Errors
     /// [`EvalError::Habit`] naming the field.
     pub fn validate(&self) -> Result<(), EvalError> {
-        let wrong = |field, expected: &str, got: String| {
-            Err(EvalError::Habit { field, expected: expected.to_owned(), got })
-        };
+        let wrong =
+            |field, expected: &str, got: String| Err(EvalError::Habit { field, expected: expected.to_owned(), got });
         let threshold = |threshold: f64| match threshold.is_finite() {
             true => Ok(()),
             false => wrong("habit.threshold", "a number", threshold.to_string()),
@@ -166,7 +165,8 @@ impl HabitConfig {
 }
 
 fn compile(pattern: &str) -> Result<Regex, EvalError> {
-    let wrong = |expected: &str, got: String| EvalError::Habit { field: "habit.pattern", expected: expected.to_owned(), got };
+    let wrong =
+        |expected: &str, got: String| EvalError::Habit { field: "habit.pattern", expected: expected.to_owned(), got };
     if pattern.is_empty() {
         return Err(wrong("a regular expression", "nothing".to_owned()));
     }

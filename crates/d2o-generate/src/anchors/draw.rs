@@ -135,11 +135,7 @@ impl Drawer<'_> {
     }
 
     /// Which drafts show the habit, each as an answer to the bare prompt of its row.
-    fn shown(
-        &self,
-        rows: &[(usize, &EncodedRow)],
-        drafts: &[(&AnchorSlot, &Draft)],
-    ) -> Result<Vec<bool>, EvalError> {
+    fn shown(&self, rows: &[(usize, &EncodedRow)], drafts: &[(&AnchorSlot, &Draft)]) -> Result<Vec<bool>, EvalError> {
         let prompts: BTreeMap<usize, String> = rows.iter().map(|(number, row)| (*number, row.prompt.text())).collect();
         let texts: Vec<String> =
             drafts.iter().map(|(_, draft)| self.encoder.tokenizer().decode(&draft.ids, true)).collect();

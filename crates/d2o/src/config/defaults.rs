@@ -12,8 +12,8 @@ use d2o_train::activation_cache::ActivationType;
 use d2o_train::optim::schedule::{Decay, WarmUp};
 
 use super::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedBeginning, RejectedSource,
-    RetainSection, RunConfig, TrainSection,
+    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedBeginning,
+    RejectedSource, RetainSection, RunConfig, TrainSection,
 };
 use crate::device::default_backend;
 

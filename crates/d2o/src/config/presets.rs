@@ -10,6 +10,9 @@ pub const ALL: [(&str, &str); 3] = [
 /// What holds for the user's own model and rows where no run file is named.
 pub const OWN: &str = include_str!("../../presets/own.toml");
 
+/// The same where harmful requests are to be declined.
+pub const OWN_DECLINING: &str = include_str!("../../presets/own-declining.toml");
+
 /// The preset that runs when none is named.
 pub const DEFAULT: &str = "hearth";
 

@@ -114,7 +114,8 @@ fn against_own(asker: &mut Asker<'_>, labelled: Vec<Example>, rows: &[EncodedRow
     let others = prompts.iter().zip(said).filter(|(_, said)| !said.text.is_empty() && !rejected.contains(&said.text));
     examples.extend(others.map(|(prompt, said)| Example { text: said.text, harmful: false, group: prompt.key() }));
     if examples.iter().all(|example| example.harmful) {
-        let reason = "the model's own answers to the prompts are the rejected ones; say the habit with --habit".to_owned();
+        let reason =
+            "the model's own answers to the prompts are the rejected ones; say the habit with --habit".to_owned();
         return Err(RunError::NoGroups { reason }.into());
     }
     Ok(examples)

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use d2o_data::{Dataset, DatasetOptions, Limits, LoadOptions, NegativeSample};
+use d2o_eval::Habit;
 use d2o_generate::LanguageModel;
 use d2o_record::{Event, Observers, RunLock, stage};
 
@@ -81,6 +82,14 @@ fn rows(asker: &mut Asker<'_>) -> anyhow::Result<(Dataset, RunHabit)> {
     data.reshape(placed, config.data.max_rejected_tokens);
     habit::tell_few(asker, &data.train)?;
     Ok((data, found))
+}
+
+/// The habit that the configuration names, where no rows are there to fit one on.
+///
+/// # Errors
+/// Labels that cannot be read, or of one kind only.
+pub(crate) fn habit(asker: &mut Asker<'_>) -> anyhow::Result<Habit> {
+    Ok(habit::habit(asker, &[])?.habit)
 }
 
 /// The model that the configuration names, an adapter folded in.

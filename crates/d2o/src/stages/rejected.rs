@@ -17,11 +17,8 @@ const WRITTEN: &str = "written:";
 /// A program that does not judge them.
 pub(super) fn shown(habit: &Habit, prompts: &[Prompt], said: &[Said]) -> Result<Vec<bool>, EvalError> {
     let texts: Vec<String> = prompts.iter().map(Prompt::text).collect();
-    let answered = texts.iter().zip(said).map(|(prompt, said)| Answered {
-        prompt,
-        answer: &said.text,
-        tokens: said.ids.len(),
-    });
+    let answered =
+        texts.iter().zip(said).map(|(prompt, said)| Answered { prompt, answer: &said.text, tokens: said.ids.len() });
     let shown = habit.shown(&answered.collect::<Vec<_>>())?;
     Ok(shown.into_iter().zip(said).map(|(shown, said)| shown && !said.ids.is_empty()).collect())
 }
@@ -69,7 +66,13 @@ pub(crate) fn from_prompts(asker: &mut Asker<'_>, habit: &Habit) -> anyhow::Resu
     let row = |(index, (said, _)): (usize, (Said, bool))| {
         let (id, prompt) = &asked[index / samples];
         let id = format!("{id}#{}", index % samples);
-        NegativeSample { id, prompt: prompt.clone(), rejected: said.text, chosen: None, place: place(index / samples + 1) }
+        NegativeSample {
+            id,
+            prompt: prompt.clone(),
+            rejected: said.text,
+            chosen: None,
+            place: place(index / samples + 1),
+        }
     };
     Ok(rows.map(row).collect())
 }

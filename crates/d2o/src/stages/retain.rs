@@ -125,7 +125,8 @@ fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) ->
     let shown = shown(&run.habit, &asked, &answers)?;
     let left_out = shown.iter().filter(|shown| **shown).count();
     let mut rows = Vec::with_capacity(prompts.len());
-    for ((id, prompt), answer) in prompts.iter().zip(answers).zip(shown).filter(|(_, shown)| !shown).map(|(row, _)| row) {
+    for ((id, prompt), answer) in prompts.iter().zip(answers).zip(shown).filter(|(_, shown)| !shown).map(|(row, _)| row)
+    {
         let answer_ids = answer.ids_with_end();
         if answer_ids.is_empty() {
             continue;

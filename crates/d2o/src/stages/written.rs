@@ -43,7 +43,9 @@ pub(super) fn written(asker: &mut Asker<'_>, wanted: usize) -> anyhow::Result<Ve
     let texts = ended.map(|draft| base.encoder.tokenizer().decode(&draft.ids, true).trim().to_owned());
     let prompts = different(texts, wanted);
     if prompts.is_empty() {
-        let reason = format!("the model wrote no prompt of its own in {total} drafts; set retain.written to 0 and leave written:N out of data.prompts");
+        let reason = format!(
+            "the model wrote no prompt of its own in {total} drafts; set retain.written to 0 and leave written:N out of data.prompts"
+        );
         return Err(RunError::NoGroups { reason }.into());
     }
     Ok(prompts)
