@@ -91,7 +91,7 @@ pub struct RunArgs {
     /// fetch:NAME, builtin:NAME, or written:N for N prompts that the model writes itself; may be given several times.
     #[arg(long, value_name = "FILE|NAME")]
     pub prompts: Vec<String>,
-    /// A row that cannot be read is an error, instead of being left out and told.
+    /// A row that cannot be read, or whose prompt cannot be framed, is an error, instead of being left out and told.
     #[arg(long)]
     pub strict: bool,
     /// The run directory.
