@@ -115,7 +115,8 @@ mod tests {
             harm_after: Some(0.1),
             refusal_before: false,
             refusal_after: false,
-        }..AnswerPair::default()
+            ..AnswerPair::default()
+        }
     }
 
     #[test]
