@@ -16,8 +16,10 @@ use crate::stages::cache::cached_or_compute;
 use crate::stages::prompts::{framed, prompts, spread};
 use crate::stages::run::Run;
 
-/// The set's name among the answers.
-const SET: &str = "habit";
+/// The set's name among the answers; prompts that are to be declined are not shown openly.
+fn set_name(habit: &Habit) -> String {
+    if habit.is_of_every_answer() { "habit" } else { "held_out" }.to_owned()
+}
 
 /// A habit that is about to be counted.
 pub(super) struct HabitEvaluation {
@@ -107,7 +109,7 @@ impl HabitEvaluation {
         let pair = |index: usize| {
             let (old, new) = (&before.greedy[index].text, &after.greedy[index].text);
             AnswerPair {
-                set: SET.to_owned(),
+                set: set_name(habit),
                 id: self.rows[index].id.clone(),
                 prompt: texts[index].clone(),
                 refusal_before: d2o_eval::refusal::is_refusal(old),
