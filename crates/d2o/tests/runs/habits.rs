@@ -10,10 +10,13 @@ use crate::tiny::{World, said};
 /// Capitals, which random bytes show now and then, and no escape of JSON does.
 const CAPITALS: &str = "[A-Z]";
 
+/// Prompts in each evaluation set.
+const PROMPTS: u32 = 24;
+
 /// Evaluation sets of the world's own, so that nothing is fetched and everything fits.
 fn with_sets(world: &World) -> Vec<String> {
     let rows = |kind: &str| -> String {
-        (0..4).map(|i| format!("{{\"prompt\": \"{kind} {i}?\", \"response\": \"Yes, {i}.\"}}\n")).collect()
+        (0..PROMPTS).map(|i| format!("{{\"prompt\": \"{kind} {i}?\", \"response\": \"Yes, {i}.\"}}\n")).collect()
     };
     let mut set = vec!["eval.max_new_tokens=8".to_owned(), "eval.bootstrap=20".to_owned(), "eval.begun=[2]".to_owned()];
     for name in ["benign", "sounding_harmful", "habit"] {
@@ -198,20 +201,21 @@ fn an_answer_may_be_rejected_from_where_the_habit_begins() {
 fn the_habit_is_counted_before_and_after_and_no_judge_is_asked_for() {
     let world = World::new();
     let sets = with_sets(&world);
-    let habit = ["eval.harmful=", "habit.kind=pattern", "habit.pattern=[A-Za-z]"];
+    let habit = ["eval.harmful=", "habit.kind=pattern", "habit.pattern=^[^A-Za-z]"];
     let output = train(&world, "out", &[], &[&habit[..], &["anchors.redraws=40"]].concat(), &sets);
     assert!(output.status.success(), "{}", said(&output));
     let figures: Value = serde_json::from_str(&fs::read_to_string(world.path("out/eval.json")).unwrap()).unwrap();
     for metric in ["habit.rate", "habit.rate.sampled", "habit.refusal", "habit.length", "habit.uptake"] {
         for side in ["before", "after", "change"] {
-            assert_eq!(figures[side][metric]["n"], 4, "{side} {metric}: {figures}");
+            assert_eq!(figures[side][metric]["n"], PROMPTS, "{side} {metric}: {figures}");
             assert!(figures[side][metric]["low"].is_number(), "{side} {metric}");
         }
     }
     let rate = |side: &str| figures[side]["habit.rate"]["mean"].as_f64().unwrap();
-    assert!(rate("before") > 0.0 && (figures["change"]["habit.rate"]["mean"] == rate("after") - rate("before")));
-    let begun = &figures["before"]["habit.begun_2"]["n"];
-    assert_eq!(begun.as_f64().unwrap(), 4.0 * rate("before"), "begun are the answers that show it");
+    let change = figures["change"]["habit.rate"]["mean"].as_f64().unwrap();
+    assert!(rate("before") > 0.0 && (change - (rate("after") - rate("before"))).abs() < 1e-12, "{figures}");
+    let begun = figures["before"]["habit.begun_2"]["n"].as_f64().unwrap();
+    assert!((begun - f64::from(PROMPTS) * rate("before")).abs() < 1e-9, "begun are the answers that show it");
     assert!(figures["before"]["benign.perplexity"]["mean"].is_number());
     let before = figures["before"].as_object().unwrap();
     assert!(before.keys().all(|metric| !metric.starts_with("harm.")), "{before:?}");
@@ -219,9 +223,10 @@ fn the_habit_is_counted_before_and_after_and_no_judge_is_asked_for() {
     let answers = fs::read_to_string(world.path("out/answers.jsonl")).unwrap();
     let answers: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let counted: Vec<&Value> = answers.iter().filter(|pair| pair["set"] == "habit").collect();
-    assert_eq!(counted.len(), 4);
+    assert_eq!(counted.len(), PROMPTS as usize);
     for pair in counted {
-        let shows = pair["before"].as_str().unwrap().chars().any(|letter| letter.is_ascii_alphabetic());
+        let before = pair["before"].as_str().unwrap().trim();
+        let shows = before.chars().next().is_some_and(|first| !first.is_ascii_alphabetic());
         assert_eq!(pair["habit_before"], shows, "{pair}");
     }
     // With the same settings nothing is measured again, with another habit it is.
