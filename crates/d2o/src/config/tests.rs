@@ -150,10 +150,6 @@ fn values_out_of_range_name_the_field() {
         ("anchors.instructions=[{user=\"no place\"}]", "field `anchors.instructions`"),
         ("anchors.sampler.top_p=2.0", "field `anchors.sampler`"),
         ("objective.beta=-0.5", "[objective]"),
-        (
-            "anchors={ instructions = [{ user = \"{prompt}\" }], reference = \"instructed\" }",
-            "field `stop.max_anchor_kl`: expected 0 where anchors.reference",
-        ),
         ("stop.min_harm_drop=0.02", "field `eval.look_every`: expected above 0 where stop.min_harm_drop is on, got 0"),
         ("stop.patience=0", "field `stop.patience`"),
     ] {
@@ -174,6 +170,9 @@ fn what_asks_for_an_instruction_needs_drawn_anchors_behind_one() {
             assert!(message.contains(&format!("--set: field `{key}`: expected \"bare\" where no anchor")), "{message}");
         }
     }
+    let instruction = "anchors.instructions=[{ user = \"{prompt}\" }]";
+    let message = refusal(MINIMAL, &[instruction, "anchors.reference=instructed"]);
+    assert!(message.contains("field `stop.max_anchor_kl`: expected 0 where anchors.reference"), "{message}");
     let message = refusal(MINIMAL, &["anchors.refresh_every=2", "anchors.source=chosen"]);
     assert!(message.contains("field `anchors.refresh_every`: expected 0 where anchors.source"), "{message}");
     let config = parse(MINIMAL, &["anchors.refresh_every=2", "anchors.refresh_after=7"]).unwrap();
