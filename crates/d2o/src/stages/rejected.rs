@@ -8,6 +8,9 @@ use super::prompts::prompts;
 use super::written::written;
 use crate::config::RejectedBeginning;
 
+/// An answer that takes another's place: its text and token ids.
+type Taken = (String, Vec<u32>);
+
 /// What stands before a number of prompts that the base writes itself.
 const WRITTEN: &str = "written:";
 
@@ -28,11 +31,7 @@ pub(super) fn shown(habit: &Habit, prompts: &[Prompt], said: &[Said]) -> Result<
 ///
 /// # Errors
 /// Template and sampling errors, a cache that cannot be written, an interruption, a program that does not judge.
-pub(super) fn own(
-    asker: &mut Asker<'_>,
-    habit: &Habit,
-    rows: &[EncodedRow],
-) -> anyhow::Result<Vec<Option<(String, Vec<u32>)>>> {
+pub(super) fn own(asker: &mut Asker<'_>, habit: &Habit, rows: &[EncodedRow]) -> anyhow::Result<Vec<Option<Taken>>> {
     let prompts: Vec<Prompt> = rows.iter().map(|row| row.prompt.clone()).collect();
     let said = asker.own_answers(&prompts)?;
     let shown = shown(habit, &prompts, &said)?;
