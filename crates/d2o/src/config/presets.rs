@@ -1,8 +1,10 @@
 //! Run files that ship with the program.
 
 /// Name and text of every preset.
-pub const ALL: [(&str, &str); 3] = [
+pub const ALL: [(&str, &str); 5] = [
     ("hearth", include_str!("../../presets/hearth.toml")),
+    ("smollm2-lists", include_str!("../../presets/smollm2-lists.toml")),
+    ("smollm2-opening", include_str!("../../presets/smollm2-opening.toml")),
     ("smollm2-pyrit", include_str!("../../presets/smollm2-pyrit.toml")),
     ("smollm2-quick", include_str!("../../presets/smollm2-quick.toml")),
 ];

@@ -69,7 +69,13 @@ fn rows(asker: &mut Asker<'_>) -> anyhow::Result<(Dataset, RunHabit)> {
     let mut data = match given {
         Some(data) if config.data.prompts.is_empty() => data,
         _ => {
+            let began = Instant::now();
             let own = rejected::from_prompts(asker, &found.habit)?;
+            asker.observers.emit(&Event::StageFinished {
+                stage: "own answers".to_owned(),
+                wall_s: began.elapsed().as_secs_f64(),
+                detail: format!("{} to data.prompts show the habit", own.len()),
+            })?;
             dataset(asker, own)?
         }
     };
@@ -112,14 +118,9 @@ fn dataset(asker: &mut Asker<'_>, own: Vec<NegativeSample>) -> anyhow::Result<Da
     for message in &base.warnings {
         observers.emit(&Event::Warning { message: message.clone() })?;
     }
-    let own_rows = own.len();
     // They are cut when it is known where they begin.
     let options = DatasetOptions { max_rejected_tokens: 0, ..dataset_options(config)? };
     let data = Dataset::load_beside(own, &options, &base.encoder, &mut tell_reading)?;
-    if !config.data.prompts.is_empty() && own_rows > 0 {
-        let message = format!("{own_rows} of the model's own answers to data.prompts show the habit");
-        observers.emit(&Event::Warning { message })?;
-    }
     let (summary, lint) = (&data.summary, data.lint.summary());
     observers.emit(&Event::StageFinished {
         stage: stage::PREPARE.to_owned(),
