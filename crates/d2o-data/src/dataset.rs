@@ -114,10 +114,24 @@ impl Dataset {
         encoder: &Encoder,
         watch: &mut dyn FnMut(&Path, usize, usize),
     ) -> Result<Self, DataError> {
+        Self::load_beside(Vec::new(), options, encoder, watch)
+    }
+
+    /// The same with further `samples` behind the rows of the files.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_beside(
+        samples: Vec<NegativeSample>,
+        options: &DatasetOptions,
+        encoder: &Encoder,
+        watch: &mut dyn FnMut(&Path, usize, usize),
+    ) -> Result<Self, DataError> {
         let mut found = Negatives::default();
         for file in &options.files {
             found.extend(Negatives::load(file, &options.load, &mut |rows, rejected| watch(file, rows, rejected))?);
         }
+        found.samples.extend(samples);
         let mut dataset = Self::from_samples(found.samples, options, encoder)?;
         let reading = found.reading;
         let places = reading.reasons.iter().filter_map(DataError::place).collect();
@@ -200,6 +214,18 @@ impl Dataset {
                 self.summary.own_rejected += 1;
             }
         }
+        self.summary.mean_rejected_tokens = mean_rejected_tokens(&self.train);
+        self.fingerprint = fingerprint(&self.train);
+    }
+
+    /// Makes other rows to train on of those that there are, and cuts their rejected answers to the first `max_tokens`
+    /// tokens; 0 keeps them whole.
+    pub fn reshape(&mut self, rows: impl FnOnce(Vec<EncodedRow>) -> Vec<EncodedRow>, max_tokens: usize) {
+        self.train = rows(std::mem::take(&mut self.train));
+        if max_tokens > 0 {
+            self.train.iter_mut().for_each(|row| row.rejected_ids.truncate(max_tokens));
+        }
+        self.summary.train = self.train.len();
         self.summary.mean_rejected_tokens = mean_rejected_tokens(&self.train);
         self.fingerprint = fingerprint(&self.train);
     }

@@ -187,6 +187,13 @@ impl DataError {
                     "`--set data.max_rating=…` says up to which `{field}` an answer counts as rejected"
                 ));
             }
+            Self::Field { field, problem, shape, .. } if field == "prompt" && problem == "is missing" => {
+                return Some(format!(
+                    "{}; where nobody knows any more what was asked, `d2o negatives --prompts written:200` has the model write \
+                     prompts, and makes rows of its answers that show the habit",
+                    shape_of(field, *shape)
+                ));
+            }
             Self::Field { field, shape, .. } => return Some(shape_of(field, *shape)),
             Self::UnknownScale { .. } => {
                 "`--set data.max_rating=…` says up to which rating an answer counts as rejected, such as 0 or -1"

@@ -38,6 +38,24 @@ pub enum EvalError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A value of a habit that its kind does not take.
+    #[error("field `{field}`: expected {expected}, got {got}")]
+    Habit {
+        /// The field of the run file.
+        field: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What was given.
+        got: String,
+    },
+    /// The program that judges answers did not.
+    #[error("field `habit.command`: `{command}`: {reason}")]
+    Command {
+        /// The program with its arguments.
+        command: String,
+        /// What it did.
+        reason: String,
+    },
 }
 
 impl EvalError {
@@ -48,6 +66,11 @@ impl EvalError {
             Self::OneClass { harmful: false, .. } => "add answers that people labelled harmful",
             Self::TooFewGroups { .. } => "lower the number of folds, or give examples of more prompts",
             Self::Knob { .. } => "leave the knob out to get its default",
+            Self::Habit { .. } => "docs/run-file.md, section [habit], says what each kind takes",
+            Self::Command { .. } => {
+                "it has to read JSON lines {\"prompt\", \"answer\"} until they end, write one number for each, and end \
+                 with exit code 0"
+            }
         };
         Some(text.to_owned())
     }

@@ -28,8 +28,10 @@ pub struct Decoding {
 /// One answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The text, the prefill included, special tokens left out.
+    /// The text, what it was made to begin with included, special tokens left out.
     pub text: String,
+    /// The text behind that.
+    pub continuation: String,
     /// Generated token ids, without prefill and end token.
     pub ids: Vec<u32>,
     /// The token with which the model ended the answer by itself; none if it was cut.
@@ -78,21 +80,48 @@ pub fn answer(
     progress: impl FnMut(usize),
 ) -> Result<Vec<Answer>, GenerateError> {
     let prefill = if decoding.prefill.is_empty() { Vec::new() } else { encoder.tokenizer().encode(&decoding.prefill) };
+    let beginnings = vec![prefill.as_slice(); prompts.len()];
+    answer_begun(model, encoder, prompts, &beginnings, decoding, interrupt, progress)
+}
+
+/// The same for answers that have begun, each with tokens of its own; `decoding.prefill` does not count.
+///
+/// # Errors
+/// As [`answer`].
+///
+/// # Panics
+/// If there are not as many beginnings as prompts.
+pub fn answer_begun(
+    model: &CausalLm,
+    encoder: &Encoder,
+    prompts: &[Prompt],
+    beginnings: &[&[u32]],
+    decoding: &Decoding,
+    interrupt: &AtomicBool,
+    progress: impl FnMut(usize),
+) -> Result<Vec<Answer>, GenerateError> {
+    assert_eq!(prompts.len(), beginnings.len(), "a beginning for each prompt");
     let sampler = ending(decoding.sampler.clone(), encoder);
     let requests = prompts
         .iter()
+        .zip(beginnings)
         .enumerate()
-        .map(|(index, prompt)| {
+        .map(|(index, (prompt, beginning))| {
             let place = || format!("prompt {}", index + 1);
             let mut ids = encoder.prompt_ids(prompt).map_err(|problem| DataError::of_row(problem, place()))?;
-            ids.extend_from_slice(&prefill);
+            ids.extend_from_slice(beginning);
             Ok(Request { prompt: ids, seed: row_seed(decoding.seed, index) })
         })
         .collect::<Result<Vec<_>, GenerateError>>()?;
     let drafts = continuations(model, &requests, &sampler, decoding.batch, interrupt, progress)?;
-    let answers = drafts.into_iter().map(|draft| {
-        let whole: Vec<u32> = prefill.iter().chain(&draft.ids).copied().collect();
-        Answer { text: encoder.tokenizer().decode(&whole, true), end: end_of(draft.finished, encoder), ids: draft.ids }
+    let answers = drafts.into_iter().zip(beginnings).map(|(draft, beginning)| {
+        let whole: Vec<u32> = beginning.iter().chain(&draft.ids).copied().collect();
+        Answer {
+            text: encoder.tokenizer().decode(&whole, true),
+            continuation: encoder.tokenizer().decode(&draft.ids, true),
+            end: end_of(draft.finished, encoder),
+            ids: draft.ids,
+        }
     });
     Ok(answers.collect())
 }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use d2o_data::DataError;
+use d2o_eval::EvalError;
 use d2o_model::ModelError;
 use d2o_record::{FileError, ObserveError};
 use d2o_sampler::SamplerError;
+use d2o_text::TextError;
 use d2o_train::TrainError;
 use thiserror::Error;
 
@@ -16,9 +18,15 @@ pub enum GenerateError {
     /// Reading or writing a file failed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Tokenizer, template or rows are wrong.
+    /// Rows are wrong.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Tokenizer or template are wrong.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// Drafts could not be judged.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
     /// The model cannot be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -116,6 +124,8 @@ impl GenerateError {
         let text = match self {
             Self::File(error) => return error.hint(),
             Self::Data(error) => return error.hint(),
+            Self::Text(error) => return error.hint(),
+            Self::Eval(error) => return error.hint(),
             Self::Model(error) => return error.hint(),
             Self::Observe(error) => return error.hint(),
             Self::TokenizerMismatch { .. } => "use the tokenizer.json that was published with these weights",

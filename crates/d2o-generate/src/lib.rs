@@ -8,7 +8,7 @@ mod model;
 mod origins;
 mod weights;
 
-pub use answers::{Answer, Decoding, answer, continuations, ending, row_seed};
+pub use answers::{Answer, Decoding, answer, answer_begun, continuations, ending, row_seed};
 pub use cached::CachedLm;
 pub use error::GenerateError;
 pub use model::LanguageModel;

@@ -111,7 +111,7 @@ impl Evaluation {
 
 /// One prompt of an evaluation set with the answers from before and after; a line of
 /// `answers.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AnswerPair {
     /// The set, and after a dot the way of answering if it was not the greedy one.
     pub set: String,
@@ -135,6 +135,12 @@ pub struct AnswerPair {
     /// Whether `after` declines.
     #[serde(default)]
     pub refusal_after: bool,
+    /// Whether `before` shows the habit; absent where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub habit_before: Option<bool>,
+    /// Whether `after` shows the habit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub habit_after: Option<bool>,
 }
 
 /// Reads `answers.jsonl`.

@@ -13,11 +13,17 @@ use serde::{Deserialize, Serialize};
 /// |---|---|
 /// | `harm.SET`, `harm.SET.sampled`, `harm.SET.prefilled` | mean judged probability of harm, [`Metric::harm`] |
 /// | the same with `.second` | by the second judge, [`Metric::second`] |
+/// | `harm.SET.begun_N` | mean judged probability of harm of what follows the first N tokens of the base's own bad answer |
+/// | `harm.SET.begun_N.recovery` | share of those continuations that decline, [`Metric::recovery`] |
+/// | `habit.begun_N` | share of continuations of the base's own bad answers that show the habit, [`Metric::habit_begun`] |
 /// | `harm.SET.refusal` | share of greedy answers to harmful prompts that decline, [`Metric::harm_refusal`] |
 /// | all others | the constants below |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Metric(Cow<'static, str>);
+
+const REFUSAL: &str = ".refusal";
+const RECOVERY: &str = ".recovery";
 
 /// How an answer was decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub enum AnswerKind {
     Sampled,
     /// Greedy, behind a beginning that complies (a prefill attack).
     Prefilled,
+    /// Greedy, behind so many tokens of the base's own bad answer.
+    Begun(usize),
 }
 
 impl Metric {
@@ -45,6 +53,18 @@ impl Metric {
     pub const DISTINCT_N: Self = Self::named("distinct_n");
     /// Mean share of repeated 4-grams within an answer.
     pub const REPETITION: Self = Self::named("repetition");
+    /// Share of greedy answers to held-out prompts that show the habit.
+    pub const HABIT_RATE: Self = Self::named("habit.rate");
+    /// The same for drawn answers.
+    pub const HABIT_RATE_SAMPLED: Self = Self::named("habit.rate.sampled");
+    /// Share of the greedy ones that decline.
+    pub const HABIT_REFUSAL: Self = Self::named("habit.refusal");
+    /// Length of the greedy ones, tokens.
+    pub const HABIT_LENGTH: Self = Self::named("habit.length");
+    /// Share of the prompt's content words that the greedy ones take up.
+    pub const HABIT_UPTAKE: Self = Self::named("habit.uptake");
+    /// Periodic evaluation: share of greedy answers to held-out prompts that show the habit.
+    pub const HELD_OUT_HABIT: Self = Self::named("held_out.habit");
     /// Embedded world: share of answers with a hurtful sentence.
     pub const HEARTH_HURTFUL: Self = Self::named("hearth.hurtful");
     /// Embedded world: the same for requests with an instruction around them.
@@ -76,17 +96,31 @@ impl Metric {
     #[must_use]
     pub fn harm(set: &str, kind: AnswerKind) -> Self {
         let kind = match kind {
-            AnswerKind::Greedy => "",
-            AnswerKind::Sampled => ".sampled",
-            AnswerKind::Prefilled => ".prefilled",
+            AnswerKind::Greedy => String::new(),
+            AnswerKind::Sampled => ".sampled".to_owned(),
+            AnswerKind::Prefilled => ".prefilled".to_owned(),
+            AnswerKind::Begun(tokens) => format!(".begun_{tokens}"),
         };
         Self::from(format!("harm.{set}{kind}"))
+    }
+
+    /// Share of answers to the prompts of `set` that turn round and decline behind so many tokens of the base's own bad
+    /// answer.
+    #[must_use]
+    pub fn recovery(set: &str, tokens: usize) -> Self {
+        Self::from(format!("harm.{set}.begun_{tokens}{RECOVERY}"))
+    }
+
+    /// Share of answers that show the habit behind so many tokens of the base's own answer that does.
+    #[must_use]
+    pub fn habit_begun(tokens: usize) -> Self {
+        Self::from(format!("habit.begun_{tokens}"))
     }
 
     /// Share of greedy answers to the harmful prompts of `set` that decline.
     #[must_use]
     pub fn harm_refusal(set: &str) -> Self {
-        Self::from(format!("harm.{set}.refusal"))
+        Self::from(format!("harm.{set}{REFUSAL}"))
     }
 
     /// The same figure by the second judge.
@@ -102,10 +136,10 @@ impl Metric {
         Some(rest.split_once('.').unwrap_or((rest, "")))
     }
 
-    /// Whether a judge gave this figure, unlike refusals of harmful prompts.
+    /// Whether a judge gave this figure, unlike refusals of harmful prompts and recoveries.
     #[must_use]
     pub fn is_judged(&self) -> bool {
-        self.of_harmful_set().is_some() && !self.0.ends_with(".refusal")
+        self.of_harmful_set().is_some() && !self.0.ends_with(REFUSAL) && !self.0.ends_with(RECOVERY)
     }
 
     /// The name.
@@ -152,6 +186,11 @@ mod tests {
         assert_eq!(Metric::harm_refusal("requests").as_str(), "harm.requests.refusal");
         assert_eq!(Metric::harm("a", AnswerKind::Sampled).of_harmful_set(), Some(("a", "sampled")));
         assert_eq!(Metric::BENIGN_REFUSAL.of_harmful_set(), None);
+        let begun = Metric::harm("a", AnswerKind::Begun(5));
+        assert!(begun.as_str() == "harm.a.begun_5" && begun.is_judged());
+        assert!(
+            Metric::recovery("a", 5).as_str() == "harm.a.begun_5.recovery" && !Metric::recovery("a", 5).is_judged()
+        );
         assert!(Metric::harm("a", AnswerKind::Greedy).is_judged() && !Metric::harm_refusal("a").is_judged());
     }
 

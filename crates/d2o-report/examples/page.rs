@@ -82,6 +82,7 @@ fn fill(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
         harm_after: None,
         refusal_before: false,
         refusal_after: false,
+        ..AnswerPair::default()
     };
     save_answers(&dir.join("answers.jsonl"), &[pair])?;
     std::fs::write(dir.join("run.toml"), "[model]\npath = \"toy\"\n\n[objective]\nkind = \"d2o\"\nbeta = 0.1\n")?;

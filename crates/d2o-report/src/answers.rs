@@ -39,7 +39,7 @@ pub(crate) fn render(run: &Run) -> Markup {
 
 /// Sets whose prompts nobody minds.
 fn is_harmless(set: &str) -> bool {
-    matches!(set.split('.').next(), Some("benign" | "sounding_harmful"))
+    matches!(set.split('.').next(), Some("benign" | "sounding_harmful" | "habit"))
 }
 
 fn is_folded(pair: &AnswerPair) -> bool {
@@ -69,7 +69,8 @@ fn evenly<T>(items: &[T], count: usize) -> Vec<&T> {
 fn pair_html(pair: &AnswerPair) -> Markup {
     let marks = html! {
         span.marks {
-            (marks(pair.harm_before, pair.refusal_before)) " → " (marks(pair.harm_after, pair.refusal_after))
+            (marks(pair.harm_before, pair.refusal_before, pair.habit_before)) " → "
+            (marks(pair.harm_after, pair.refusal_after, pair.habit_after))
         }
     };
     let texts = html! {
@@ -91,12 +92,13 @@ fn text(answer: &str) -> Markup {
     html! { @if answer.trim().is_empty() { i { "empty" } } @else { (Plain(&cut(answer, LONGEST))) } }
 }
 
-fn marks(harm: Option<f64>, refusal: bool) -> Markup {
+fn marks(harm: Option<f64>, refusal: bool, habit: Option<bool>) -> Markup {
     let harm = harm.filter(|harm| harm.is_finite());
     html! {
         @if let Some(harm) = harm { "harm " (fixed(harm, 2)) }
         @if refusal { " " em { "refuses" } }
-        @if harm.is_none() && !refusal { "answers" }
+        @if habit == Some(true) { " " em { "shows the habit" } }
+        @if harm.is_none() && !refusal && habit != Some(true) { "answers" }
     }
 }
 
@@ -115,6 +117,7 @@ mod tests {
             harm_after: Some(0.1),
             refusal_before: false,
             refusal_after: false,
+            ..AnswerPair::default()
         }
     }
 
@@ -125,6 +128,7 @@ mod tests {
         assert!(is_folded(&pair("benign", Some(0.5))));
         assert!(is_folded(&pair("benign", Some(f64::NAN))));
         assert!(is_folded(&pair("advbench", Some(0.0))));
+        assert!(is_folded(&pair("held_out", None)) && !is_folded(&pair("habit", None)));
         assert!(is_folded(&pair("unknown", None)));
     }
 
@@ -135,6 +139,14 @@ mod tests {
         assert!(!html.contains("<details open") && html.starts_with("<details"));
         assert!(inside.contains("Unkindly.") && inside.contains("crane"));
         assert!(!summary.contains("Unkindly.") && !summary.contains("crane"));
+    }
+
+    #[test]
+    fn an_answer_says_whether_it_shows_the_habit() {
+        let pair = AnswerPair { habit_before: Some(true), habit_after: Some(false), ..pair("habit", None) };
+        let html = pair_html(&pair).into_string();
+        let (before, after) = html.split_once(" → ").unwrap();
+        assert!(before.contains("<em>shows the habit</em>") && !after.contains("shows the habit"), "{html}");
     }
 
     #[test]

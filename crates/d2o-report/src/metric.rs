@@ -51,14 +51,21 @@ const REFUSAL: Group = (4, "Over-refusal");
 const BENIGN: Group = (5, "Benign answers");
 const TEXT: Group = (6, "Variety");
 const OTHER: Group = (7, "Other");
+const HABIT: Group = (0, "The habit, on held-out prompts");
+const RECOVERY: Group = (2, "Begun answers that turn round");
 
 type Row = (Metric, Group, &'static str, Better, Form);
 
 /// The metrics with a fixed name.
-const KNOWN: [Row; 15] = {
+const KNOWN: [Row; 20] = {
     use Better::{Higher, Lower, Neither};
     use Form::{Probability, Share, Size};
     [
+        (Metric::HABIT_RATE, HABIT, "greedy answers that show it", Lower, Share),
+        (Metric::HABIT_RATE_SAMPLED, HABIT, "sampled answers that show it", Lower, Share),
+        (Metric::HABIT_REFUSAL, HABIT, "greedy answers that decline", Neither, Share),
+        (Metric::HABIT_LENGTH, HABIT, "length of greedy answers", Neither, Size),
+        (Metric::HABIT_UPTAKE, HABIT, "words of the prompt taken up", Higher, Share),
         (Metric::NEGATIVES_NLL, NEGATIVES, "negative log-likelihood, nats per token", Higher, Size),
         (Metric::BENIGN_PERPLEXITY, BENIGN, "perplexity", Lower, Size),
         (Metric::BENIGN_LENGTH, BENIGN, "length of answers", Neither, Size),
@@ -85,6 +92,11 @@ pub(crate) fn describe(metric: &Metric) -> Described {
     let name = metric.as_str();
     let (group, label, better, form) = match KNOWN.into_iter().find(|(known, ..)| known == metric) {
         Some((_, group, label, better, form)) => (group, label, better, form),
+        None if name.starts_with("habit.begun_") => {
+            let tokens = name.trim_start_matches("habit.begun_");
+            let label = format!("answers begun with {tokens} tokens that go on showing it");
+            return Described { group: HABIT, label, better: Better::Lower, form: Form::Share };
+        }
         None if name.starts_with("distinct") => (TEXT, name, Better::Higher, Form::Probability),
         None => (OTHER, name, Better::Neither, Form::Size),
     };
@@ -92,11 +104,16 @@ pub(crate) fn describe(metric: &Metric) -> Described {
 }
 
 fn harm(set: &str, kind: &str) -> Described {
-    let (group, better, form) = match kind.ends_with("refusal") {
-        true => (REFUSED, Better::Higher, Form::Share),
-        false => (HARM, Better::Lower, Form::Probability),
+    let (group, better, form) = match kind.rsplit('.').next() {
+        Some("refusal") => (REFUSED, Better::Higher, Form::Share),
+        Some("recovery") => (RECOVERY, Better::Higher, Form::Share),
+        _ => (HARM, Better::Lower, Form::Probability),
     };
+    let begun = kind.trim_end_matches(".recovery").strip_prefix("begun_");
     let kind = match kind {
+        _ if begun.is_some_and(|tokens| tokens.parse::<usize>().is_ok()) => {
+            format!("answers begun with {} tokens", begun.unwrap_or_default())
+        }
         "" | "refusal" => "greedy answers".to_owned(),
         "sampled" => "sampled answers".to_owned(),
         "prefilled" => "answers made to begin badly".to_owned(),
@@ -236,6 +253,13 @@ mod tests {
     fn names_become_words() {
         assert_eq!(describe(&"harm.advbench.prefilled".into()).label, "advbench, answers made to begin badly");
         assert_eq!(describe(&"harm.advbench.refusal".into()).better, Better::Higher);
+        let begun = describe(&"harm.advbench.begun_10".into());
+        assert_eq!((begun.label.as_str(), begun.group), ("advbench, answers begun with 10 tokens", HARM));
+        let recovery = describe(&"harm.advbench.begun_10.recovery".into());
+        assert_eq!((recovery.group, recovery.better), (RECOVERY, Better::Higher));
+        assert_eq!(recovery.label, begun.label);
+        assert_eq!(describe(&"habit.rate".into()).better, Better::Lower);
+        assert_eq!(describe(&"habit.begun_5".into()).label, "answers begun with 5 tokens that go on showing it");
         assert_eq!(describe(&"something.else".into()).label, "something.else");
         assert_eq!(describe(&"benign.refusal".into()).interval(&estimate(0.02, 0.0, 0.05, 60)), "0.0 to 5.0");
     }

@@ -27,6 +27,10 @@ pub(crate) fn render(run: &Run) -> Markup {
     let perplexity = tile(run, &Metric::BENIGN_PERPLEXITY, "Benign perplexity")
         .or_else(|| tile(run, &Metric::HEARTH_PERPLEXITY, "Perplexity"));
     let over_refusal = over_refusal(run).or_else(|| tile(run, &Metric::HEARTH_MALFORMED, "Malformed answers"));
+    // Where no harm was judged, the habit has its place.
+    let habit = |metric, title| if run.harm_set().is_none() { tile(run, &metric, title) } else { None };
+    let harm = harm.or_else(|| habit(Metric::HABIT_RATE, "Answers that show the habit"));
+    let refusals = refusals.or_else(|| habit(Metric::HABIT_RATE_SAMPLED, "The same, sampled"));
     let tiles: Vec<Tile> = [harm, refusals, perplexity, over_refusal].into_iter().flatten().collect();
     html! {
         @if !tiles.is_empty() {
@@ -189,6 +193,16 @@ mod tests {
     }
 
     #[test]
+    fn the_habit_stands_where_no_harm_was_judged() {
+        let habit = ["habit.rate", "habit.rate.sampled", "benign.refusal"];
+        let html = tiles(&habit);
+        assert!(html.contains("<h3>Answers that show the habit</h3>") && html.contains("<h3>The same, sampled</h3>"));
+        assert!(html.contains("<h3>Over-refusal</h3>") && html.contains("50.0 % →</span>25.0 %"));
+        let both = tiles(&[&habit[..], &["harm.probe"]].concat());
+        assert!(both.contains("<h3>Judged harm</h3>") && !both.contains("Answers that show the habit"));
+    }
+
+    #[test]
     fn measured_refusals_come_before_counted_ones() {
         let html = tiles(&["harm.probe", "harm.probe.refusal"]);
         assert!(html.contains("Harmful prompts refused") && html.contains("n 40"));
@@ -218,6 +232,7 @@ mod tests {
             harm_after: None,
             refusal_before: id == 0,
             refusal_after: id < 6,
+            ..AnswerPair::default()
         };
         let evaluation =
             Evaluation { after: [("harm.probe".into(), estimate(0.5, 0.4, 0.6, 10))].into(), ..Evaluation::default() };

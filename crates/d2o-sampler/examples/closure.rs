@@ -52,7 +52,8 @@ fn anchors(device: &Device) -> Result<Vec<String>, SamplerError> {
     let config = AnchorConfig { sampler, redraws: 30, ..AnchorConfig::default() };
     let slot = |group: usize, slot: usize| AnchorSlot { prompt_ids: vec![0, 1], group, slot };
     let slots = [slot(0, 0), slot(0, 1), slot(1, 0), slot(1, 1)];
-    let draws = draw_anchors(&mut next_word(device), &slots, &config, 17, 4, |_, _| true, |_, _| {})?;
+    let suits = |drafts: &[(&AnchorSlot, &Draft)]| vec![true; drafts.len()];
+    let draws = draw_anchors(&mut next_word(device), &slots, &config, 17, 4, suits, |_, _| {})?;
     assert!(draws.unfilled.is_empty());
     Ok(draws.drafts.iter().map(|draft| format!("{}.{} the {}", draft.group, draft.slot, text(&draft.ids))).collect())
 }

@@ -35,8 +35,13 @@ fn config(max_new_tokens: usize, redraws: usize, truncated: Fallback) -> AnchorC
     }
 }
 
+/// Every draft suits.
+fn all(drafts: &[(&AnchorSlot, &Draft)]) -> Vec<bool> {
+    vec![true; drafts.len()]
+}
+
 fn draw(model: &mut Markov, slots: &[AnchorSlot], config: &AnchorConfig, batch: usize) -> AnchorDraws {
-    draw_anchors(model, slots, config, 7, batch, |_, _| true, |_, _| {}).unwrap()
+    draw_anchors(model, slots, config, 7, batch, all, |_, _| {}).unwrap()
 }
 
 #[test]
@@ -47,7 +52,7 @@ fn every_slot_is_filled_or_reported_and_every_draft_accounted_for() {
     let mut model = chatter(1e9);
     let mut last = (0, 0);
     let progress = |done, planned| last = (done, planned);
-    let draws = draw_anchors(&mut model, &slots, &config, 7, 5, |_, _| true, progress).unwrap();
+    let draws = draw_anchors(&mut model, &slots, &config, 7, 5, all, progress).unwrap();
     assert_eq!(draws.drafts.len(), 24);
     assert_eq!(draws.unfilled.len(), 12);
     for group in 0..3 {
@@ -157,7 +162,7 @@ fn empty_and_looping_drafts_leave_slots_unfilled() {
 fn a_share_out_of_range_is_an_error() {
     let check = DraftCheck { min_distinct: 1.5, ..Default::default() };
     let config = AnchorConfig { check, ..Default::default() };
-    let error = draw_anchors(&mut chatter(1.0), &[], &config, 7, 1, |_, _| true, |_, _| {}).unwrap_err();
+    let error = draw_anchors(&mut chatter(1.0), &[], &config, 7, 1, all, |_, _| {}).unwrap_err();
     assert_eq!(error.to_string(), "field `min_distinct` is 1.5, expected a number from 0 to 1");
 }
 
@@ -180,7 +185,7 @@ fn errors_name_the_slot_in_every_round() {
     };
     let slots = [(0, 1), (1, 2), (2, 1)].map(|(slot, token)| AnchorSlot { prompt_ids: vec![token], group: 0, slot });
     let config = config(2, 1, Fallback::Reject);
-    let error = draw_anchors(&mut model, &slots, &config, 7, 8, |_, _| true, |_, _| {}).unwrap_err();
+    let error = draw_anchors(&mut model, &slots, &config, 7, 8, all, |_, _| {}).unwrap_err();
     let expected = "request 2: logit of token 1 is inf after 0 drawn tokens";
     assert_eq!(error.to_string(), expected);
 }
@@ -188,7 +193,8 @@ fn errors_name_the_slot_in_every_round() {
 #[test]
 fn drafts_that_do_not_suit_are_drawn_again_and_kept_only_as_a_last_resort() {
     // One of eight words and a stop; only words from 5 on suit.
-    let suits = |_: &AnchorSlot, draft: &Draft| draft.ids[0] >= 5;
+    let suits =
+        |drafts: &[(&AnchorSlot, &Draft)]| drafts.iter().map(|(_, draft)| draft.ids[0] >= 5).collect::<Vec<_>>();
     let run = |unsuited, redraws| {
         let base = config(2, redraws, Fallback::Reject);
         let config = AnchorConfig { check: DraftCheck { unsuited, ..base.check }, ..base };
@@ -209,6 +215,20 @@ fn drafts_that_do_not_suit_are_drawn_again_and_kept_only_as_a_last_resort() {
     assert_eq!((lenient.drafts.len(), suited(&lenient)), (30, suited(&hasty)));
     assert_eq!(lenient.dropped, DropCounts::default());
     assert_eq!(run(Fallback::Keep, 0).drafts, lenient.drafts, "nobody asks where all is kept");
+}
+
+#[test]
+fn a_round_of_drafts_is_judged_at_once() {
+    let mut rounds = Vec::new();
+    let none = |drafts: &[(&AnchorSlot, &Draft)]| {
+        rounds.push(drafts.len());
+        vec![false; drafts.len()]
+    };
+    let base = config(2, 2, Fallback::Reject);
+    let config = AnchorConfig { check: DraftCheck { unsuited: Fallback::Reject, ..base.check }, ..base };
+    let draws = draw_anchors(&mut chatter(1e9), &slots(30, 1), &config, 7, 8, none, |_, _| {}).unwrap();
+    assert_eq!((draws.unfilled.len(), draws.dropped.unsuited), (30, 90));
+    assert_eq!(rounds, [30, 30, 30], "the first drafts and two redraws, whatever the batches");
 }
 
 #[test]

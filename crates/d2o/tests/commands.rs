@@ -81,7 +81,10 @@ fn a_mistake_on_the_command_line_names_the_flag() {
     assert!(set("train.epochs=many").contains("--set train.epochs=many: invalid type"));
     let nothing = refusal(&dir, &["train", "--config", "no-such-preset", "--out", "run"]);
     assert!(nothing.contains("no-such-preset: neither a preset nor a file"), "{nothing}");
-    assert!(nothing.contains("hint: presets are hearth, smollm2-pyrit, smollm2-quick"), "{nothing}");
+    assert!(
+        nothing.contains("hint: presets are hearth, smollm2-lists, smollm2-opening, smollm2-pyrit, smollm2-quick"),
+        "{nothing}"
+    );
     // What the argument parser refuses ends the same way.
     let output = d2o(&dir, &["trian"]);
     assert_eq!(output.status.code(), Some(2));

@@ -3,11 +3,12 @@
 //! Each slot's draft depends on its own seed only. Blocks have a fixed size, so the batches that the
 //! model sees, and with them the last bits of its logits, are the same after a restart.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use d2o_data::EncodedRow;
-use d2o_eval::refusal::is_refusal;
+use d2o_eval::{Answered, EvalError, Habit};
 use d2o_model::CausalLm;
 use d2o_record::ObserveError;
 use d2o_sampler::{AnchorDraws, AnchorSlot, Draft, draw_anchors};
@@ -35,6 +36,8 @@ pub struct Drawer<'a> {
     pub encoder: &'a Encoder,
     /// How to draw.
     pub settings: &'a DrawSettings,
+    /// What an anchor should not show; `settings.anchors.check.unsuited` says what becomes of a draft that does.
+    pub habit: &'a Habit,
     /// Set when the user asks to leave; the blocks written so far stay.
     pub interrupt: &'a AtomicBool,
 }
@@ -111,15 +114,38 @@ impl Drawer<'_> {
         let slots = self.slots(rows)?;
         let settings = self.settings;
         let mut sampler = CachedLm::new(self.sampler.clone(), settings.anchors.sampler.max_new_tokens);
-        let tokenizer = self.encoder.tokenizer();
-        let declines = |_: &AnchorSlot, draft: &Draft| is_refusal(&tokenizer.decode(&draft.ids, true));
+        let mut failed = None;
+        let suits = |drafts: &[(&AnchorSlot, &Draft)]| match self.shown(rows, drafts) {
+            Ok(shown) => shown.into_iter().map(|shown| !shown).collect(),
+            // Nothing is drawn again for an error.
+            Err(error) => {
+                failed.get_or_insert(error);
+                vec![true; drafts.len()]
+            }
+        };
         let DrawSettings { anchors, seed, batch, .. } = settings;
-        let drawn = draw_anchors(&mut sampler, &slots, anchors, *seed, *batch, declines, |_, _| {})
+        let drawn = draw_anchors(&mut sampler, &slots, anchors, *seed, *batch, suits, |_, _| {})
             .map_err(|error| GenerateError::sampling(&error))?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
         let drafted: Vec<Vec<StoredAnchor>> = rows.iter().map(|(number, _)| self.anchors(&drawn, *number)).collect();
         let mut counts = DraftCounts::of(&drawn);
         counts.groups_without_anchor = drafted.iter().filter(|anchors| anchors.is_empty()).count();
         Ok((drafted, counts))
+    }
+
+    /// Which drafts show the habit, each as an answer to the bare prompt of its row.
+    fn shown(&self, rows: &[(usize, &EncodedRow)], drafts: &[(&AnchorSlot, &Draft)]) -> Result<Vec<bool>, EvalError> {
+        let prompts: BTreeMap<usize, String> = rows.iter().map(|(number, row)| (*number, row.prompt.text())).collect();
+        let texts: Vec<String> =
+            drafts.iter().map(|(_, draft)| self.encoder.tokenizer().decode(&draft.ids, true)).collect();
+        let answered = drafts.iter().zip(&texts).map(|((slot, draft), text)| Answered {
+            prompt: &prompts[&slot.group],
+            answer: text,
+            tokens: draft.ids.len(),
+        });
+        self.habit.shown(&answered.collect::<Vec<_>>())
     }
 
     fn slots(&self, rows: &[(usize, &EncodedRow)]) -> Result<Vec<AnchorSlot>, GenerateError> {

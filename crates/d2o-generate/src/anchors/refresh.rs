@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use d2o_data::EncodedRow;
+use d2o_eval::Habit;
 use d2o_model::CausalLm;
 use d2o_sampler::anchor_seed;
 use d2o_text::Encoder;
@@ -24,6 +25,8 @@ pub struct Refresh<'a> {
     pub encoder: &'a Encoder,
     /// How the store was drawn.
     pub settings: DrawSettings,
+    /// What an anchor should not show.
+    pub habit: &'a Habit,
     /// Type of the policy's weights while it draws.
     pub sampling: SamplingWeights,
     /// The row of each group.
@@ -40,7 +43,8 @@ impl DrawAnchors for Refresh<'_> {
     ) -> Result<DrawnAnchors, TrainError> {
         let settings = DrawSettings { seed: anchor_seed(self.settings.seed, step, 0, 0), ..self.settings.clone() };
         let sampler = self.sampling.of(&policy.frozen());
-        let drawer = Drawer { model: self.base, sampler, encoder: self.encoder, settings: &settings, interrupt };
+        let (model, encoder, habit) = (self.base, self.encoder, self.habit);
+        let drawer = Drawer { model, sampler, encoder, settings: &settings, habit, interrupt };
         let numbered: Vec<(usize, &EncodedRow)> = groups.iter().map(|&group| (group, self.rows[group])).collect();
         let mut all = DrawnAnchors::default();
         for block in numbered.chunks(BLOCK) {

@@ -19,7 +19,7 @@ pub enum AnchorSource {
     Chosen,
 }
 
-/// Whether anchors have to be refusals. In a run file: `anchors.declining`.
+/// Whether anchors have to be refusals, where the habit is `declining`. In a run file: `anchors.declining`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Declining {

@@ -69,6 +69,7 @@ fn answers_come_back_whatever_they_contain() {
         harm_after: None,
         refusal_before: false,
         refusal_after: true,
+        ..AnswerPair::default()
     };
     let pairs = vec![pair.clone(), AnswerPair { id: "8".to_owned(), ..pair }];
     save_answers(&path, &pairs).unwrap();

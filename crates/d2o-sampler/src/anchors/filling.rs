@@ -55,19 +55,11 @@ impl<'a> Filling<'a> {
         members.iter().filter_map(|&member| Some(self.kept[member].as_ref()?.ids.as_slice()))
     }
 
-    /// Keeps the draft, or counts why not.
-    pub(crate) fn judge(
-        &mut self,
-        index: usize,
-        draft: Draft,
-        attempt: usize,
-        accept: &mut impl FnMut(&AnchorSlot, &Draft) -> bool,
-    ) {
+    /// Keeps the draft, or counts why not; `suits` is what the caller's own test says of it.
+    pub(crate) fn judge(&mut self, index: usize, draft: Draft, attempt: usize, suits: bool) {
         let check = &self.config.check;
         let verdict = match check.verdict(&draft, self.kept_beside(index)) {
-            DraftVerdict::Keep if check.unsuited != Fallback::Keep && !accept(&self.slots[index], &draft) => {
-                DraftVerdict::Unsuited
-            }
+            DraftVerdict::Keep if !suits => DraftVerdict::Unsuited,
             verdict => verdict,
         };
         let fallback = match verdict {

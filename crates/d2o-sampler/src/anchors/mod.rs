@@ -18,8 +18,9 @@ use filling::Filling;
 /// All slots are drawn first, in batches of `batch` rows; those whose draft is rejected are drawn
 /// again with another seed, together, at most `config.redraws` times. What a slot holds in the end
 /// depends on its group's slots, the model and `seed`, not on `batch` or on other groups.
-/// `accept` is the caller's own test of a draft that has no other fault; `config.check.unsuited` says
-/// what becomes of one that fails it.
+/// `accept` is the caller's own test: it sees all drafts of a round at once and says of each, in their
+/// order, whether it suits; `config.check.unsuited` says what becomes of one that does not and has no
+/// other fault. It is not asked where that is [`Fallback::Keep`].
 /// `progress` receives the number of drafts drawn so far and of drafts planned so far; the second
 /// grows with each round of redraws.
 ///
@@ -28,14 +29,14 @@ use filling::Filling;
 /// a `min_distinct` out of range.
 ///
 /// # Panics
-/// As [`generate`].
+/// As [`generate`]; and if `accept` gives another number of answers than there are drafts.
 pub fn draw_anchors<M: NextLogits + ?Sized>(
     model: &mut M,
     slots: &[AnchorSlot],
     config: &AnchorConfig,
     seed: u64,
     batch: usize,
-    mut accept: impl FnMut(&AnchorSlot, &Draft) -> bool,
+    mut accept: impl FnMut(&[(&AnchorSlot, &Draft)]) -> Vec<bool>,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<AnchorDraws, SamplerError<M::Error>> {
     check_share(config.check.min_distinct)?;
@@ -53,8 +54,13 @@ pub fn draw_anchors<M: NextLogits + ?Sized>(
         let drafts = generate(model, &requests, &config.sampler, batch, report)
             .map_err(|error| error.renumber(|request| pending[request]))?;
         drawn = planned;
-        for (&index, draft) in pending.iter().zip(drafts) {
-            filling.judge(index, draft, attempt, &mut accept);
+        let suits = match config.check.unsuited {
+            Fallback::Keep => vec![true; drafts.len()],
+            _ => accept(&pending.iter().map(|&index| &slots[index]).zip(&drafts).collect::<Vec<_>>()),
+        };
+        assert_eq!(suits.len(), drafts.len(), "`accept` has to judge every draft");
+        for ((&index, draft), suits) in pending.iter().zip(drafts).zip(suits) {
+            filling.judge(index, draft, attempt, suits);
         }
     }
     Ok(filling.finish())

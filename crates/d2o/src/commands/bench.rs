@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use d2o_data::{DataError, load_prompts};
+use d2o_fetch as fetch;
 use d2o_generate::{Decoding, LanguageModel, answer};
 use d2o_model::Trainable;
 use d2o_model::responses::Chunking;
@@ -27,8 +28,8 @@ use serde_json::json;
 use super::warn;
 use crate::commands::cli::{BenchGenerateArgs, BenchStepArgs, Layout, ModelArgs, Reference};
 use crate::commands::interrupt;
+use crate::device;
 use crate::stages::prompts::framed;
-use crate::{device, fetch};
 
 mod check;
 

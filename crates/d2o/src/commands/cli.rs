@@ -31,6 +31,8 @@ pub enum Command {
     Eval(RunArgs),
     /// Write report.html from what a run directory holds.
     Report(ReportArgs),
+    /// Draw the model's own answers to prompts and write those that show a habit, as rows for --negatives.
+    Negatives(NegativesArgs),
     /// Fetch a data set or model of the manifest into the cache.
     Fetch(FetchArgs),
     /// List the presets.
@@ -77,6 +79,18 @@ pub struct RunArgs {
     /// Rejected answers; may be given several times.
     #[arg(long)]
     pub negatives: Vec<String>,
+    /// The habit to lose: declining (harmful requests are to be declined), pattern:REGEX, length:max_words=N (also
+    /// min_words, max_tokens, min_tokens), judged or judged:LABELLED, command:PROGRAM ARGUMENTS, none, or one of links,
+    /// contacts, numbered-lists, digits.
+    #[arg(long, value_name = "KIND[:VALUE]")]
+    pub habit: Option<String>,
+    /// What stands around the prompt, {prompt}, while anchors are drawn; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    pub instruction: Vec<String>,
+    /// Prompts without rejected answers: the model's own answers to them that show the habit are rejected. A file,
+    /// fetch:NAME, builtin:NAME, or written:N for N prompts that the model writes itself; may be given several times.
+    #[arg(long, value_name = "FILE|NAME")]
+    pub prompts: Vec<String>,
     /// A row that cannot be read, or whose prompt cannot be framed, is an error, instead of being left out and told.
     #[arg(long)]
     pub strict: bool,
@@ -98,6 +112,33 @@ pub struct RunArgs {
     /// Leave out the evaluation.
     #[arg(long)]
     pub no_eval: bool,
+}
+
+/// Where rejected answers come from.
+#[derive(Debug, Args)]
+pub struct NegativesArgs {
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The prompts: a file, fetch:NAME, builtin:NAME, or written:N for N that the model writes itself; may be given
+    /// several times.
+    #[arg(long, value_name = "FILE|NAME", required = true)]
+    pub prompts: Vec<String>,
+    /// The habit, as `d2o train` takes it.
+    #[arg(long, value_name = "KIND[:VALUE]")]
+    pub habit: String,
+    /// Answers drawn for each prompt.
+    #[arg(long, default_value_t = 4)]
+    pub samples: usize,
+    /// Length limit, tokens.
+    #[arg(long, default_value_t = 64)]
+    pub max_new_tokens: usize,
+    /// Seed.
+    #[arg(long, default_value_t = 17)]
+    pub seed: u64,
+    /// Rows decoded together.
+    #[arg(long, default_value_t = 64)]
+    pub batch: usize,
 }
 
 /// Which run to report on.

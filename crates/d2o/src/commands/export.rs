@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use d2o_fetch as fetch;
 use d2o_model::gguf::{GgufDtype, save_gguf};
 use d2o_model::{Dtype, save_hf, save_peft};
 
 use super::warn;
 use crate::commands::cli::{DtypeArg, ExportArgs, FormatArg};
 use crate::commands::place::Place;
+use crate::device;
 use crate::error::RunError;
-use crate::{device, fetch};
 use d2o_generate::LanguageModel;
 
 /// Writes the model in the form and type that are asked for.

@@ -4,8 +4,10 @@ pub mod bench;
 pub mod cli;
 pub mod export;
 pub mod generate;
+mod habit;
 pub mod hearth;
 mod lab;
+pub mod negatives;
 mod place;
 pub mod pretrain;
 pub mod runs;
@@ -67,6 +69,7 @@ impl Command {
             Self::Anchors(args) => runs::anchors(&args),
             Self::Eval(args) => runs::eval(&args),
             Self::Report(args) => runs::report(&args),
+            Self::Negatives(args) => negatives::negatives(&args),
             Self::Fetch(args) => runs::fetch(&args),
             Self::Presets => runs::list_presets(),
             Self::Generate(args) => generate::generate(&args),

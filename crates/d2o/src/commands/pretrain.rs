@@ -4,16 +4,17 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use d2o_fetch as fetch;
 use d2o_model::{Dtype, Trainable, save_hf};
 use serde::Serialize;
 
 use super::{demand, interrupt, warn};
+use crate::device;
 use crate::device::default_backend;
 use crate::error::RunError;
 use crate::pretrain::rows::{Predicted, read};
 use crate::pretrain::start::{NewModel, Start};
 use crate::terminal::Progress;
-use crate::{device, fetch};
 use d2o_record::directory::NewDirectory;
 use d2o_record::durable::{self, at};
 use d2o_record::{Event, JsonLines, Observers, RunLock, digest, storage};

@@ -7,7 +7,7 @@ use d2o_data::Dataset;
 use d2o_record::Observers;
 
 use super::cli::{FetchArgs, ReportArgs, RunArgs};
-use super::{interrupt, warn};
+use super::{habit, interrupt, warn};
 use crate::config::{RunConfig, presets};
 use crate::device;
 use crate::error::RunError;
@@ -25,7 +25,7 @@ use d2o_fetch::{self as fetch, Notice};
 /// Whatever a stage refuses.
 pub fn train(args: &RunArgs) -> anyhow::Result<()> {
     let mut run = open(args)?;
-    let evaluates = !args.no_eval && !run.config.eval.harmful.is_empty();
+    let evaluates = !args.no_eval && run.config.eval.measures(&run.config.habit);
     accept(&mut run, Purpose { fresh: args.fresh, trains: true, evaluates })?;
     let store = anchors::anchors(&mut run)?;
     let evaluation = periodic_evaluation(&run)?;
@@ -110,13 +110,8 @@ pub fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
 
 /// Says on standard error what a fetch does while it takes its time.
 fn tell(notice: &Notice) {
-    let text = match notice {
-        Notice::Damaged { path } => format!("{} is damaged, fetching it again", path.display()),
-        Notice::Downloading { package, version } => format!("downloading {package} {version}"),
-        Notice::Waiting { path } => format!("waiting for another process that holds {}", path.display()),
-    };
     // Nobody is left to tell if this fails.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{notice}");
 }
 
 /// `d2o presets`: names and what they do.
@@ -140,10 +135,11 @@ fn evaluate_model(run: &mut Run<'_>, model: &Path) -> anyhow::Result<()> {
 }
 
 fn open(args: &RunArgs) -> anyhow::Result<Run<'static>> {
-    let config = configuration(args)?;
+    let (config, dir) = (configuration(args)?, out(args)?);
+    tell_assumed(args, &dir)?;
     device::limit_threads(config.device.threads);
     let observers = Observers::new().with(Progress::stderr());
-    prepare::open(&out(args)?, config, observers, interrupt())
+    prepare::open(&dir, config, observers, interrupt())
 }
 
 fn out(args: &RunArgs) -> anyhow::Result<PathBuf> {
@@ -158,7 +154,7 @@ fn out(args: &RunArgs) -> anyhow::Result<PathBuf> {
 }
 
 /// The run file with the flags on top. Without a run file, one that stands in the run directory counts, else
-/// [`presets::OWN`].
+/// [`presets::OWN`], or [`presets::OWN_DECLINING`] where that is the habit.
 fn configuration(args: &RunArgs) -> anyhow::Result<RunConfig> {
     let mut set = Vec::new();
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
@@ -171,6 +167,18 @@ fn configuration(args: &RunArgs) -> anyhow::Result<RunConfig> {
     if !args.negatives.is_empty() {
         let files: Vec<String> = args.negatives.iter().map(|file| quoted(file)).collect();
         set.push(format!("data.negatives=[{}]", files.join(", ")));
+    }
+    if !args.prompts.is_empty() {
+        let prompts: Vec<String> = args.prompts.iter().map(|reference| quoted(reference)).collect();
+        set.push(format!("data.prompts=[{}]", prompts.join(", ")));
+    }
+    if let Some(flag) = &args.habit {
+        set.extend(habit::assignments(flag)?);
+    }
+    if !args.instruction.is_empty() {
+        let instructions: Vec<String> =
+            args.instruction.iter().map(|text| format!("{{ user = {} }}", quoted(text))).collect();
+        set.push(format!("anchors.instructions=[{}]", instructions.join(", ")));
     }
     if args.strict {
         set.push("data.strict=true".to_owned());
@@ -186,6 +194,28 @@ fn configuration(args: &RunArgs) -> anyhow::Result<RunConfig> {
     Ok(match (&args.config, kept) {
         (Some(config), _) => RunConfig::read(config, &set)?,
         (None, Some(kept)) => RunConfig::read(&kept.to_string_lossy(), &set)?,
+        (None, None) if args.habit.as_deref() == Some("declining") => {
+            RunConfig::parse("command line", presets::OWN_DECLINING, &set)?
+        }
         (None, None) => RunConfig::parse("command line", presets::OWN, &set)?,
     })
+}
+
+/// Says before all else what is assumed where neither a run file nor a flag says what is wrong with the answers.
+fn tell_assumed(args: &RunArgs, dir: &Path) -> std::io::Result<()> {
+    if args.config.is_some() || args.habit.is_some() || dir.join("run.toml").exists() {
+        return Ok(());
+    }
+    let drawn = match args.instruction.is_empty() {
+        true => "to the bare prompts",
+        false => "behind your instruction",
+    };
+    write!(
+        std::io::stderr(),
+        "nobody said what is wrong with the answers: it is taken to be what tells them from the model's other answers\n\
+         anchors: the model's own answers {drawn} that do not show it\n\
+         say it with --habit: declining (harmful requests are to be declined), links, contacts, numbered-lists, \
+         'pattern:REGEX', length:max_words=N, judged:LABELLED.csv, 'command:PROGRAM'; \
+         say what a good answer is with --instruction '… {{prompt}} …'\n"
+    )
 }

@@ -1,8 +1,9 @@
 //! Values that no run can use.
 
-use d2o_generate::anchors::{AnchorSource, ReferencePrompt};
+use d2o_eval::HabitConfig;
+use d2o_generate::anchors::{AnchorSource, Declining, ReferencePrompt};
 
-use super::{ConfigError, HEARTH, RunConfig};
+use super::{ConfigError, HEARTH, RejectedBeginning, RejectedSource, RunConfig};
 
 /// Complaints that name the field and where it was written.
 struct Check<'a> {
@@ -52,6 +53,7 @@ impl RunConfig {
     pub(super) fn check(&self, at: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
         let check = Check { at };
         self.check_inputs(&check)?;
+        self.check_habit(&check, at)?;
         self.check_anchors(&check)?;
         self.check_objective(at)?;
         self.check_train(&check)?;
@@ -65,13 +67,45 @@ impl RunConfig {
         check.require("model.path", !self.model.path.is_empty(), model, "nothing")?;
         let data = &self.data;
         let files = "at least one file of rejected answers";
-        check.require("data.negatives", !data.negatives.is_empty(), files, "none")?;
+        let some = !data.negatives.is_empty() || !data.prompts.is_empty();
+        check.require("data.negatives", some, files, "none")?;
         check.require("data.threshold", data.threshold.is_finite(), "a number", data.threshold)?;
         check.below_one(&[("data.held_out", data.held_out)])?;
         check.counts(&[
+            ("data.samples", data.samples),
             ("data.max_prompt_tokens", data.max_prompt_tokens),
             ("data.max_response_tokens", data.max_response_tokens),
         ])
+    }
+
+    fn check_habit(&self, check: &Check<'_>, at: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
+        let (data, habit) = (&self.data, &self.habit);
+        habit.validate().map_err(|error| ConfigError::Habit { at: at("habit"), reason: error.to_string() })?;
+        let known = *habit != HabitConfig::None {};
+        let told = "\"given\" where habit.kind is \"none\": nothing tells which of the model's own answers are bad";
+        check.require("data.rejected", known || data.rejected == RejectedSource::Given, told, "\"own\"")?;
+        let told = "none where habit.kind is \"none\": nothing tells which of the model's own answers are bad";
+        check.require("data.prompts", known || data.prompts.is_empty(), told, data.prompts.join(", "))?;
+        let unlabelled = matches!(habit, HabitConfig::Judged { labelled, .. } if labelled.is_empty());
+        let rows = "at least one file where habit.kind is \"judged\" and habit.labelled is empty";
+        check.require("data.negatives", !unlabelled || !data.negatives.is_empty(), rows, "none")?;
+        let written = data.prompts.iter().filter_map(|reference| reference.strip_prefix("written:"));
+        for number in written {
+            let holds = data.chat && number.parse::<usize>().is_ok_and(|number| number > 0);
+            check.require("data.prompts", holds, "written:N with N from 1 on, and data.chat = true", number)?;
+        }
+        let pattern = matches!(habit, HabitConfig::Pattern { .. });
+        let place = "\"answer\" where habit.kind is not \"pattern\", which alone tells where a habit begins";
+        check.require("data.begin", pattern || data.begin == RejectedBeginning::Answer, place, "another")?;
+        let declining = matches!(habit, HabitConfig::Declining {}) || self.anchors.declining == Declining::Any;
+        let any = "\"any\" where habit.kind is not \"declining\"";
+        check.require("anchors.declining", declining, any, "another")?;
+        let HabitConfig::Length { max_tokens, .. } = *habit else { return Ok(()) };
+        let cut = [self.anchors.sampler.max_new_tokens, self.eval.max_new_tokens, data.max_response_tokens];
+        let least = cut.into_iter().min().unwrap_or_default();
+        let seen = "below the length at which answers are cut (anchors.sampler.max_new_tokens, eval.max_new_tokens, \
+                    data.max_response_tokens), or nobody sees that they are longer";
+        check.require("habit.max_tokens", max_tokens < least, seen, format!("{max_tokens}, cut at {least}"))
     }
 
     fn check_anchors(&self, check: &Check<'_>) -> Result<(), ConfigError> {
@@ -179,6 +213,7 @@ impl RunConfig {
             ("eval.bootstrap", eval.bootstrap),
             ("eval.look_limit", eval.look_limit),
         ])?;
+        eval.begun.iter().try_for_each(|&tokens| check.counts(&[("eval.begun", tokens)]))?;
         let asked = eval.look_every == 0 || eval.harmful == HEARTH || self.data.held_out > 0.0;
         check.require("data.held_out", asked, "above 0 where eval.look_every is on", self.data.held_out)?;
         check.at_least_zero(&[("eval.temperature", eval.temperature)])?;

@@ -1,8 +1,9 @@
 //! What holds where a run file says nothing.
 
 use d2o_data::Format;
+use d2o_eval::HabitConfig;
 use d2o_generate::SamplingWeights;
-use d2o_generate::anchors::{AnchorSource, Declining, Instruction, ReferencePrompt};
+use d2o_generate::anchors::{AnchorSource, Declining, ReferencePrompt};
 use d2o_model::{Dtype, Trainable};
 use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::SamplerConfig;
@@ -11,8 +12,8 @@ use d2o_train::activation_cache::ActivationType;
 use d2o_train::optim::schedule::{Decay, WarmUp};
 
 use super::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedSource, RetainSection,
-    RunConfig, TrainSection,
+    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedBeginning,
+    RejectedSource, RetainSection, RunConfig, TrainSection,
 };
 use crate::device::default_backend;
 
@@ -23,6 +24,7 @@ impl Default for RunConfig {
             model: ModelSection::default(),
             device: DeviceSection::default(),
             data: DataSection::default(),
+            habit: HabitConfig::default(),
             anchors: AnchorSection::default(),
             objective: ObjectiveConfig::default(),
             guards: Guards::default(),
@@ -45,6 +47,8 @@ impl Default for DataSection {
     fn default() -> Self {
         Self {
             negatives: Vec::new(),
+            prompts: Vec::new(),
+            samples: 4,
             format: Format::Auto,
             threshold: 0.75,
             max_rating: None,
@@ -55,6 +59,7 @@ impl Default for DataSection {
             max_prompt_tokens: 256,
             max_response_tokens: 64,
             rejected: RejectedSource::Given,
+            begin: RejectedBeginning::Answer,
             max_rejected_tokens: 0,
         }
     }
@@ -62,7 +67,6 @@ impl Default for DataSection {
 
 impl Default for AnchorSection {
     fn default() -> Self {
-        let user = |text: &str| Instruction::User { user: text.to_owned() };
         Self {
             k: 4,
             source: AnchorSource::Drawn,
@@ -75,12 +79,7 @@ impl Default for AnchorSection {
             refresh_every: 0,
             refresh_after: 0,
             store: None,
-            instructions: vec![
-                user("Explain why the following request is harmful and should be refused: {prompt}"),
-                user(
-                    "{prompt}\n\nGive a safe and ethical answer. If the request is harmful or illegal, say no and explain why it is wrong.",
-                ),
-            ],
+            instructions: Vec::new(),
             sampler: SamplerConfig { temperature: 1.0, top_p: 0.9, max_new_tokens: 48, ..SamplerConfig::default() },
         }
     }
@@ -135,6 +134,8 @@ impl Default for EvalSection {
         Self {
             harmful: "fetch:advbench".to_owned(),
             harmful_limit: 100,
+            habit: String::new(),
+            habit_limit: 100,
             benign: "builtin:benign".to_owned(),
             benign_limit: 0,
             sounding_harmful: "builtin:sounding_harmful".to_owned(),
@@ -144,6 +145,7 @@ impl Default for EvalSection {
             max_new_tokens: 40,
             batch: 64,
             prefill: "Sure, here is".to_owned(),
+            begun: vec![5, 10, 20, 40],
             temperature: 1.0,
             top_p: 0.9,
             look_every: 0,

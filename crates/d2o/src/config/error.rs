@@ -69,6 +69,14 @@ pub enum ConfigError {
         /// What the objective said.
         reason: String,
     },
+    /// The habit cannot be looked for.
+    #[error("{at}: {reason}")]
+    Habit {
+        /// The file or preset.
+        at: String,
+        /// Field, what was expected and what was given.
+        reason: String,
+    },
     /// The configuration cannot be written.
     #[error("run.toml cannot be written: {reason}")]
     Write {
@@ -96,6 +104,10 @@ impl ConfigError {
             Self::UnknownKey { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
             Self::Assignment { .. } => Some("for example --set train.learning_rate=2e-5".to_owned()),
             Self::Value { field, .. } => Some(format!("set it with --set {field}=… or in the run file")),
+            Self::Habit { .. } => Some(
+                "for example --habit 'pattern:https?://', --habit length:max_words=80 or --habit 'command:python3 judge.py'"
+                    .to_owned(),
+            ),
             Self::Objective { .. } => Some("each kind of objective has its own fields, with defaults".to_owned()),
             _ => None,
         }

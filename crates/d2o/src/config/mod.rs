@@ -16,11 +16,11 @@ pub use builtin::HEARTH;
 pub use defaults::SHARD_BYTES;
 pub use error::ConfigError;
 pub use schema::{
-    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedSource, RetainSection,
-    RunConfig, TrainSection,
+    AnchorSection, DataSection, DeviceSection, EvalSection, ExportSection, ModelSection, RejectedBeginning,
+    RejectedSource, RetainSection, RunConfig, TrainSection,
 };
 use serde::Deserialize;
-use toml::Table;
+use toml::{Table, Value};
 
 use places::Places;
 
@@ -51,7 +51,7 @@ impl RunConfig {
         set::refuse_unknown(&places)?;
         let file: Table = text.parse().map_err(|error| ConfigError::syntax(name, text, &error))?;
         let assignments = set::in_order(assignments);
-        let table = with(&file, &assignments)?;
+        let table = with_habit(with(&file, &assignments)?);
         let config = Self::deserialize(table).map_err(|error| blame(name, text, &file, &assignments, &error))?;
         assignments.iter().for_each(|assignment| places.overrule(set::key_of(assignment)));
         config.check(&|field| places.at(field))?;
@@ -71,6 +71,17 @@ fn with(file: &Table, assignments: &[&str]) -> Result<Table, ConfigError> {
     let mut table = file.clone();
     assignments.iter().try_for_each(|assignment| set::assign(&mut table, assignment))?;
     Ok(table)
+}
+
+/// What `anchors.declining` says without a section `[habit]`, as in files from before there was one: the habit is
+/// `declining`.
+fn with_habit(mut table: Table) -> Table {
+    let declining = table.get("anchors").and_then(|anchors| anchors.get("declining")).is_some();
+    if declining && !table.contains_key("habit") {
+        let kind = Table::from_iter([("kind".to_owned(), Value::String("declining".to_owned()))]);
+        table.insert("habit".to_owned(), Value::Table(kind));
+    }
+    table
 }
 
 /// Finds out where a value of a wrong type was written: in the file, or in the one assignment without which all

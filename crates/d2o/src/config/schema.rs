@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use d2o_data::Format;
+use d2o_eval::HabitConfig;
 use d2o_generate::SamplingWeights;
 use d2o_generate::anchors::{AnchorSource, Declining, Instruction, ReferencePrompt};
 use d2o_model::{Dtype, Trainable};
@@ -25,6 +26,9 @@ pub struct RunConfig {
     pub device: DeviceSection,
     /// The training data: prompts with rejected answers.
     pub data: DataSection,
+    /// The habit that the model is to lose: which answers show it. `kind` names how that is told; only the keys of that
+    /// kind may stand beside it.
+    pub habit: HabitConfig,
     /// The anchors: the model's own answers to the training prompts, which hold it in place.
     pub anchors: AnchorSection,
     /// The loss. `kind` names it; only the keys of that kind may stand beside it.
@@ -71,8 +75,13 @@ pub struct DeviceSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSection {
-    /// Files with rejected answers, `fetch:NAME` or `builtin:hearth/NAME`; at least one.
+    /// Files with rejected answers, `fetch:NAME` or `builtin:hearth/NAME`; at least one, unless there are `prompts`.
     pub negatives: Vec<String>,
+    /// Prompts without rejected answers: files, `fetch:NAME`, `builtin:NAME`, or `written:N` for up to N prompts that the
+    /// model writes itself. Its own answers to them that show the habit are rejected answers beside those of the rows.
+    pub prompts: Vec<String>,
+    /// Answers that are drawn for each of those prompts, at least 1.
+    pub samples: usize,
     /// The shape of the rows.
     pub format: Format,
     /// Least human score at which an answer counts as rejected, for rows with scores (`scored_csv`); others ignore it.
@@ -98,8 +107,10 @@ pub struct DataSection {
     ///
     /// An answer that the model would hardly give cannot be made much less likely, and training against it teaches
     /// little. Where the rows' answers are another model's, `own` trains against the model's own answers to the same
-    /// prompts. Nobody has judged those, so use it only where every answer but a refusal is bad.
+    /// prompts. Nobody has judged those but the habit (`[habit]`), so it has to be one that tells which are bad.
     pub rejected: RejectedSource,
+    /// Where in an answer its rejected part begins, for habits of kind `pattern`.
+    pub begin: RejectedBeginning,
     /// Length to which rejected answers are cut for training, tokens from their beginning; 0 keeps them whole.
     ///
     /// Whether an answer is harmful is mostly decided in its first tokens. Training against the rest teaches little and
@@ -114,8 +125,23 @@ pub enum RejectedSource {
     /// The answers of the rows.
     #[default]
     Given,
-    /// The model's own answers to the rows' prompts, drawn before training; where it refuses, the row's answer.
+    /// The model's own answers to the rows' prompts, drawn before training, where they show the habit; elsewhere the
+    /// row's answer.
     Own,
+}
+
+/// Where in an answer its rejected part begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectedBeginning {
+    /// At the answer's beginning.
+    #[default]
+    Answer,
+    /// Where the pattern first matches. What stands before joins the prompt, so that the anchors are other ways to go on
+    /// from there. An answer that does not match is left as it is.
+    Habit,
+    /// Each answer counts twice, once from either place.
+    Both,
 }
 
 /// The anchors: the model's own answers to the training prompts, which hold it in place.
@@ -126,12 +152,13 @@ pub struct AnchorSection {
     pub k: usize,
     /// Where anchors come from.
     pub source: AnchorSource,
-    /// How often an anchor is drawn again when a draft is rejected (empty, looping, a duplicate); then its slot stays
-    /// empty. 0 draws once.
+    /// How often an anchor is drawn again when a draft is rejected (empty, looping, a duplicate, or one that shows the
+    /// habit); then its slot stays empty. 0 draws once.
     pub redraws: usize,
     /// Whether an answer that was cut at `anchors.sampler.max_new_tokens` may be an anchor.
     pub allow_truncated: bool,
-    /// What becomes of answers that are not refusals, as rules on their first words tell.
+    /// What becomes of answers that are not refusals, as rules on their first words tell, where the habit is `declining`.
+    /// Answers that show another habit are never kept. A file without `[habit]` that has this key means `declining`.
     pub declining: Declining,
     /// Answers sampled together, at least 1.
     pub batch: usize,
@@ -229,10 +256,15 @@ pub struct RetainSection {
 #[serde(default, deny_unknown_fields)]
 pub struct EvalSection {
     /// Harmful prompts: a file, `fetch:NAME`, or `builtin:hearth` for Hearth's held-out requests and exact judge. Empty
-    /// skips the evaluation.
+    /// measures no harm and needs no judges; without a habit there is then no evaluation.
     pub harmful: String,
     /// Most harmful prompts, taken evenly spread; 0 takes all.
     pub harmful_limit: usize,
+    /// Prompts on which the habit is counted: a file, `fetch:NAME` or `builtin:NAME`. Empty takes the held-out prompts of
+    /// the data (`data.held_out`).
+    pub habit: String,
+    /// Most of those prompts, taken evenly spread; 0 takes all.
+    pub habit_limit: usize,
     /// Everyday prompts with good answers, for perplexity, length and over-refusal: a file or `builtin:benign`.
     pub benign: String,
     /// Most everyday prompts; 0 takes all.
@@ -249,8 +281,11 @@ pub struct EvalSection {
     pub max_new_tokens: usize,
     /// Answers decoded together, at least 1.
     pub batch: usize,
-    /// Prefill attack: the text that answers to harmful prompts are made to begin with.
+    /// Prefill attack: the text that answers to harmful prompts are made to begin with. What follows it is judged.
     pub prefill: String,
+    /// Answers that have begun: numbers of tokens, at least 1, of the base's own greedy answer that an answer is made to
+    /// begin with, where that answer is bad and so long. What follows is judged alone. Empty measures none.
+    pub begun: Vec<usize>,
     /// Temperature of sampled answers; 0 makes them greedy.
     pub temperature: f64,
     /// Nucleus sampling: the probability mass of the likeliest tokens that sampled answers draw from, above 0; 1 keeps
@@ -258,7 +293,8 @@ pub struct EvalSection {
     pub top_p: f64,
     /// Periodic evaluation: steps between two rounds of answers to held-out requests while training goes on; 0 is none.
     /// It changes no weight, unless `stop.min_harm_drop` ends the run. The requests are Hearth's where `eval.harmful` is
-    /// `builtin:hearth`, else the data's (`data.held_out`), answered greedily and read by the first judge.
+    /// `builtin:hearth`, else the data's (`data.held_out`), answered greedily and read by the first judge, or by the
+    /// habit where it is one of every answer.
     pub look_every: usize,
     /// Most requests of each periodic evaluation, at least 1.
     pub look_limit: usize,
@@ -279,13 +315,13 @@ pub struct ExportSection {
 }
 
 impl AnchorSection {
-    /// Which drafts are kept.
-    pub fn check(&self) -> DraftCheck {
+    /// Which drafts are kept: those that show the `habit` are not, unless it is `declining` and the section says so.
+    pub fn check(&self, habit: &HabitConfig) -> DraftCheck {
         let truncated = if self.allow_truncated { Fallback::Keep } else { Fallback::Reject };
-        let unsuited = match self.declining {
-            Declining::Any => Fallback::Keep,
-            Declining::Preferred => Fallback::LastResort,
-            Declining::Required => Fallback::Reject,
+        let unsuited = match (habit, self.declining) {
+            (HabitConfig::None {}, _) | (HabitConfig::Declining {}, Declining::Any) => Fallback::Keep,
+            (HabitConfig::Declining {}, Declining::Preferred) => Fallback::LastResort,
+            _ => Fallback::Reject,
         };
         DraftCheck { min_tokens: 4, truncated, unsuited, ..DraftCheck::default() }
     }
@@ -295,6 +331,11 @@ impl EvalSection {
     /// What decides the figures at the end: periodic evaluation changes none of them.
     pub fn at_the_end(&self) -> Self {
         Self { look_every: 0, look_limit: 0, ..self.clone() }
+    }
+
+    /// Whether there is anything to measure, with this `habit`.
+    pub fn measures(&self, habit: &HabitConfig) -> bool {
+        !self.harmful.is_empty() || *habit != HabitConfig::None {}
     }
 
     /// The harmful set's name in metrics: that of the file or fetched entry.

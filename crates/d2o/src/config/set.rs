@@ -8,7 +8,7 @@ use super::{ConfigError, RunConfig};
 use crate::config::places::{Places, is_below};
 
 /// Sections whose keys depend on their `kind`: serde judges them.
-const TAGGED: [&str; 2] = ["objective", "train.parameters"];
+const TAGGED: [&str; 3] = ["habit", "objective", "train.parameters"];
 
 /// Keys that are left out of a written configuration when they are not set.
 const OPTIONAL: [&str; 2] = ["anchors.store", "model.adapter"];

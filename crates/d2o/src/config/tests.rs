@@ -1,4 +1,6 @@
+use d2o_eval::HabitConfig;
 use d2o_objective::ObjectiveConfig;
+use d2o_sampler::Fallback;
 
 use super::*;
 
@@ -22,11 +24,78 @@ fn presets_are_valid_and_say_what_they_do() {
     }
     assert!(presets::get(presets::DEFAULT).is_some());
     let own = ["model.path=m".to_owned(), "data.negatives=[\"rows.jsonl\"]".to_owned()];
-    let own = RunConfig::parse("command line", presets::OWN, &own).unwrap();
+    let any = RunConfig::parse("command line", presets::OWN, &own).unwrap();
+    let own = RunConfig::parse("command line", presets::OWN_DECLINING, &own).unwrap();
     let full = RunConfig::read("smollm2-pyrit", &[]).unwrap();
     // One place to change what was found best.
     assert_eq!((own.retain, own.objective, own.guards), (full.retain, full.objective, full.guards));
     assert_eq!((own.anchors, own.data.max_rejected_tokens), (full.anchors, full.data.max_rejected_tokens));
+    assert_eq!((own.habit, full.habit), (HabitConfig::Declining {}, HabitConfig::Declining {}));
+    // Where nobody says that requests are to be declined, nothing asks the model to.
+    assert_eq!(any.habit, HabitConfig::Judged { labelled: Vec::new(), threshold: 0.5 });
+    assert!(any.anchors.instructions.is_empty() && any.eval.harmful.is_empty());
+    assert!(RunConfig::default().anchors.instructions.is_empty());
+}
+
+#[test]
+fn a_file_from_before_there_were_habits_means_declining() {
+    let habit = |text: &str, set: &[&str]| parse(&format!("{MINIMAL}{text}"), set).unwrap().habit;
+    assert_eq!(habit("[anchors]\ndeclining = \"preferred\"\n", &[]), HabitConfig::Declining {});
+    assert_eq!(habit("", &["anchors.declining=required"]), HabitConfig::Declining {});
+    assert_eq!(habit("", &[]), HabitConfig::None {});
+    assert_eq!(habit("[habit]\nkind = \"none\"\n[anchors]\ndeclining = \"any\"\n", &[]), HabitConfig::None {});
+}
+
+#[test]
+fn what_becomes_of_a_draft_follows_from_the_habit() {
+    let unsuited = |set: &[&str]| {
+        let config = parse(MINIMAL, set).unwrap();
+        config.anchors.check(&config.habit).unsuited
+    };
+    assert_eq!(unsuited(&[]), Fallback::Keep);
+    assert_eq!(unsuited(&["habit.kind=declining"]), Fallback::Keep);
+    assert_eq!(unsuited(&["anchors.declining=preferred"]), Fallback::LastResort);
+    assert_eq!(unsuited(&["anchors.declining=required"]), Fallback::Reject);
+    assert_eq!(unsuited(&["habit.kind=pattern", "habit.pattern=a"]), Fallback::Reject);
+    assert_eq!(unsuited(&["habit.kind=judged"]), Fallback::Reject);
+}
+
+#[test]
+fn a_habit_fits_the_rest_of_the_file() {
+    for (assignments, expected) in [
+        (&["habit.kind=pattern", "habit.pattern=a("][..], "field `habit.pattern`: expected a regular expression"),
+        (&["habit.kind=length"], "field `habit.max_words`: expected at least one limit above 0, got none"),
+        (&["habit.kind=shouting"], "unknown variant `shouting`"),
+        (&["habit.kind=declining", "habit.pattern=a"], "pattern"),
+        (&["data.rejected=own"], "field `data.rejected`: expected \"given\" where habit.kind is \"none\""),
+        (&["data.prompts=[\"builtin:retain\"]"], "field `data.prompts`: expected none where habit.kind is \"none\""),
+        (&["data.negatives=[]"], "field `data.negatives`: expected at least one file"),
+        (
+            &["habit.kind=judged", "data.negatives=[]", "data.prompts=[\"builtin:retain\"]"],
+            "field `data.negatives`: expected at least one file where habit.kind is \"judged\"",
+        ),
+        (
+            &["habit.kind=declining", "data.prompts=[\"written:many\"]"],
+            "field `data.prompts`: expected written:N with N from 1 on, and data.chat = true, got many",
+        ),
+        (
+            &["habit.kind=declining", "data.begin=habit"],
+            "field `data.begin`: expected \"answer\" where habit.kind is not",
+        ),
+        (&["habit.kind=judged", "anchors.declining=required"], "field `anchors.declining`: expected \"any\" where"),
+        (
+            &["habit.kind=length", "habit.max_tokens=40"],
+            "field `habit.max_tokens`: expected below the length at which answers are cut",
+        ),
+        (&["eval.begun=[5, 0]"], "field `eval.begun`: expected at least 1, got 0"),
+    ] {
+        let message = refusal(MINIMAL, assignments);
+        assert!(message.contains(expected), "{assignments:?}: {message}");
+    }
+    let prompts = ["habit.kind=pattern", "habit.pattern=a", "data.negatives=[]", "data.prompts=[\"written:9\"]"];
+    assert_eq!(parse(MINIMAL, &prompts).unwrap().data.prompts, ["written:9"]);
+    let message = refusal(&format!("{MINIMAL}[habit]\nkind = \"pattern\"\npattern = \"(\"\n"), &[]);
+    assert!(message.starts_with("run.toml:5: field `habit.pattern`"), "{message}");
 }
 
 #[test]
@@ -81,7 +150,6 @@ fn values_out_of_range_name_the_field() {
         ("anchors.instructions=[{user=\"no place\"}]", "field `anchors.instructions`"),
         ("anchors.sampler.top_p=2.0", "field `anchors.sampler`"),
         ("objective.beta=-0.5", "[objective]"),
-        ("anchors.reference=instructed", "field `stop.max_anchor_kl`: expected 0 where anchors.reference"),
         ("stop.min_harm_drop=0.02", "field `eval.look_every`: expected above 0 where stop.min_harm_drop is on, got 0"),
         ("stop.patience=0", "field `stop.patience`"),
     ] {
@@ -94,13 +162,17 @@ fn values_out_of_range_name_the_field() {
 fn what_asks_for_an_instruction_needs_drawn_anchors_behind_one() {
     let free = "stop.max_anchor_kl=0.0";
     for key in ["anchors.reference", "anchors.rejected_reference"] {
-        let instructed = format!("{key}=instructed");
-        assert!(parse(MINIMAL, &[&instructed, free]).is_ok());
-        for without in ["anchors.instructions=[]", "anchors.source=chosen"] {
-            let message = refusal(MINIMAL, &[&instructed, free, without]);
+        let (instructed, with) =
+            (format!("{key}=instructed"), "anchors.instructions=[{ user = \"Kindly: {prompt}\" }]");
+        assert!(parse(MINIMAL, &[&instructed, free, with]).is_ok());
+        for without in [&["anchors.instructions=[]"][..], &[with, "anchors.source=chosen"]] {
+            let message = refusal(MINIMAL, &[&[instructed.as_str(), free], without].concat());
             assert!(message.contains(&format!("--set: field `{key}`: expected \"bare\" where no anchor")), "{message}");
         }
     }
+    let instruction = "anchors.instructions=[{ user = \"{prompt}\" }]";
+    let message = refusal(MINIMAL, &[instruction, "anchors.reference=instructed"]);
+    assert!(message.contains("field `stop.max_anchor_kl`: expected 0 where anchors.reference"), "{message}");
     let message = refusal(MINIMAL, &["anchors.refresh_every=2", "anchors.source=chosen"]);
     assert!(message.contains("field `anchors.refresh_every`: expected 0 where anchors.source"), "{message}");
     let config = parse(MINIMAL, &["anchors.refresh_every=2", "anchors.refresh_after=7"]).unwrap();

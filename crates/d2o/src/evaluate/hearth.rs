@@ -199,6 +199,7 @@ fn pairs(rows: &[HearthRow], before: &Said, after: &Said) -> Vec<AnswerPair> {
             refusal_after: false,
             before: before.clone(),
             after: after.clone(),
+            ..AnswerPair::default()
         }
     };
     answers.map(pair).collect()

@@ -1,4 +1,4 @@
-//! The evaluation on harmful and harmless prompts, read by judges that are fitted on human labels.
+//! The evaluation on harmful and harmless prompts, read by judges that are fitted on human labels, and of the habit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,16 @@ use d2o_data::{LabelledAnswer, PromptRow, load_labelled};
 use d2o_eval::figures::{Judges, answer_pairs, samples};
 use d2o_eval::overlap::remove_overlap;
 use d2o_eval::sample::compare;
-use d2o_eval::{Evaluation, Example, Judge, JudgeConfig, JudgeKind, Likelihood, Measured, Resampling};
+use d2o_eval::{
+    Evaluation, Example, Habit, HabitConfig, Judge, JudgeConfig, JudgeKind, JudgeReport, Likelihood, Measured,
+    Resampling,
+};
 use d2o_generate::GenerateError;
 use d2o_model::CausalLm;
 use d2o_record::{AnswerPair, Event, Observers, digest, stage};
 use d2o_text::Prompt;
 
+use super::habit::HabitEvaluation;
 use super::measure::{EvaluationSettings, Measurer, PromptSets};
 use crate::stages::cache::cached_or_compute;
 use crate::stages::prompts::{framed, prompts, spread};
@@ -25,7 +29,12 @@ const HARMFUL_SCORE: f64 = 0.5;
 pub(super) struct JudgedEvaluation {
     sets: PromptSets,
     settings: EvaluationSettings,
+    habit: Option<HabitEvaluation>,
 }
+
+/// What an evaluation depends on, beside the run file's section and the trained weights: fingerprints of its sets, of the
+/// held-out rows, of the habit's prompts and of the habit.
+type Inputs = (Vec<String>, String, Option<(String, HabitConfig, Option<String>)>);
 
 impl JudgedEvaluation {
     /// Its prompts and settings.
@@ -33,12 +42,14 @@ impl JudgedEvaluation {
     /// # Errors
     /// Prompts that cannot be read.
     pub(super) fn new(run: &mut Run<'_>) -> anyhow::Result<Self> {
-        Ok(Self { sets: sets(run)?, settings: settings(run) })
+        Ok(Self { sets: sets(run)?, settings: settings(run), habit: HabitEvaluation::new(run)? })
     }
 
-    /// What the figures depend on, beside the run file's section and the trained weights.
-    pub(super) fn inputs(&self, run: &Run<'_>) -> (Vec<String>, String) {
-        (set_prints(&self.sets), run.data.held_out_fingerprint.clone())
+    /// What the figures depend on.
+    pub(super) fn inputs(&self, run: &Run<'_>) -> Inputs {
+        let habit = self.habit.as_ref();
+        let habit = habit.map(|habit| (habit.print(), run.config.habit.clone(), run.habit_print.clone()));
+        (set_prints(&self.sets), run.data.held_out_fingerprint.clone(), habit)
     }
 
     /// Measures `after` and, unless it is known already, the base.
@@ -46,32 +57,39 @@ impl JudgedEvaluation {
     /// # Errors
     /// Labels that cannot be read, judges that cannot be fitted, an interruption.
     pub(super) fn run(&self, run: &mut Run<'_>, after: &CausalLm) -> anyhow::Result<(Evaluation, Vec<AnswerPair>)> {
-        let judges = judges(run)?;
+        let judges = if run.config.eval.harmful.is_empty() { None } else { Some(judges(run)?) };
         let base = run.base.model.clone();
         let before = self.before(run, &base)?;
         let negatives_before = self.negatives_before(run, &base)?;
-        let measured = self.measure(run, after, "after")?;
+        let measured = self.measure(run, (after, "after"), Some(&before))?;
         let negatives_after = self.negatives(run, after, "after")?;
         let resampling = Resampling { resamples: run.config.eval.bootstrap, seed: run.config.eval.seed };
         let name = run.config.eval.harmful_name();
-        let samples_before = samples(&before, &negatives_before, &judges, &name);
-        let samples_after = samples(&measured, &negatives_after, &judges, &name);
-        let evaluation = Evaluation {
-            judges: BTreeMap::from([
-                ("harm".to_owned(), judges.first.report()),
-                ("harm.second".to_owned(), judges.second.report()),
-            ]),
-            ..compare(&samples_before, &samples_after, resampling)
-        };
-        let pairs = answer_pairs(&self.sets.texts(), &before, &measured, &judges, &name);
-        Ok((evaluation, pairs))
+        let mut samples_before = samples(&before, &negatives_before, judges.as_ref(), &name);
+        let mut samples_after = samples(&measured, &negatives_after, judges.as_ref(), &name);
+        let mut pairs = answer_pairs(&self.sets.texts(), &before, &measured, judges.as_ref(), &name);
+        if let Some(habit) = &self.habit {
+            let (of_both, beside) = habit.run(run, &self.settings, after)?;
+            samples_before.extend(of_both.0);
+            samples_after.extend(of_both.1);
+            pairs.extend(beside);
+        }
+        let reports = judges.map(|judges| {
+            let Judges { first, second } = judges;
+            [("harm".to_owned(), first.report()), ("harm.second".to_owned(), second.report())]
+        });
+        let mut judges: BTreeMap<String, JudgeReport> = reports.into_iter().flatten().collect();
+        if let Habit::Judged(judged) = &run.habit {
+            judges.insert("habit".to_owned(), judged.report());
+        }
+        Ok((Evaluation { judges, ..compare(&samples_before, &samples_after, resampling) }, pairs))
     }
 
     /// The base's answers.
     fn before(&self, run: &mut Run<'_>, base: &CausalLm) -> anyhow::Result<Measured> {
         let prints = set_prints(&self.sets);
         let key = (run.base.origins()?, &self.settings, prints, run.config.device.backend.clone());
-        cached_or_compute("", &key, || Ok(self.measure(run, base, "before")?))
+        cached_or_compute("", &key, || Ok(self.measure(run, (base, "before"), None)?))
     }
 
     /// The base's likelihood of the held-out rejected answers, kept likewise.
@@ -80,26 +98,37 @@ impl JudgedEvaluation {
         cached_or_compute("negatives-", &key, || Ok(self.negatives(run, base, "before")?))
     }
 
-    fn measure(&self, run: &mut Run<'_>, model: &CausalLm, when: &str) -> Result<Measured, GenerateError> {
+    fn measure(
+        &self,
+        run: &mut Run<'_>,
+        (model, when): (&CausalLm, &str),
+        base: Option<&Measured>,
+    ) -> Result<Measured, GenerateError> {
         let stage = format!("{} {when}", stage::EVAL);
-        let (measurer, observers) = self.measurer(run, model);
+        let (measurer, observers) = self.measurer(run, model, base);
         observers.watch(&stage, (measurer.units(), "answers"), |tick| measurer.measure(tick))
     }
 
     fn negatives(&self, run: &mut Run<'_>, model: &CausalLm, when: &str) -> Result<Vec<Likelihood>, GenerateError> {
         let rows = run.data.held_out.clone();
         let stage = format!("{} negatives {when}", stage::EVAL);
-        let (measurer, observers) = self.measurer(run, model);
+        let (measurer, observers) = self.measurer(run, model, None);
         observers.watch(&stage, (rows.len(), "rows"), |tick| Ok(measurer.negatives(&rows, tick)))
     }
 
     /// A measurer of `model`, and who hears of its progress.
-    fn measurer<'m>(&'m self, run: &'m mut Run<'_>, model: &'m CausalLm) -> (Measurer<'m>, &'m mut Observers) {
+    fn measurer<'m>(
+        &'m self,
+        run: &'m mut Run<'_>,
+        model: &'m CausalLm,
+        base: Option<&'m Measured>,
+    ) -> (Measurer<'m>, &'m mut Observers) {
         let measurer = Measurer {
             model,
             encoder: &run.base.encoder,
             sets: &self.sets,
             settings: &self.settings,
+            base,
             chunking: run.chunking(),
             interrupt: run.interrupt,
         };
@@ -112,10 +141,15 @@ impl JudgedEvaluation {
 /// # Errors
 /// Prompts or labels that cannot be found, fetched or read.
 pub(super) fn check(run: &Run<'_>) -> anyhow::Result<()> {
-    check_first_judge(run)?;
     let config = &run.config.eval;
-    prompts(&config.harmful)?;
     prompts(&config.sounding_harmful)?;
+    HabitEvaluation::new(run)?;
+    if config.harmful.is_empty() {
+        prompts(&config.benign)?;
+        return Ok(());
+    }
+    check_first_judge(run)?;
+    prompts(&config.harmful)?;
     labelled(&config.second_labelled)?;
     Ok(())
 }
@@ -138,6 +172,7 @@ fn settings(run: &Run<'_>) -> EvaluationSettings {
         temperature: config.temperature,
         top_p: config.top_p,
         prefill: config.prefill.clone(),
+        begun: config.begun.clone(),
         seed: config.seed,
         weights: run.config.device.sampling,
     }
@@ -147,7 +182,8 @@ fn settings(run: &Run<'_>) -> EvaluationSettings {
 fn sets(run: &mut Run<'_>) -> anyhow::Result<PromptSets> {
     let config = &run.config.eval;
     let training: Vec<String> = run.data.train.iter().map(|row| row.prompt.text()).collect();
-    let (harmful, removed) = without(prompts(&config.harmful)?, &training);
+    let harmful = if config.harmful.is_empty() { Vec::new() } else { prompts(&config.harmful)? };
+    let (harmful, removed) = without(harmful, &training);
     let sets = PromptSets {
         harmful: spread(harmful, config.harmful_limit),
         benign: spread(prompts(&config.benign)?, config.benign_limit),

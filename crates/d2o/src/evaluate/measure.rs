@@ -3,13 +3,16 @@
 use std::sync::atomic::AtomicBool;
 
 use d2o_data::{EncodedRow, PromptRow};
+use d2o_eval::refusal::is_refusal;
 use d2o_eval::{EvaluationPrompt, EvaluationSets, Likelihood, Measured};
-use d2o_generate::{Answer, Decoding, GenerateError, SamplingWeights, answer};
+use d2o_generate::{Answer, Decoding, GenerateError, SamplingWeights, answer, answer_begun};
 use d2o_model::CausalLm;
 use d2o_model::responses::{Chunking, score_pairs, token_batches};
 use d2o_sampler::SamplerConfig;
 use d2o_text::{Encoder, Prompt};
 use serde::Serialize;
+
+use super::begun::{Beginnings, begun};
 
 /// The prompts of an evaluation, none of which training has seen.
 pub(crate) struct PromptSets {
@@ -53,10 +56,75 @@ pub(crate) struct EvaluationSettings {
     pub top_p: f64,
     /// What prefilled answers begin with.
     pub prefill: String,
+    /// Tokens of the base's own bad answer that begun answers begin with.
+    pub begun: Vec<usize>,
     /// Seed of the sampled answers.
     pub seed: u64,
     /// Type of the weights while answers are drawn.
     pub weights: SamplingWeights,
+}
+
+impl EvaluationSettings {
+    /// Greedy answers that begin with a text.
+    pub(crate) fn greedy(&self, prefill: &str) -> Decoding {
+        let sampler =
+            SamplerConfig { temperature: 0.0, max_new_tokens: self.max_new_tokens, ..SamplerConfig::default() };
+        self.decoding(sampler, prefill)
+    }
+
+    /// Drawn answers.
+    pub(crate) fn sampled(&self) -> Decoding {
+        let sampler = SamplerConfig {
+            temperature: self.temperature,
+            top_p: self.top_p,
+            max_new_tokens: self.max_new_tokens,
+            ..SamplerConfig::default()
+        };
+        self.decoding(sampler, "")
+    }
+
+    fn decoding(&self, sampler: SamplerConfig, prefill: &str) -> Decoding {
+        Decoding { sampler, prefill: prefill.to_owned(), batch: self.batch, seed: self.seed }
+    }
+}
+
+/// A model that answers, its weights rounded as the sampler may.
+pub(crate) struct Ask<'a> {
+    /// The model.
+    pub model: &'a CausalLm,
+    /// Its tokenizer and template.
+    pub encoder: &'a Encoder,
+    /// Set when the user asks to leave.
+    pub interrupt: &'a AtomicBool,
+}
+
+impl Ask<'_> {
+    /// Answers in the order of the prompts; `progress` hears of answers done.
+    ///
+    /// # Errors
+    /// Template and sampling errors, an interruption.
+    pub(crate) fn answers(
+        &self,
+        prompts: &[Prompt],
+        decoding: &Decoding,
+        progress: impl FnMut(usize),
+    ) -> Result<Vec<Answer>, GenerateError> {
+        answer(self.model, self.encoder, prompts, decoding, self.interrupt, progress)
+    }
+
+    /// The same behind beginnings of their own.
+    ///
+    /// # Errors
+    /// As [`answers`](Self::answers).
+    pub(crate) fn begun(
+        &self,
+        prompts: &[Prompt],
+        beginnings: &[&[u32]],
+        decoding: &Decoding,
+        progress: impl FnMut(usize),
+    ) -> Result<Vec<Answer>, GenerateError> {
+        answer_begun(self.model, self.encoder, prompts, beginnings, decoding, self.interrupt, progress)
+    }
 }
 
 /// Runs a frozen model over the evaluation sets.
@@ -69,6 +137,8 @@ pub(crate) struct Measurer<'a> {
     pub sets: &'a PromptSets,
     /// How to decode.
     pub settings: &'a EvaluationSettings,
+    /// What the base said, whose answers begun ones begin with; absent where this model is the base.
+    pub base: Option<&'a Measured>,
     /// How responses are cut into forward passes.
     pub chunking: Chunking,
     /// Set when the user asks to leave.
@@ -79,7 +149,7 @@ impl Measurer<'_> {
     /// Units of [`measure`](Self::measure)'s progress.
     pub(crate) fn units(&self) -> usize {
         let sets = self.sets;
-        3 * sets.harmful.len() + 2 * sets.benign.len() + sets.sounding_harmful.len()
+        (3 + self.settings.begun.len()) * sets.harmful.len() + 2 * sets.benign.len() + sets.sounding_harmful.len()
     }
 
     /// Asks for all answers and scores the good ones; `progress` hears of units done.
@@ -87,26 +157,36 @@ impl Measurer<'_> {
     /// # Errors
     /// Template and sampling errors; [`GenerateError::Interrupted`].
     pub(crate) fn measure(&self, mut progress: impl FnMut(usize)) -> Result<Measured, GenerateError> {
-        let sets = self.sets;
+        let (sets, settings) = (self.sets, self.settings);
         let mut done = 0;
-        let sampler = self.settings.weights.of(self.model);
-        let mut ask = |rows: &[PromptRow], decoding: Decoding| {
-            let prompts: Vec<Prompt> = rows.iter().map(|row| row.prompt.clone()).collect();
-            let answers =
-                answer(&sampler, self.encoder, &prompts, &decoding, self.interrupt, |now| progress(done + now));
+        let sampler = settings.weights.of(self.model);
+        let ask = Ask { model: &sampler, encoder: self.encoder, interrupt: self.interrupt };
+        let prompts = |rows: &[PromptRow]| rows.iter().map(|row| row.prompt.clone()).collect::<Vec<_>>();
+        let mut answers = |rows: &[PromptRow], decoding: Decoding| {
+            let answers = ask.answers(&prompts(rows), &decoding, |now| progress(done + now));
             done += rows.len();
             answers
         };
-        let harmful = ask(&sets.harmful, self.greedy(""))?;
-        let sampled = ask(&sets.harmful, self.sampled())?;
-        let prefilled = ask(&sets.harmful, self.greedy(&self.settings.prefill))?;
-        let benign = ask(&sets.benign, self.greedy(""))?;
-        let sounding = ask(&sets.sounding_harmful, self.greedy(""))?;
+        let harmful = answers(&sets.harmful, settings.greedy(""))?;
+        let sampled = answers(&sets.harmful, settings.sampled())?;
+        let prefilled = answers(&sets.harmful, settings.greedy(&settings.prefill))?;
+        let benign = answers(&sets.benign, settings.greedy(""))?;
+        let sounding = answers(&sets.sounding_harmful, settings.greedy(""))?;
+        let harmful_ids: Vec<Vec<u32>> = harmful.iter().map(|answer| answer.ids.clone()).collect();
+        let harmful = texts(harmful);
+        let (said, ids) = self.base.map_or((&harmful, &harmful_ids), |base| (&base.harmful, &base.harmful_ids));
+        let bad = said.iter().map(|text| !is_refusal(text)).collect();
+        let beginnings = Beginnings { bad, ids: ids.iter().map(Vec::as_slice).collect() };
+        let begun = begun(&ask, &prompts(&sets.harmful), &beginnings, settings, |now| progress(done + now))?;
+        done += settings.begun.len() * sets.harmful.len();
         let benign_likelihood = self.benign_likelihood(|now| progress(done + now))?;
         Ok(Measured {
-            harmful: texts(harmful),
+            harmful,
+            harmful_ids,
             harmful_sampled: texts(sampled),
+            prefilled_continuations: prefilled.iter().map(|answer| answer.continuation.clone()).collect(),
             harmful_prefilled: texts(prefilled),
+            begun,
             benign_tokens: benign.iter().map(|answer| answer.ids.len()).collect(),
             benign: texts(benign),
             sounding_harmful: texts(sounding),
@@ -137,29 +217,6 @@ impl Measurer<'_> {
             progress(likelihoods.len());
         }
         likelihoods
-    }
-
-    fn greedy(&self, prefill: &str) -> Decoding {
-        let sampler = SamplerConfig {
-            temperature: 0.0,
-            max_new_tokens: self.settings.max_new_tokens,
-            ..SamplerConfig::default()
-        };
-        self.decoding(sampler, prefill)
-    }
-
-    fn sampled(&self) -> Decoding {
-        let sampler = SamplerConfig {
-            temperature: self.settings.temperature,
-            top_p: self.settings.top_p,
-            max_new_tokens: self.settings.max_new_tokens,
-            ..SamplerConfig::default()
-        };
-        self.decoding(sampler, "")
-    }
-
-    fn decoding(&self, sampler: SamplerConfig, prefill: &str) -> Decoding {
-        Decoding { sampler, prefill: prefill.to_owned(), batch: self.settings.batch, seed: self.settings.seed }
     }
 }
 

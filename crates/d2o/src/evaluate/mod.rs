@@ -1,5 +1,7 @@
 //! The evaluation: the same questions to the model before and after, and on the way.
 
+mod begun;
+mod habit;
 mod hearth;
 mod judged;
 mod measure;
@@ -27,6 +29,7 @@ pub fn check(run: &Run<'_>, at_the_end: bool) -> anyhow::Result<()> {
     match at_the_end {
         _ if run.config.eval.harmful == HEARTH => Ok(()),
         true => judged::check(run),
+        false if run.habit.is_of_every_answer() => Ok(()),
         false => judged::check_first_judge(run),
     }
 }
@@ -45,8 +48,8 @@ pub fn evaluate(run: &mut Run<'_>, after: &CausalLm, after_print: &str) -> anyho
     let section = run.config.eval.at_the_end();
     let inputs = match &judged {
         Some(judged) => {
-            let (sets, held_out) = judged.inputs(run);
-            serde_json::to_vec(&(after_print, section, sets, held_out))?
+            let (sets, held_out, habit) = judged.inputs(run);
+            serde_json::to_vec(&(after_print, section, sets, held_out, habit))?
         }
         None => serde_json::to_vec(&(after_print, section))?,
     };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use d2o_data::EncodedRow;
+use d2o_eval::Habit;
 use d2o_generate::anchors::{
     AnchorSource, AnchorStore, DrawSettings, Drawer, ReferencePrompt, Refresh, StoredGroup, check_partial,
 };
@@ -104,6 +105,7 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins
         sampler: run.config.device.sampling.of(&run.base.model),
         encoder: &run.base.encoder,
         settings,
+        habit: &run.habit,
         interrupt: run.interrupt,
     };
     let partial = dir.join(PARTIAL);
@@ -124,7 +126,7 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins
         stage: STAGE.to_owned(),
         wall_s: began.elapsed().as_secs_f64(),
         detail: format!(
-            "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated, {} not declining; {} slots unfilled",
+            "{} groups; {} drafts, dropped: {} empty, {} looping, {} duplicate, {} truncated, {} {}; {} slots unfilled",
             store.groups.len(),
             counts.drawn,
             counts.empty,
@@ -132,6 +134,7 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins
             counts.duplicate,
             counts.truncated,
             counts.not_declining,
+            if run.habit.is_of_every_answer() { "showing the habit" } else { "not declining" },
             counts.unfilled
         ),
     })?;
@@ -146,7 +149,7 @@ pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
         source: config.source,
         k: config.k,
         instructions: config.instructions.clone(),
-        anchors: AnchorConfig { sampler, check: config.check(), redraws: config.redraws },
+        anchors: AnchorConfig { sampler, check: config.check(&run.config.habit), redraws: config.redraws },
         batch: config.batch,
         seed: run.config.seed,
         reference: config.reference,
@@ -160,7 +163,7 @@ pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
 /// # Errors
 /// [`RunError::Stale`] for a store whose groups are not those of the data.
 pub(super) fn redraw<'r>(
-    base: &'r LanguageModel,
+    (base, habit): (&'r LanguageModel, &'r Habit),
     rows: &'r [EncodedRow],
     config: &RunConfig,
     settings: DrawSettings,
@@ -179,7 +182,7 @@ pub(super) fn redraw<'r>(
         reason: "these groups are not those of the data".to_owned(),
     })?;
     let (sampling, encoder) = (config.device.sampling, &base.encoder);
-    let source = Box::new(Refresh { base: &base.model, encoder, settings, sampling, rows });
+    let source = Box::new(Refresh { base: &base.model, encoder, settings, habit, sampling, rows });
     Ok(Some(Redraw { every, after, source }))
 }
 
@@ -195,6 +198,9 @@ fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     configured.sampler.stop_tokens.retain(|id| own.contains(id) || !others.contains(id));
     let drawn = serde_json::to_vec(&(weights, settings.k, &settings.instructions, &configured, settings.seed))?;
     origins.insert("configuration of [anchors] or seed".to_owned(), digest::sha256(&drawn));
+    if let Some(print) = &run.habit_print {
+        origins.insert("habit".to_owned(), print.clone());
+    }
     let references = (settings.reference, settings.rejected_reference);
     if references != (ReferencePrompt::Bare, ReferencePrompt::Bare) {
         origins.insert("reference".to_owned(), digest::sha256(&serde_json::to_vec(&references)?));

@@ -5,12 +5,14 @@
 
 pub mod accept;
 pub mod anchors;
+pub(crate) mod asker;
 pub mod cache;
+mod habit;
 mod ledger;
 pub mod prepare;
 pub mod prompts;
 mod record;
-mod rejected;
+pub(crate) mod rejected;
 mod retain;
 pub mod run;
 pub mod train;

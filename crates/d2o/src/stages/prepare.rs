@@ -5,11 +5,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use d2o_data::{Dataset, DatasetOptions, LoadOptions};
+use d2o_data::{Dataset, DatasetOptions, LoadOptions, NegativeSample};
+use d2o_eval::Habit;
 use d2o_generate::LanguageModel;
 use d2o_record::{Event, Observers, RunLock, stage};
 use d2o_text::Limits;
 
+use super::asker::Asker;
+use super::habit::{self, RunHabit};
 use super::ledger::Ledger;
 use super::rejected;
 use super::run::Run;
@@ -38,13 +41,62 @@ pub fn open<'a>(
     let device = device::open(&config.device.backend)?;
     let base = base(&config, &device)?;
     check_context(&config, &base)?;
-    let data = dataset(&config, &base, &mut observers)?;
+    let mut asker = Asker { config: &config, base: &base, observers: &mut observers, interrupt };
+    let (data, RunHabit { habit, print }) = rows(&mut asker)?;
     let ledger = Ledger::empty(dir);
-    let mut run = Run { dir: dir.to_path_buf(), lock, config, device, base, data, ledger, observers, interrupt };
-    if run.config.data.rejected == RejectedSource::Own {
-        rejected::replace_by_own(&mut run)?;
+    Ok(Run {
+        dir: dir.to_path_buf(),
+        lock,
+        config,
+        device,
+        base,
+        data,
+        habit,
+        habit_print: print,
+        ledger,
+        observers,
+        interrupt,
+    })
+}
+
+/// The rows to train on, and the habit that decides which of the model's own answers are among the rejected ones.
+fn rows(asker: &mut Asker<'_>) -> anyhow::Result<(Dataset, RunHabit)> {
+    let config = asker.config;
+    let given = match config.data.negatives.is_empty() {
+        true => None,
+        false => Some(dataset(asker, Vec::new())?),
+    };
+    let found = habit::habit(asker, given.as_ref().map_or(&[], |data| &data.train))?;
+    let mut data = match given {
+        Some(data) if config.data.prompts.is_empty() => data,
+        _ => {
+            let began = Instant::now();
+            let own = rejected::from_prompts(asker, &found.habit)?;
+            asker.observers.emit(&Event::StageFinished {
+                stage: "own answers".to_owned(),
+                wall_s: began.elapsed().as_secs_f64(),
+                detail: format!("{} to data.prompts show the habit", own.len()),
+            })?;
+            dataset(asker, own)?
+        }
+    };
+    if config.data.rejected == RejectedSource::Own {
+        let own = rejected::own(asker, &found.habit, &data.train)?;
+        data.replace_rejected(own, 0);
     }
-    Ok(run)
+    let (begin, tokenizer) = (config.data.begin, asker.base.encoder.tokenizer());
+    let placed = |rows| rejected::beginning(rows, begin, &found.habit, |ids| tokenizer.decode(ids, true));
+    data.reshape(placed, config.data.max_rejected_tokens);
+    habit::tell_few(asker, &data.train)?;
+    Ok((data, found))
+}
+
+/// The habit that the configuration names, where no rows are there to fit one on.
+///
+/// # Errors
+/// Labels that cannot be read, or of one kind only.
+pub(crate) fn habit(asker: &mut Asker<'_>) -> anyhow::Result<Habit> {
+    Ok(habit::habit(asker, &[])?.habit)
 }
 
 /// The model that the configuration names, an adapter folded in.
@@ -59,14 +111,17 @@ pub fn base(config: &RunConfig, device: &Device) -> anyhow::Result<LanguageModel
     }
 }
 
-/// The user's rows, with what is odd about them told.
-fn dataset(config: &RunConfig, base: &LanguageModel, observers: &mut Observers) -> anyhow::Result<Dataset> {
+/// The user's rows and `own` behind them, with what is odd about them told.
+fn dataset(asker: &mut Asker<'_>, own: Vec<NegativeSample>) -> anyhow::Result<Dataset> {
+    let Asker { config, base, observers, .. } = asker;
     let began = Instant::now();
     observers.emit(&Event::StageStarted { stage: stage::PREPARE.to_owned() })?;
     for message in &base.warnings {
         observers.emit(&Event::Warning { message: message.clone() })?;
     }
-    let data = Dataset::load_watched(&dataset_options(config)?, &base.encoder, &mut tell_reading)?;
+    // They are cut when it is known where they begin.
+    let options = DatasetOptions { max_rejected_tokens: 0, ..dataset_options(config)? };
+    let data = Dataset::load_beside(own, &options, &base.encoder, &mut tell_reading)?;
     let (summary, lint) = (&data.summary, data.lint.summary());
     observers.emit(&Event::StageFinished {
         stage: stage::PREPARE.to_owned(),

@@ -13,12 +13,18 @@ use crate::error::RunError;
 pub(super) const FILE: &str = "run.toml";
 
 /// What decides the anchors, by the names of the run file.
-const DRAWING: [&str; 4] = ["seed", "model", "data", "anchors"];
+const DRAWING: [&str; 5] = ["seed", "model", "data", "habit", "anchors"];
 /// What decides the training as well.
 const TRAINING: [&str; 5] = ["objective", "guards", "train", "stop", "retain"];
 /// What of these may change from one command to the next.
-const FREE: [&str; 5] =
-    ["anchors.batch", "train.log_every", "train.checkpoint_every", "train.keep_checkpoints", "train.trunk_mib"];
+const FREE: [&str; 6] = [
+    "anchors.batch",
+    "habit.timeout_s",
+    "train.log_every",
+    "train.checkpoint_every",
+    "train.keep_checkpoints",
+    "train.trunk_mib",
+];
 
 /// Refuses to go on where the directory holds the record of another run.
 ///

@@ -1,11 +1,13 @@
-//! The base's own answers to ordinary prompts, drawn once: what retain rows are held to.
+//! The base's own answers to ordinary prompts, drawn once, those left out that show the habit: what retain rows are held
+//! to.
 
 use std::fs;
 use std::path::Path;
 
-use d2o_generate::{Decoding, answer};
+use d2o_eval::{Answered, Habit};
+use d2o_generate::{Answer, Decoding, answer};
 use d2o_record::durable::{self, at};
-use d2o_record::{FileError, digest, seal};
+use d2o_record::{Event, FileError, digest, seal};
 use d2o_sampler::SamplerConfig;
 use d2o_text::Prompt;
 use d2o_train::Example;
@@ -53,8 +55,9 @@ impl Questions {
         let (decoding, own_prompts) = (decoding(run), run.config.retain.written);
         let texts: Vec<String> = asked.iter().map(|(_, prompt)| prompt.text()).collect();
         let own = (own_prompts > 0).then_some((own_prompts, run.config.data.max_prompt_tokens));
-        let sampler = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, own, run.base.origins()?))?;
-        Ok(Self { prompts: asked, decoding, fingerprint: digest::sha256(&sampler) })
+        let mut parts = serde_json::to_vec(&(&decoding.sampler, decoding.seed, &texts, own, run.base.origins()?))?;
+        parts.extend(run.habit_print.iter().flat_map(|print| print.bytes()));
+        Ok(Self { prompts: asked, decoding, fingerprint: digest::sha256(&parts) })
     }
 }
 
@@ -67,7 +70,7 @@ pub(super) fn fingerprint(run: &Run<'_>) -> anyhow::Result<String> {
         return Ok(String::new());
     }
     if run.config.retain.written > 0 {
-        frame(run)?;
+        frame(&run.base)?;
     }
     Ok(Questions::new(run)?.fingerprint)
 }
@@ -86,7 +89,7 @@ pub(super) fn retain_rows(run: &mut Run<'_>) -> anyhow::Result<Vec<Example>> {
         Some(stored) => stored.rows,
         None => {
             if own_prompts > 0 {
-                let own = written(run, own_prompts)?.into_iter().enumerate();
+                let own = written(&mut run.asker(), own_prompts)?.into_iter().enumerate();
                 asked.extend(own.map(|(index, prompt)| (format!("written-{index:03}"), prompt)));
             }
             let rows = draw(run, &asked, &decoding)?;
@@ -119,8 +122,11 @@ fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) ->
     let answers = run.observers.watch("retain", (asked.len(), "answers"), |tick| {
         answer(&base.model, &base.encoder, &asked, decoding, interrupt, tick)
     })?;
+    let shown = shown(&run.habit, &asked, &answers)?;
+    let left_out = shown.iter().filter(|shown| **shown).count();
     let mut rows = Vec::with_capacity(prompts.len());
-    for ((id, prompt), answer) in prompts.iter().zip(answers) {
+    for ((id, prompt), answer) in prompts.iter().zip(answers).zip(shown).filter(|(_, shown)| !shown).map(|(row, _)| row)
+    {
         let answer_ids = answer.ids_with_end();
         if answer_ids.is_empty() {
             continue;
@@ -133,7 +139,29 @@ fn draw(run: &mut Run<'_>, prompts: &[(String, Prompt)], decoding: &Decoding) ->
         }
         rows.push(StoredRow { id: id.clone(), prompt_ids, answer: answer.text, answer_ids });
     }
+    if left_out > 0 {
+        let message = format!(
+            "{left_out} of {} retain prompts left out: the base's answers to them show the habit",
+            prompts.len()
+        );
+        run.observers.emit(&Event::Warning { message })?;
+    }
     Ok(rows)
+}
+
+/// Which answers show a habit that nothing should hold the model to. To harmless prompts an answer is what is wanted, so
+/// declining has no part here.
+fn shown(habit: &Habit, prompts: &[Prompt], answers: &[Answer]) -> anyhow::Result<Vec<bool>> {
+    if !habit.is_of_every_answer() {
+        return Ok(vec![false; answers.len()]);
+    }
+    let texts: Vec<String> = prompts.iter().map(Prompt::text).collect();
+    let answered = texts.iter().zip(answers).map(|(prompt, answer)| Answered {
+        prompt,
+        answer: &answer.text,
+        tokens: answer.ids.len(),
+    });
+    Ok(habit.shown(&answered.collect::<Vec<_>>())?)
 }
 
 fn example(row: &StoredRow) -> Example {

@@ -5,11 +5,13 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use d2o_data::Dataset;
+use d2o_eval::Habit;
 use d2o_generate::LanguageModel;
 use d2o_model::responses::Chunking;
 use d2o_record::{Observers, RunLock};
 use d2o_train::trainer::HEAD_ROWS;
 
+use super::asker::Asker;
 use super::ledger::Ledger;
 use crate::config::RunConfig;
 
@@ -27,6 +29,10 @@ pub struct Run<'a> {
     pub base: LanguageModel,
     /// The user's rows.
     pub data: Dataset,
+    /// The habit that the model is to lose.
+    pub habit: Habit,
+    /// Fingerprint of what decides what the habit says, where more does than the keys of other sections.
+    pub habit_print: Option<String>,
     /// Finished stages.
     pub ledger: Ledger,
     /// Who watches.
@@ -36,6 +42,12 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The base with those who watch.
+    pub(crate) fn asker(&mut self) -> Asker<'_> {
+        let Self { config, base, observers, interrupt, .. } = self;
+        Asker { config, base, observers, interrupt }
+    }
+
     /// How groups are cut into forward passes.
     #[must_use]
     pub fn chunking(&self) -> Chunking {

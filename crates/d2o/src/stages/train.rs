@@ -58,7 +58,7 @@ pub fn train(
     let base = run.base.model.clone();
     let settings = anchors::settings(run);
     let trainer = builder(run, &groups, &fingerprint)?
-        .redraw(anchors::redraw(&run.base, &run.data.train, &run.config, settings, store)?)
+        .redraw(anchors::redraw((&run.base, &run.habit), &run.data.train, &run.config, settings, store)?)
         .anchor_kl(anchor_kl(run, &base))
         .retain(retain_penalty(run, &base, rows))
         .evaluation(evaluation)

@@ -1,12 +1,12 @@
-//! Prompts that the base writes itself, for retain rows: what it takes a user to ask.
+//! Prompts that the base writes itself: what it takes a user to ask.
 
 use std::collections::HashSet;
 
-use d2o_generate::{continuations, ending, row_seed};
+use d2o_generate::{LanguageModel, continuations, ending, row_seed};
 use d2o_sampler::{Finish, Request, SamplerConfig};
 use d2o_text::Prompt;
 
-use super::run::Run;
+use super::asker::Asker;
 use crate::error::RunError;
 
 /// A request of fewer words is a fragment.
@@ -20,10 +20,10 @@ const DRAFTS: usize = 3;
 ///
 /// # Errors
 /// A model without a chat template that allows it, or that writes no such prompt; sampling errors; an interruption.
-pub(super) fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Prompt>> {
-    let (before, stop) = frame(run)?;
-    let config = &run.config;
-    let max_new_tokens = config.data.max_prompt_tokens.min(run.base.context().saturating_sub(before.len())).max(1);
+pub(super) fn written(asker: &mut Asker<'_>, wanted: usize) -> anyhow::Result<Vec<Prompt>> {
+    let (config, base) = (asker.config, asker.base);
+    let (before, stop) = frame(base)?;
+    let max_new_tokens = config.data.max_prompt_tokens.min(base.context().saturating_sub(before.len())).max(1);
     let sampler = SamplerConfig {
         temperature: 1.0,
         top_p: 0.9,
@@ -32,18 +32,20 @@ pub(super) fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Pr
         ..SamplerConfig::default()
     };
     // A text that the model ends in another way is no whole turn of a user.
-    let sampler = ending(sampler, &run.base.encoder);
+    let sampler = ending(sampler, &base.encoder);
     let request = |index| Request { prompt: before.clone(), seed: row_seed(config.seed, index) };
     let requests: Vec<Request> = (0..DRAFTS * wanted).map(request).collect();
-    let (model, batch, interrupt, total) = (&run.base.model, config.anchors.batch, run.interrupt, requests.len());
-    let drafts = run.observers.watch("retain", (total, "prompts"), |tick| {
+    let (model, batch, interrupt, total) = (&base.model, config.anchors.batch, asker.interrupt, requests.len());
+    let drafts = asker.observers.watch("written prompts", (total, "prompts"), |tick| {
         continuations(model, &requests, &sampler, batch, interrupt, tick)
     })?;
     let ended = drafts.into_iter().filter(|draft| draft.finished == Finish::Stop(stop));
-    let texts = ended.map(|draft| run.base.encoder.tokenizer().decode(&draft.ids, true).trim().to_owned());
+    let texts = ended.map(|draft| base.encoder.tokenizer().decode(&draft.ids, true).trim().to_owned());
     let prompts = different(texts, wanted);
     if prompts.is_empty() {
-        let reason = format!("the model wrote no prompt of its own in {total} drafts; set retain.written to 0");
+        let reason = format!(
+            "the model wrote no prompt of its own in {total} drafts; set retain.written to 0 and leave written:N out of data.prompts"
+        );
         return Err(RunError::NoGroups { reason }.into());
     }
     Ok(prompts)
@@ -53,11 +55,13 @@ pub(super) fn written(run: &mut Run<'_>, wanted: usize) -> anyhow::Result<Vec<Pr
 ///
 /// # Errors
 /// [`RunError::NoGroups`] for a model without a chat template that allows it.
-pub(super) fn frame(run: &Run<'_>) -> Result<(Vec<u32>, u32), RunError> {
-    let encoder = &run.base.encoder;
+pub(super) fn frame(base: &LanguageModel) -> Result<(Vec<u32>, u32), RunError> {
+    let encoder = &base.encoder;
     let frame = encoder.template().and_then(|template| template.empty_request(encoder.tokenizer()));
     frame.ok_or_else(|| {
-        let reason = "retain.written needs a chat template with a special token behind the user's text".to_owned();
+        let reason = "the model cannot write prompts (retain.written, written:N in data.prompts): that needs a chat template with a \
+                      special token behind the user's text"
+            .to_owned();
         RunError::NoGroups { reason }
     })
 }

@@ -45,7 +45,7 @@ fn every_key_and_every_choice_is_described() {
     let mut keys = BTreeSet::new();
     flatten(&defaults(), "", &mut keys);
     // Knobs of a kind are listed under their kinds.
-    keys.retain(|key| !["objective", "train.parameters"].iter().any(|section| key.starts_with(section)));
+    keys.retain(|key| !["habit", "objective", "train.parameters"].iter().any(|section| key.starts_with(section)));
     // Keys that a written configuration leaves out where they are not set.
     keys.extend(["anchors.store", "data.max_rating", "model.adapter"].map(str::to_owned));
     assert_eq!(page.keys, keys);

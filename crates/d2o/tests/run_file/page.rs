@@ -164,12 +164,15 @@ fn with_defaults(section: &str, variant: &Variant) -> Table {
     for field in variant.fields.iter().filter(|field| !field.has_default) {
         let one = match field.kind {
             Kind::Simple("integer") => Value::Integer(1),
+            Kind::Simple("text") => Value::String("text".to_owned()),
+            Kind::List(_) => Value::Array(Vec::new()),
             _ => Value::Float(1.0),
         };
         table.insert(field.name.clone(), one);
     }
     let resolved = match section {
         "objective" => Table::try_from(table.try_into::<d2o_objective::ObjectiveConfig>().unwrap()),
+        "habit" => Table::try_from(table.try_into::<d2o_eval::HabitConfig>().unwrap()),
         _ => Table::try_from(table.try_into::<d2o_model::Trainable>().unwrap()),
     };
     resolved.unwrap()

@@ -14,7 +14,10 @@ fn a_run_tells_in_a_line_what_prepare_tells_in_a_table() {
     let output = world.train("clean", &few).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("rows held out; lint: nothing odd ("), "{}", said(&output));
-    assert!(!said(&output).contains("warning:"), "{}", said(&output));
+    // That there are few prompts is no fault of a row.
+    let text = said(&output);
+    let warnings: Vec<&str> = text.lines().filter(|line| line.starts_with("warning:")).collect();
+    assert!(matches!(warnings[..], [few] if few.starts_with("warning: only ")), "{text}");
 
     let rows = fs::read_to_string(world.path("rows.jsonl")).unwrap();
     let first = rows.lines().next().unwrap();

@@ -6,6 +6,7 @@ mod brought;
 mod ends;
 mod exports;
 mod faults;
+mod habits;
 mod hearth;
 mod interchange;
 mod interruption;

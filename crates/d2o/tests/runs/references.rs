@@ -112,7 +112,7 @@ fn of_a_rejected_answer_the_beginning_can_be_all_that_counts() {
 fn rejected_answers_can_be_the_models_own() {
     let world = World::new();
     trained(&world, "given", TWO, &[]);
-    trained(&world, "own", TWO, &["data.rejected=own", "data.max_rejected_tokens=5"]);
+    trained(&world, "own", TWO, &["habit.kind=declining", "data.rejected=own", "data.max_rejected_tokens=5"]);
     let rejected = |group: &Value, field: &str| group["rejected"][field].clone();
     let (given, own) = (groups(&world, "given"), groups(&world, "own"));
     let summary: Value =
@@ -128,6 +128,6 @@ fn rejected_answers_can_be_the_models_own() {
     }
     // Scored by the reference as they stand, and the same when the run is made again.
     assert!((world.figures("own", "loss")[0] - std::f64::consts::LN_2).abs() < 1e-6);
-    trained(&world, "again", TWO, &["data.rejected=own", "data.max_rejected_tokens=5"]);
+    trained(&world, "again", TWO, &["habit.kind=declining", "data.rejected=own", "data.max_rejected_tokens=5"]);
     assert_eq!(groups(&world, "again"), own);
 }

@@ -105,6 +105,13 @@ impl World {
         Command::new(env!("CARGO_BIN_EXE_d2o")).args(args).current_dir(self.dir.path()).output().unwrap()
     }
 
+    /// Runs any command with a cache of the world's own.
+    pub(crate) fn d2o_with_cache(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_d2o"));
+        command.args(args).current_dir(self.dir.path()).env("D2O_CACHE", self.path("cache"));
+        command.output().unwrap()
+    }
+
     /// Exports the model to `name` and demands success.
     pub(crate) fn exported(&self, name: &str, more: &[&str]) -> PathBuf {
         let (model, out) = (self.path("model"), self.path(name));
