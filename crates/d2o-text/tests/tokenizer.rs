@@ -68,6 +68,14 @@ fn as_many_token_types_as_tokens_are_asked_for() {
 }
 
 #[test]
+fn what_the_library_panics_at_is_an_error() {
+    let json = r#"{"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
+        "decoder": {"type": "ByteLevel", 1}}"#;
+    let error = TextTokenizer::from_bytes(json.as_bytes()).map(drop).unwrap_err();
+    assert!(error.to_string().starts_with("tokenizer.json: ") && error.hint().is_some(), "{error}");
+}
+
+#[test]
 fn a_tokenizer_that_cannot_encode_is_refused_at_the_start() {
     // The unknown token is named and missing, so any letter beyond the vocabulary would fail.
     let json = r#"{"version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": null,

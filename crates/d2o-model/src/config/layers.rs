@@ -13,6 +13,8 @@ const MAX_WINDOW_LAYERS: usize = 28;
 const GEMMA3_PATTERN: usize = 6;
 /// Every so-manieth layer of SmolLM 3 rotates nothing.
 const SMOLLM3_INTERVAL: usize = 4;
+/// Most layers of a model; the deepest that are published have some 130. What a damaged file says would fill memory.
+const MOST: usize = 10_000;
 
 impl Fields {
     /// One specification for each layer, with `window` as the width where it slides.
@@ -22,6 +24,10 @@ impl Fields {
         family: Family,
         window: Option<usize>,
     ) -> Result<Vec<LayerSpec>, ModelError> {
+        if self.num_hidden_layers > MOST {
+            let found = format!("{}, more than {MOST}", self.num_hidden_layers);
+            return Err(ModelError::unsupported(path, "num_hidden_layers", &found));
+        }
         let rotated = self.rotary_layers(path, family)?;
         let slides = self.sliding_layers(path, family, window, &rotated)?;
         if slides.contains(&true) && window.is_none() {

@@ -184,6 +184,7 @@ fn options_that_are_not_computed_are_refused_by_name() {
         ("quantization_config", json!({"bits": 4}), "`quantization_config` is {\"bits\":4}"),
         ("num_key_value_heads", json!(3), "`num_key_value_heads` is 3, no divisor of 4 heads"),
         ("num_hidden_layers", json!(0), "`num_hidden_layers` is 0"),
+        ("num_hidden_layers", json!(u64::MAX), "`num_hidden_layers` is 18446744073709551615, more than 10000"),
         ("head_dim", json!(5), "`head_dim` is 5, an odd number"),
         ("head_dim", json!(u64::MAX / 2), "`head_dim` is 9223372036854775807, too wide for 4 heads"),
         ("rope_parameters", json!({"rope_theta": -1.0}), "`rope_theta` is -1"),

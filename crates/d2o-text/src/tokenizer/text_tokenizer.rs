@@ -9,6 +9,7 @@ use tokenizers::{AddedToken, Tokenizer};
 
 use super::config::tokenizer_error;
 use super::special_tokens::named_token;
+use crate::contained::contained;
 use crate::error::TextError;
 use crate::fingerprint::Fingerprint;
 
@@ -73,11 +74,16 @@ impl TextTokenizer {
 
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, TextError> {
         let wrong = |error: tokenizers::Error| tokenizer_error(path, error.to_string());
-        let mut inner = Tokenizer::from_bytes(bytes).map_err(wrong)?;
-        // Some files carry the lengths of their last training run.
-        inner.with_truncation(None).map_err(wrong)?;
-        inner.with_padding(None);
-        inner.encode_fast(PROBE, false).map_err(wrong)?;
+        let read = || {
+            let mut inner = Tokenizer::from_bytes(bytes)?;
+            // Some files carry the lengths of their last training run.
+            inner.with_truncation(None)?;
+            inner.with_padding(None);
+            inner.encode_fast(PROBE, false)?;
+            Ok(inner)
+        };
+        // The library panics on some damaged files.
+        let inner = contained(read).map_err(|panic| tokenizer_error(path, panic))?.map_err(wrong)?;
         let vocab_size = inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1);
         let special = inner.get_added_tokens_decoder().into_values().filter(|token| token.special).collect();
         let literal = Arc::default();
