@@ -11,7 +11,7 @@ const MAY: [(&str, &str); 5] = [
     ("d2o-record/src/storage.rs", "it is that place"),
     ("d2o-record/src/fault.rs", "it makes that place fail"),
     ("d2o-record/src/lock.rs", "a lock is an open file, and goes with it"),
-    ("d2o/src/fetch/cache.rs", "likewise"),
+    ("d2o-fetch/src/cache.rs", "likewise"),
     ("d2o-lab/src/run.rs", "a process writes its own log"),
 ];
 
