@@ -1,4 +1,5 @@
 //! The files that references name, and without any what can be fetched.
+#![allow(clippy::print_stdout, missing_docs, reason = "an example prints what it finds")]
 
 use d2o_fetch::{FetchError, entries, resolve_files};
 
