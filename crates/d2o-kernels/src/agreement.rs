@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::cpu::attention::{self, Inputs, Results};
-use crate::cpu::head::{Head, Wanted};
+use crate::cpu::head::{Head, Products, Wanted};
 use crate::cpu::{gated, norm, rotary};
 use crate::testing::{assert_close, noise, on_threads};
 use crate::*;
@@ -159,24 +159,29 @@ fn targets(rows: usize, vocab: usize) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::from(ids.as_slice()), &Device::flex())
 }
 
+/// A weight that is multiplied as it is.
+fn plain(values: Tensor<2>, layout: WeightLayout) -> Weight<'static> {
+    Weight { values, layout, form: &WeightForm::F32 }
+}
+
 #[test]
 fn heads_agree_in_both_layouts_and_any_chunk() {
     for (rows, width, vocab, chunk) in [(1, 3, 2, 1), (13, 5, 37, 4), (40, 17, 67, 100)] {
-        for layout in [HeadLayout::Straight, HeadLayout::Transposed] {
-            let shape = if layout == HeadLayout::Straight { [width, vocab] } else { [vocab, width] };
+        for layout in [WeightLayout::Straight, WeightLayout::Transposed] {
+            let shape = if layout == WeightLayout::Straight { [width, vocab] } else { [vocab, width] };
             let leaves = [leaf([rows, width], 1), leaf(shape, 2)];
             let targets = targets(rows, vocab);
             assert_agree(
                 &leaves,
-                |[h, w]| token_log_probs(h, w, layout, targets.clone(), chunk),
-                |[h, w]| token_log_probs_composed(h, w, layout, targets.clone(), chunk),
+                |[h, w]| token_log_probs(h, plain(w, layout), targets.clone(), chunk),
+                |[h, w]| token_log_probs_composed(h, plain(w, layout), targets.clone(), chunk),
             );
             // A frozen head, and one whose probabilities are not kept.
             let frozen = leaves[1].clone().inner();
             assert_agree(
                 &[leaves[0].clone()],
-                |[h]| token_log_probs(h, frozen.clone(), layout, targets.clone(), chunk),
-                |[h]| token_log_probs_composed(h, frozen.clone(), layout, targets.clone(), chunk),
+                |[h]| token_log_probs(h, plain(frozen.clone(), layout), targets.clone(), chunk),
+                |[h]| token_log_probs_composed(h, plain(frozen.clone(), layout), targets.clone(), chunk),
             );
         }
     }
@@ -188,8 +193,15 @@ fn a_head_that_keeps_nothing_gives_the_same_weights_gradient() {
     let (hidden, weights, gradient) = (noise(rows * width, 1), noise(width * vocab, 2), noise(rows, 3));
     let targets: Vec<usize> = (0..rows).map(|row| row * 2).collect();
     let level = Level::best();
-    let head =
-        Head { level, hidden: &hidden, weights: &weights, layout: HeadLayout::Straight, targets: &targets, chunk: 4 };
+    let head = Head {
+        level,
+        hidden: &hidden,
+        weights: &weights,
+        layout: WeightLayout::Straight,
+        products: Products::F32,
+        targets: &targets,
+        chunk: 4,
+    };
     let scored = head.forward(Wanted { hidden: false, weights: true });
     let kept = scored.residual.expect("small enough to be kept");
     let from_kept = head.weight_gradient(&scored.sums, Some(&kept), &gradient);
@@ -222,7 +234,7 @@ fn every_instruction_set_gives_the_same_to_rounding() {
             level,
             hidden: &x,
             weights: &dy[..33 * 19],
-            layout: HeadLayout::Straight,
+            layout: WeightLayout::Straight,
             targets: &targets,
             chunk: 9,
         };
@@ -293,7 +305,8 @@ fn kernel_on(name: &str, level: Level) -> Vec<f32> {
                 level,
                 hidden: &x,
                 weights: &weights,
-                layout: HeadLayout::Transposed,
+                layout: WeightLayout::Transposed,
+                products: Products::F32,
                 targets: &targets,
                 chunk: 128,
             };
