@@ -1,4 +1,5 @@
-//! A foreign reader that panics on damaged bytes, contained: its panic becomes an error and says nothing on its own.
+//! Foreign code that panics on damaged or absurd input, contained: its panic becomes an error and says nothing on its
+//! own.
 
 use std::any::Any;
 use std::cell::Cell;

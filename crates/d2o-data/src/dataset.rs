@@ -128,15 +128,15 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// Deduplicates, encodes, lints, splits and orders rows; `options.files` and `options.load` do not count.
+    /// Deduplicates, encodes, lints, splits and orders rows; of how files are read only `options.load.strict` counts.
     ///
     /// Each prompt is rendered once, and each text tokenised once; the lint tokenises prompt and answer together as
     /// well, to see whether they merge.
     ///
-    /// A row whose prompt cannot be framed is left out, counted and listed by the lint.
+    /// A row whose prompt cannot be framed is left out, counted and listed by the lint, unless `options.load.strict`.
     ///
     /// # Errors
-    /// [`DataError::Unframed`] for the first row if none can be framed; [`DataError::NoGroups`] if no row is left to
+    /// [`DataError::Unframed`] for the first row if none can be framed, or for any if `options.load.strict`; [`DataError::NoGroups`] if no row is left to
     /// train on for other reasons.
     pub fn from_samples(
         samples: Vec<NegativeSample>,
@@ -145,7 +145,7 @@ impl Dataset {
     ) -> Result<Self, DataError> {
         let rows = samples.len();
         let (samples, duplicates) = deduplicate(samples);
-        let mut encoder = RowEncoder::new(encoder, &options.limits);
+        let mut encoder = RowEncoder::new(encoder, &options.limits, options.load.strict);
         let (mut train, mut held_out) = (Vec::new(), Vec::new());
         for sample in samples {
             let key = sample.prompt.key();

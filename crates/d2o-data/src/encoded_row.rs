@@ -29,6 +29,8 @@ pub struct EncodedRow {
 pub(crate) struct RowEncoder<'e> {
     encoder: &'e Encoder,
     limits: &'e Limits,
+    /// Whether a prompt that cannot be framed is an error.
+    strict: bool,
     linter: Linter<'e>,
     /// Rows whose prompt is too long.
     pub(crate) long_prompts: usize,
@@ -46,10 +48,11 @@ pub(crate) struct RowEncoder<'e> {
 const ENDLESS: usize = 8;
 
 impl<'e> RowEncoder<'e> {
-    pub(crate) fn new(encoder: &'e Encoder, limits: &'e Limits) -> Self {
+    pub(crate) fn new(encoder: &'e Encoder, limits: &'e Limits, strict: bool) -> Self {
         Self {
             encoder,
             limits,
+            strict,
             linter: Linter::new(encoder, limits),
             long_prompts: 0,
             cut_answers: 0,
@@ -62,7 +65,8 @@ impl<'e> RowEncoder<'e> {
     /// A row as ids; none if its prompt is too long or cannot be framed.
     ///
     /// # Errors
-    /// [`DataError::Unframed`] for a template that comes to no end on [`ENDLESS`] prompts.
+    /// [`DataError::Unframed`] for any prompt if `strict`, and for a template that comes to no end on [`ENDLESS`]
+    /// prompts.
     pub(crate) fn encode(&mut self, sample: NegativeSample) -> Result<Option<EncodedRow>, DataError> {
         let tokens = match self.encoder.tokenize(&sample) {
             Ok(tokens) => tokens,
@@ -92,7 +96,7 @@ impl<'e> RowEncoder<'e> {
         self.linter.add(sample, None);
         self.refused_prompts += 1;
         self.endless += usize::from(matches!(refusal, DataError::Template { fault: TemplateFault::Bound, .. }));
-        if self.endless == ENDLESS {
+        if self.strict || self.endless == ENDLESS {
             return Err(refusal.of_row(&sample.place));
         }
         self.first_refusal.get_or_insert_with(|| refusal.of_row(&sample.place));

@@ -1,8 +1,8 @@
 //! A dataset is what its steps give one after another, with the fingerprints of those steps.
 
 use d2o_data::{
-    ChatTemplate, DataError, Dataset, DatasetOptions, EncodedRow, Encoder, Limits, LintKind, NegativeSample, Place,
-    Prompt, TextTokenizer, deduplicate, lint, shuffle, split_by_prompt,
+    ChatTemplate, DataError, Dataset, DatasetOptions, EncodedRow, Encoder, Limits, LintKind, LoadOptions,
+    NegativeSample, Place, Prompt, TextTokenizer, deduplicate, lint, shuffle, split_by_prompt,
 };
 use sha2::{Digest, Sha256};
 
@@ -163,6 +163,18 @@ fn a_row_that_the_template_refuses_is_left_out_and_listed() {
     let ids = |data: &Dataset| data.train.iter().map(|row| row.id.clone()).collect::<Vec<_>>();
     let all = strict(&["question", "a good question", "answer and question"], STRICT).unwrap();
     assert_eq!(ids(&data), ids(&all).into_iter().filter(|id| id != "r2").collect::<Vec<_>>());
+}
+
+#[test]
+fn a_row_that_the_template_refuses_is_an_error_to_those_who_asked_for_it() {
+    let template = ChatTemplate::new(STRICT, "", "").unwrap();
+    let encoder = Encoder::new(encoder().tokenizer().clone(), Some(template), 0);
+    let load = LoadOptions { strict: true, ..LoadOptions::default() };
+    let options = DatasetOptions { held_out: 0.0, load, ..DatasetOptions::default() };
+    let rows = |prompts: [&str; 2]| prompts.iter().zip(1..).map(|(prompt, line)| row(line, prompt)).collect();
+    assert!(Dataset::from_samples(rows(["question", "a good question"]), &options, &encoder).is_ok());
+    let error = Dataset::from_samples(rows(["question", "a bad question"]), &options, &encoder).err().unwrap();
+    assert!(error.to_string().starts_with("rows.jsonl:2: prompt that cannot be framed"), "{error}");
 }
 
 #[test]

@@ -126,6 +126,8 @@ fn a_rejected_answer_that_was_wanted_is_refused() {
         r#""chosen": "b", "winner": "b""#,
         r#""chosen": "b", "score_chosen": 1, "score_rejected": 2"#,
         r#""feedback": "liked""#,
+        r#""score": null, "label": true"#,
+        r#""reward": 0.2, "kto_tag": true"#,
     ] {
         let (said, _) = refused(&format!("{{\"prompt\": \"q\", \"rejected\": \"a\", {extra}}}"));
         assert!(said.starts_with("rows.jsonl:1: field `"), "{said}");

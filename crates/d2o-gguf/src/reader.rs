@@ -126,15 +126,15 @@ impl GgufFile {
         self.tensors.get(name).map(|(_, stored)| stored.ggml_type)
     }
 
-    /// A tensor's shape, slowest dimension first (`[out, in]`), and its values.
+    /// A tensor's values, in the order of its [`shape`](Self::shape).
     ///
     /// # Errors
     /// [`GgufError::MissingTensor`].
-    pub fn tensor_f32(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), GgufError> {
+    pub fn tensor_f32(&self, name: &str) -> Result<Vec<f32>, GgufError> {
         let Some((file, stored)) = self.tensors.get(name) else {
             return Err(GgufError::MissingTensor { path: self.path.clone(), name: name.to_owned() });
         };
-        Ok((stored.shape.clone(), stored.ggml_type.dequantize(&self.bytes[*file][stored.bytes.clone()])))
+        Ok(stored.ggml_type.dequantize(&self.bytes[*file][stored.bytes.clone()]))
     }
 
     /// The metadata value of `key`, read by `read`; `None` if the file has none.

@@ -1,8 +1,8 @@
 //! Fields that would change what a row means and that its shape does not read.
 
 use super::format::LoadOptions;
-use super::verdict::{Judged, Verdict, is_text_of_an_answer, number, verdict};
-use super::verdict_words::{FIELDS, Kind};
+use super::verdict::{Judged, Verdict, number, verdict_of, word};
+use super::verdict_words::Kind;
 use crate::error::DataError;
 use crate::row::Row;
 
@@ -50,14 +50,12 @@ pub(super) fn refuse_wanted(row: &Row, options: &LoadOptions) -> Result<(), Data
         return refuse_contradicting_scores(row);
     }
     // A score of unknown direction says nothing against the word `rejected`.
-    let score = FIELDS.iter().any(|(field, kind)| matches!(kind, Kind::Score) && row.names(field));
-    if score && options.max_rating.is_none() {
-        return Ok(());
-    }
-    match verdict(row, options)? {
-        Some(Judged { verdict: Verdict::Wanted, .. }) => {
-            let found = FIELDS.iter().find(|(field, _)| row.is_filled(field) && !is_text_of_an_answer(row, field));
-            let field = found.map_or("label", |(field, _)| field);
+    let speaks = |field: &str, kind: Kind| match kind {
+        Kind::Score => options.max_rating.is_some() || row.value(field).and_then(word).is_some(),
+        _ => true,
+    };
+    match verdict_of(row, options, speaks)? {
+        Some((field, Judged { verdict: Verdict::Wanted, .. })) => {
             Err(row.wrong(field, "says that the answer was wanted", "a rejected answer"))
         }
         _ => Ok(()),

@@ -45,9 +45,21 @@ pub(super) fn is_text_of_an_answer(row: &Row, field: &str) -> bool {
 /// # Errors
 /// A value that is not understood; fields that contradict each other.
 pub(super) fn verdict(row: &Row, options: &LoadOptions) -> Result<Option<Judged>, DataError> {
+    Ok(verdict_of(row, options, |_, _| true)?.map(|(_, judged)| judged))
+}
+
+/// The same of those fields that `speaks` takes, with the first field that says it.
+///
+/// # Errors
+/// As [`verdict`].
+pub(super) fn verdict_of(
+    row: &Row,
+    options: &LoadOptions,
+    speaks: impl Fn(&str, Kind) -> bool,
+) -> Result<Option<(&'static str, Judged)>, DataError> {
     let mut found: Option<(&str, Judged)> = None;
     for &(field, kind) in &FIELDS {
-        if !row.names(field) || is_text_of_an_answer(row, field) {
+        if !row.names(field) || is_text_of_an_answer(row, field) || !speaks(field, kind) {
             continue;
         }
         let judged = judge(row, field, kind, options)?;
@@ -62,7 +74,7 @@ pub(super) fn verdict(row: &Row, options: &LoadOptions) -> Result<Option<Judged>
             _ => Some((field, judged)),
         };
     }
-    Ok(found.map(|(_, judged)| judged))
+    Ok(found)
 }
 
 fn judge(row: &Row, field: &str, kind: Kind, options: &LoadOptions) -> Result<Judged, DataError> {
@@ -122,7 +134,7 @@ fn opinion(value: &Value) -> Option<Verdict> {
 }
 
 /// Whether a word calls the answer wanted.
-fn word(value: &Value) -> Option<bool> {
+pub(super) fn word(value: &Value) -> Option<bool> {
     let word = plain(value.as_str()?);
     if WANTED.contains(&word.as_str()) {
         return Some(true);

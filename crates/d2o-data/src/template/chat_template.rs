@@ -1,6 +1,5 @@
 //! A chat template with what Hugging Face lets it see.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use minijinja::value::{Serde, Value};
@@ -11,6 +10,7 @@ use super::calendar::Date;
 use super::jinja::{RAISED, environment};
 use super::source;
 use super::syntax::{self, Unreadable};
+use crate::contained::contained;
 use crate::error::{DataError, TemplateFault};
 use crate::fingerprint::Fingerprint;
 use crate::sample::Message;
@@ -118,7 +118,7 @@ impl ChatTemplate {
         let mut out = Bounded::default();
         let seen: Value = tokens.chain(own).collect::<std::collections::BTreeMap<_, _>>().into();
         // The engine panics on a few absurd things, such as turns through no items.
-        let rendered = catch_unwind(AssertUnwindSafe(|| template.render_captured_to(seen, &mut out).map(drop)));
+        let rendered = contained(|| template.render_captured_to(seen, &mut out).map(drop));
         let gave_up = |_| Err(Error::new(ErrorKind::InvalidOperation, "it makes the template engine give up"));
         rendered.unwrap_or_else(gave_up).map_err(failed)?;
         Ok(out.into_text())

@@ -5,13 +5,15 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::expressions::PerMap;
 use super::files::CONFIG;
 use super::targets::Targets;
 use crate::error::ModelError;
 use crate::weights::safetensors_dir::read;
 
 /// Options that say nothing about what is computed from saved factors, or that are read elsewhere.
-const SILENT: [&str; 16] = [
+const SILENT: [&str; 18] = [
+    "alpha_pattern",
     "auto_mapping",
     "base_model_name_or_path",
     "bias",
@@ -25,6 +27,7 @@ const SILENT: [&str; 16] = [
     "peft_type",
     "peft_version",
     "r",
+    "rank_pattern",
     "revision",
     "task_type",
     "use_rslora",
@@ -40,7 +43,11 @@ pub(super) struct AdapterConfig {
     /// Which maps it says that it adapts.
     pub(super) targets: Targets,
     rank: usize,
+    /// Other ranks of some maps.
+    ranks: PerMap<usize>,
     alpha: f64,
+    /// Other alphas of some maps.
+    alphas: PerMap<f64>,
     /// Scale by `alpha / √rank` (rank-stabilised LoRA, arXiv 2312.03732) instead of `alpha / rank`.
     stabilised: bool,
 }
@@ -69,36 +76,66 @@ impl AdapterConfig {
         let fields: Fields = serde_json::from_slice(&bytes).map_err(|error| ModelError::json(path, &error))?;
         fields.refuse_unsupported(path)?;
         fields.targets.check(path)?;
+        let rank = |value: &Value| value.as_u64().and_then(|rank| usize::try_from(rank).ok()).filter(|&rank| rank > 0);
+        let ranks = fields.per_map(path, "rank_pattern", rank)?;
+        let alphas = fields.per_map(path, "alpha_pattern", Value::as_f64)?;
         Ok(Self {
             base: fields.base_model_name_or_path.filter(|base| !base.is_empty()),
             targets: fields.targets,
             rank: fields.r,
+            ranks,
             alpha: fields.lora_alpha,
+            alphas,
             stabilised: fields.use_rslora == Some(true),
         })
     }
 
-    /// The rank of a first factor `[rank, in]`, which the configuration must name as well.
+    /// The rank of the first factor `[rank, in]` of `module`, which the configuration must name as well.
     ///
     /// # Errors
     /// [`ModelError::Adapter`].
-    pub(super) fn rank_of(&self, path: &Path, name: &str, shape: &[usize]) -> Result<usize, ModelError> {
+    pub(super) fn rank_of(&self, path: &Path, module: &str, name: &str, shape: &[usize]) -> Result<usize, ModelError> {
+        let (option, expected) = match self.ranks.of(module) {
+            Some(rank) => ("rank_pattern", rank),
+            None => ("r", self.rank),
+        };
         match shape {
-            &[rank, _] if rank == self.rank => Ok(rank),
+            &[rank, _] if rank == expected => Ok(rank),
             found => {
-                let reason = format!("tensor `{name}` has shape {found:?}, and `r` in {CONFIG} is {}", self.rank);
+                let reason = format!("tensor `{name}` has shape {found:?}, and `{option}` in {CONFIG} is {expected}");
                 Err(ModelError::Adapter { path: path.to_path_buf(), reason })
             }
         }
     }
 
-    /// The `alpha` with which `alpha / rank` is the scale that the configuration asks for.
-    pub(super) fn alpha_of(&self, rank: usize) -> f64 {
-        if self.stabilised { self.alpha * (rank as f64).sqrt() } else { self.alpha }
+    /// The `alpha` with which `alpha / rank` is the scale that the configuration asks for at `module`.
+    pub(super) fn alpha_of(&self, module: &str, rank: usize) -> f64 {
+        let alpha = self.alphas.of(module).unwrap_or(self.alpha);
+        if self.stabilised { alpha * (rank as f64).sqrt() } else { alpha }
     }
 }
 
 impl Fields {
+    /// The option `name`, a table of expressions for maps, with values as `read` takes them.
+    fn per_map<T: Copy>(
+        &self,
+        path: &Path,
+        name: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<PerMap<T>, ModelError> {
+        let entries = match self.others.get(name) {
+            Some(Value::Object(entries)) => entries.iter().collect(),
+            None | Some(Value::Null) => Vec::new(),
+            Some(other) => return Err(refused(path, name, &other.to_string())),
+        };
+        let mut values = Vec::new();
+        for (map, value) in entries {
+            let value = read(value).ok_or_else(|| refused(path, name, &format!("{value} for `{map}`")))?;
+            values.push((map.as_str(), value));
+        }
+        PerMap::new(values).map_err(|map| refused(path, name, &format!("a table with `{map}`, which is no expression")))
+    }
+
     fn refuse_unsupported(&self, path: &Path) -> Result<(), ModelError> {
         let refuse = |option: &str, value: &str| Err(refused(path, option, value));
         if self.peft_type != "LORA" {

@@ -173,7 +173,7 @@ impl Factors<'_> {
             return Err(self.mismatch(format!("the adapter has factors for `{module}`, which {CONFIG} does not name")));
         }
         let [input, out] = linear.weight.val().dims();
-        let rank = self.config.rank_of(self.path, &name_a, &a.shape)?;
+        let rank = self.config.rank_of(self.path, module, &name_a, &a.shape)?;
         let device = linear.weight.val().device();
         let factor = |name: &str, HostTensor { shape, values }: HostTensor, expected: [usize; 2]| {
             if shape != expected {
@@ -186,7 +186,7 @@ impl Factors<'_> {
         let effective = b.values.iter().any(|&value| value != 0.0);
         let (a, b) = (factor(&name_a, a, [rank, input])?, factor(&name_b, b, [out, rank])?);
         self.effective |= effective;
-        linear.adapter = Some(Adapter { a, b, alpha: self.config.alpha_of(rank) });
+        linear.adapter = Some(Adapter { a, b, alpha: self.config.alpha_of(module, rank) });
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What trains: all weights, the last layers, or low-rank adapters, which are read and written in PEFT's layout.
 
 mod config;
+mod expressions;
 mod files;
 mod load;
 mod lora;

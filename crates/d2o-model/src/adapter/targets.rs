@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::config::refused;
+use super::expressions::is_whole_match;
 use crate::error::ModelError;
 
 /// Maps outside the layers, which are not adapted here.
@@ -45,36 +46,25 @@ impl Targets {
         }
     }
 
-    /// Whether the list of a file must be kept to: an expression, or a pattern of layers' names, is not read, and the
-    /// tensors alone say what is adapted.
-    fn is_list(&self) -> bool {
-        let pattern = self.layers_pattern.as_ref().is_some_and(|value| match value {
-            Value::Null => false,
-            Value::String(text) => !text.is_empty(),
-            Value::Array(items) => !items.is_empty(),
-            _ => true,
-        });
-        let listed = match &self.target_modules {
-            Some(OneOrMany::Many(names)) => !names.is_empty(),
-            Some(OneOrMany::One(name)) => name == ALL_LINEAR,
-            None => false,
-        };
-        listed && !pattern && !matches!(&self.exclude_modules, Some(OneOrMany::One(name)) if !name.is_empty())
-    }
-
     /// Whether the map `module` (`model.layers.3.mlp.up_proj`) of layer `layer` is to be adapted; `None` if the file
-    /// does not say so in a way that is read.
+    /// does not say so in a way that is read, and the tensors alone say it.
+    ///
+    /// An expression speaks of the names that the model had where it was trained, wrappers included: that it does not
+    /// mean a map here says nothing.
     pub(super) fn names(&self, layer: usize, module: &str) -> Option<bool> {
-        if !self.is_list() {
+        if self.has_layers_pattern() {
             return None;
         }
         let listed = match &self.target_modules {
-            Some(OneOrMany::Many(names)) => names.iter().any(|name| is_called(module, name)),
-            _ => true,
+            Some(OneOrMany::Many(names)) if !names.is_empty() => names.iter().any(|name| is_called(module, name)),
+            Some(OneOrMany::One(name)) if name == ALL_LINEAR => true,
+            Some(OneOrMany::One(expression)) => is_whole_match(expression, module).filter(|&is| is)?,
+            _ => return None,
         };
         let excluded = match &self.exclude_modules {
             Some(OneOrMany::Many(names)) => names.iter().any(|name| is_called(module, name)),
-            _ => false,
+            Some(OneOrMany::One(expression)) => is_whole_match(expression, module)?,
+            None => false,
         };
         let in_layer = match &self.layers_to_transform {
             Some(OneOrMany::One(only)) => *only == layer,
@@ -83,6 +73,16 @@ impl Targets {
             None => true,
         };
         Some(listed && !excluded && in_layer)
+    }
+
+    /// Whether layers are found by a pattern of their names.
+    fn has_layers_pattern(&self) -> bool {
+        self.layers_pattern.as_ref().is_some_and(|value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
+        })
     }
 
     /// The targets as the file has them, for messages.
@@ -133,9 +133,15 @@ mod tests {
     }
 
     #[test]
-    fn expressions_and_silence_name_nothing() {
+    fn expressions_name_what_they_mean_and_silence_nothing() {
+        let expression = json!({"target_modules": r".*\.q_proj"});
+        assert_eq!(chosen(expression.clone(), 0, "self_attn.q_proj"), Some(true));
+        assert_eq!(chosen(expression, 0, "self_attn.k_proj"), None);
+        let without = json!({"target_modules": "all-linear", "exclude_modules": r".*layers\.0\..*"});
+        assert_eq!(chosen(without.clone(), 0, "self_attn.q_proj"), Some(false));
+        assert_eq!(chosen(without, 1, "self_attn.q_proj"), Some(true));
         for fields in [
-            json!({"target_modules": r".*\.q_proj"}),
+            json!({"target_modules": "("}),
             json!({"target_modules": ["q_proj"], "layers_pattern": "blocks"}),
             json!({"target_modules": null}),
             json!({}),

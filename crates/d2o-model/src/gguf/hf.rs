@@ -59,7 +59,8 @@ pub fn hf_tensors(file: &GgufFile) -> Result<impl Iterator<Item = Result<NamedTe
         places.push((name, place));
     }
     Ok(places.into_iter().map(move |(name, place)| {
-        let (shape, values) = file.tensor_f32(name)?;
+        let values = file.tensor_f32(name)?;
+        let shape = file.shape(name).unwrap_or_default().to_vec();
         let heads = match place.rows {
             Rows::Same => return Ok(NamedTensor { name: place.name, shape, values }),
             Rows::Queries => heads,
@@ -208,7 +209,7 @@ impl<'a> ModelFile<'a> {
         if file.shape(rope::FACTORS).is_none() {
             return Ok(Json::Null);
         }
-        rope::scaling(&file.tensor_f32(rope::FACTORS)?.1, theta, head_dim).map_err(|factor| {
+        rope::scaling(&file.tensor_f32(rope::FACTORS)?, theta, head_dim).map_err(|factor| {
             ModelError::unsupported(file.path(), rope::FACTORS, &format!("a rotary scaling by {factor}"))
         })
     }

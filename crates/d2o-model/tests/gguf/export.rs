@@ -115,7 +115,7 @@ fn eight_bits_are_within_half_a_step() {
     assert_eq!(stored(&file, "blk.0.ffn_down.weight"), Some("F16"));
     assert_eq!(stored(&file, "blk.0.attn_output.weight"), Some("F16"));
     for name in whole.tensor_names().filter(|&name| stored(&file, name) == Some("Q8_0")) {
-        let (exact, rounded) = (whole.tensor_f32(name).unwrap().1, file.tensor_f32(name).unwrap().1);
+        let (exact, rounded) = (whole.tensor_f32(name).unwrap(), file.tensor_f32(name).unwrap());
         for (exact, rounded) in exact.chunks(32).zip(rounded.chunks(32)) {
             // Half a step of max / 127, and the scale's own rounding, 2⁻¹¹ of up to 127 steps.
             let step = exact.iter().fold(0f32, |largest, value| largest.max(value.abs())) / 127.0;

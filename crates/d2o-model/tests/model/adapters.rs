@@ -149,7 +149,12 @@ fn factors_that_the_configuration_names_must_be_there() {
     let expected = "has factors for `model.layers.0.self_attn.v_proj`, which adapter_config.json does not name";
     assert!(text.contains(expected), "{text}");
     change_config(dir.path(), "target_modules", json!(r".*self_attn\.(q|v)_proj"));
-    assert!(load_adapter(&model(false), dir.path()).is_ok(), "an expression says nothing here");
+    assert!(load_adapter(&model(false), dir.path()).is_ok());
+    change_config(dir.path(), "target_modules", json!(r".*self_attn\.(q|k)_proj"));
+    let text = complaint(&model(false), dir.path());
+    assert!(text.contains("has no factors for `model.layers.0.self_attn.k_proj`"), "{text}");
+    change_config(dir.path(), "target_modules", json!(r"language_model\..*self_attn\.(q|v)_proj"));
+    assert!(load_adapter(&model(false), dir.path()).is_ok(), "an expression over other names says nothing here");
 }
 
 #[test]
@@ -219,8 +224,9 @@ fn options_that_are_not_computed_are_refused_by_name() {
         ("use_dora", json!(true), "`use_dora` is true"),
         ("lora_bias", json!(true), "`lora_bias` is true"),
         ("modules_to_save", json!(["lm_head"]), "`modules_to_save` is [\"lm_head\"]"),
-        ("rank_pattern", json!({"q_proj": 2}), "`rank_pattern` is {\"q_proj\":2}"),
-        ("alpha_pattern", json!({"q_proj": 2}), "`alpha_pattern` is {\"q_proj\":2}"),
+        ("rank_pattern", json!({"q_proj": 0}), "`rank_pattern` is 0 for `q_proj`"),
+        ("alpha_pattern", json!({"(": 2}), "`alpha_pattern` is a table with `(`, which is no expression"),
+        ("alpha_pattern", json!([2]), "`alpha_pattern` is [2]"),
         ("init_lora_weights", json!("pissa"), "`init_lora_weights` is pissa"),
         ("some_option_to_come", json!("on"), "`some_option_to_come` is \"on\""),
         (
@@ -245,6 +251,33 @@ fn rank_stabilised_adapters_are_scaled_by_the_root() {
     let larger = load_adapter(&model(false), with_option("lora_alpha", json!(8.0 * 3f64.sqrt())).path()).unwrap().model;
     assert!(worst(&hidden(&stabilised), &hidden(&larger)) < 1e-6);
     assert!(worst(&hidden(&stabilised), &hidden(&adapted(&["q_proj"], None))) > 1e-3);
+}
+
+#[test]
+fn ranks_and_alphas_of_some_maps_are_their_own() {
+    let all = adapted(&["q_proj", "up_proj"], None);
+    let plain = hidden(&load_adapter(&model(false), saved(&all).path()).unwrap().model);
+    // The file's rank is 3 and its alpha 8: the same again, said for each map on its own.
+    let dir = saved(&all);
+    change_config(dir.path(), "r", json!(64));
+    change_config(dir.path(), "rank_pattern", json!({"q_proj": 3, r"layers\.\d+\.mlp\.up_proj": 3}));
+    change_config(dir.path(), "lora_alpha", json!(1));
+    change_config(dir.path(), "alpha_pattern", json!({"self_attn.q_proj": 8, r".*up_proj": 8}));
+    assert_eq!(hidden(&load_adapter(&model(false), dir.path()).unwrap().model), plain);
+    // Twice the alpha of one map is twice its second factor.
+    change_config(dir.path(), "alpha_pattern", json!({"layers.1.self_attn.q_proj": 16, "q_proj": 8, "up_proj": 8}));
+    let louder = hidden(&load_adapter(&model(false), dir.path()).unwrap().model);
+    let doubled = saved(&all);
+    let path = doubled.path().join("adapter_model.safetensors");
+    let mut tensors = read(&path);
+    let name = "base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight";
+    tensors.get_mut(name).unwrap().1.iter_mut().for_each(|value| *value *= 2.0);
+    write_weights(&path, &tensors);
+    let expected = hidden(&load_adapter(&model(false), doubled.path()).unwrap().model);
+    assert!(worst(&louder, &expected) < 1e-6 && worst(&louder, &plain) > 1e-4);
+    change_config(dir.path(), "rank_pattern", json!({"q_proj": 4, "up_proj": 3}));
+    let text = complaint(&model(false), dir.path());
+    assert!(text.contains("and `rank_pattern` in adapter_config.json is 4"), "{text}");
 }
 
 #[test]

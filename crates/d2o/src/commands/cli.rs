@@ -77,7 +77,7 @@ pub struct RunArgs {
     /// Rejected answers; may be given several times.
     #[arg(long)]
     pub negatives: Vec<String>,
-    /// A row that cannot be read is an error, instead of being left out and told.
+    /// A row that cannot be read, or whose prompt cannot be framed, is an error, instead of being left out and told.
     #[arg(long)]
     pub strict: bool,
     /// The run directory.

@@ -81,7 +81,8 @@ pub struct DataSection {
     /// a rating on a scale that goes to 3 or above; rows with any other number are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rating: Option<f64>,
-    /// Whether a row that cannot be read ends the run; `false` leaves it out and tells where it stands.
+    /// Whether a row that cannot be read, or whose prompt cannot be framed, ends the run; `false` leaves it out and tells
+    /// where it stands.
     pub strict: bool,
     /// Whether the model's chat template frames the prompts; `false` takes them as plain text.
     pub chat: bool,
