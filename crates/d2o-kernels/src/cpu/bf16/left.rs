@@ -54,7 +54,8 @@ impl Left {
         self.level
     }
 
-    pub(super) fn rows(&self) -> usize {
+    /// Rows of the matrix.
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 

@@ -105,6 +105,7 @@ impl<'a> Head<'a> {
         let mut gradients = vec![0f32; if wanted.hidden { rows * width } else { 0 }];
         let mut kept = if wanted.weights { self.room() } else { None };
         let plain = matches!(kept, Some(Residual::Plain(_)));
+        let packs = matches!(kept, Some(Residual::Packed(_)));
         let with_residual = wanted.hidden || kept.is_some();
         let mut scratch = vec![0f32; if plain { 0 } else { rows.min(self.chunk) * vocab }];
         for first in (0..rows).step_by(self.chunk) {
@@ -131,8 +132,9 @@ impl<'a> Head<'a> {
             if wanted.hidden {
                 self.products.by_hidden(&mut gradients[first * width..][..count * width], residual, self.matrix());
             }
-            if let Some(Residual::Packed(kept)) = &mut kept {
-                kept.push(PackedResidual::pack(self.level, residual, self.layout));
+            let packed = packs.then(|| PackedResidual::pack(self.level, residual, self.layout));
+            if let (Some(Residual::Packed(kept)), Some(packed)) = (&mut kept, packed) {
+                kept.push(packed);
             }
         }
         Scored {
