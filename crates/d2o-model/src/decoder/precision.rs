@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use d2o_kernels::{Bf16Matrix, Packed, WeightForm, WeightLayout};
+use d2o_kernels::{Bf16Matrix, Packed, WeightForm, WeightLayout, is_on_cpu};
 use serde::{Deserialize, Serialize};
 
 use super::causal_lm::CausalLm;
@@ -63,6 +63,11 @@ impl CausalLm {
     /// The precision in which products of this model are computed.
     pub fn precision(&self) -> Precision {
         Precision::of(self.head.as_ref().map_or(&self.tied_form, |head| &head.form))
+    }
+
+    /// Whether the weights are on the processor, where products in bf16 have instructions of their own.
+    pub fn is_on_cpu(&self) -> bool {
+        is_on_cpu(&self.embedding.val())
     }
 
     /// Packs the weights for products in bf16, on the processor; in f32 and elsewhere there is nothing to pack.

@@ -9,6 +9,7 @@ fn upper_half(x: f32) -> u32 {
 }
 
 /// `x` as bf16 has it.
+#[cfg(test)]
 pub(crate) fn rounded(x: f32) -> f32 {
     f32::from_bits(upper_half(x))
 }
