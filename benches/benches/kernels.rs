@@ -6,8 +6,8 @@ use std::hint::black_box;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use d2o_kernels::{
-    Heads, Span, Spans, Weight, WeightForm, WeightLayout, rms_norm, rms_norm_composed, span_attention, span_attention_composed, swiglu,
-    swiglu_composed, token_log_probs, token_log_probs_composed,
+    Heads, Span, Spans, Weight, WeightForm, WeightLayout, rms_norm, rms_norm_composed, span_attention,
+    span_attention_composed, swiglu, swiglu_composed, token_log_probs, token_log_probs_composed,
 };
 
 fn leaf<const D: usize>(shape: [usize; D]) -> Tensor<D> {

@@ -1,13 +1,13 @@
 //! Between Burn's tensors and slices: possible on the processor's backend, feature `flex`.
 
 #[cfg(feature = "flex")]
-pub use flex::{is_on_cpu, is_untracked_on_cpu};
-#[cfg(feature = "flex")]
 pub(crate) use flex::{Values, tensor, values};
-#[cfg(not(feature = "flex"))]
-pub use nowhere::{is_on_cpu, is_untracked_on_cpu};
+#[cfg(feature = "flex")]
+pub use flex::{is_on_cpu, is_untracked_on_cpu};
 #[cfg(not(feature = "flex"))]
 pub(crate) use nowhere::{Values, tensor, values};
+#[cfg(not(feature = "flex"))]
+pub use nowhere::{is_on_cpu, is_untracked_on_cpu};
 
 #[cfg(feature = "flex")]
 mod flex {

@@ -1,7 +1,7 @@
 //! Builds a [`Trainer`]: every knob with its default.
 
-use d2o_model::{CausalLm, Precision};
 use d2o_model::responses::Chunking;
+use d2o_model::{CausalLm, Precision};
 use d2o_objective::{Guards, ObjectiveConfig};
 
 use crate::activation_cache::ActivationCacheConfig;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use d2o_model::{CausalLm, Precision};
 use d2o_model::responses::Chunking;
+use d2o_model::{CausalLm, Precision};
 
 use crate::activation_cache::ActivationCacheConfig;
 use crate::checkpoint::Checkpoint;

@@ -176,10 +176,7 @@ impl Vectors for Avx512 {
         unsafe {
             let words = _mm512_loadu_si512(words.as_ptr().cast());
             let upper = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
-            [
-                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(words)),
-                _mm512_castsi512_ps(_mm512_and_si512(words, upper)),
-            ]
+            [_mm512_castsi512_ps(_mm512_slli_epi32::<16>(words)), _mm512_castsi512_ps(_mm512_and_si512(words, upper))]
         }
     }
 }

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::lora::LoraPlan;
-use crate::decoder::{CausalLm, Precision};
 use crate::decoder::linear::Linear;
+use crate::decoder::{CausalLm, Precision};
 use crate::error::ModelError;
 
 /// Which parameters train.

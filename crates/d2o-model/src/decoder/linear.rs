@@ -57,7 +57,8 @@ impl Linear {
         if let Some(adapter) = &self.adapter {
             // They are small: packed anew for each product.
             let form = &Precision::of(&self.form).form();
-            let weight = |values: &Param<Tensor<2>>| Weight { values: values.val(), layout: WeightLayout::Straight, form };
+            let weight =
+                |values: &Param<Tensor<2>>| Weight { values: values.val(), layout: WeightLayout::Straight, form };
             let low = linear(linear(rows, weight(&adapter.a)), weight(&adapter.b));
             y = y + low.mul_scalar(adapter.scale());
         }

@@ -14,15 +14,15 @@ mod product;
 mod right;
 mod rounding;
 mod shape;
-mod tiles;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod transpose;
 
 pub(crate) use left::Left;
 pub(crate) use product::multiply;
 pub(crate) use right::Right;
-#[cfg(target_arch = "x86_64")]
-pub(crate) use tiles::amx_is_permitted;
 #[cfg(test)]
 pub(crate) use rounding::rounded;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use tiles::amx_is_permitted;

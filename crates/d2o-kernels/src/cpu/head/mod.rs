@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-pub(crate) use products::Products;
 use products::PackedResidual;
+pub(crate) use products::Products;
 
 use crate::cpu::level::{Level, multiversion};
 use crate::cpu::math;
