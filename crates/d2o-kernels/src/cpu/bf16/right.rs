@@ -65,11 +65,6 @@ impl Right {
         let at = (panel * self.inner.blocks + block) * len;
         &self.words[at..at + len]
     }
-
-    #[cfg(test)]
-    pub(super) fn words(&self) -> &[u32] {
-        &self.words
-    }
 }
 
 multiversion! {
