@@ -63,7 +63,7 @@ pub struct DeviceSection {
     pub backend: String,
     /// CPU threads; 0 takes all.
     pub threads: usize,
-    /// Type of the weights while answers are sampled; log-probabilities are always computed in f32.
+    /// Type of the weights while answers are sampled; log-probabilities are computed in f32, or as `train.precision` says.
     pub sampling: SamplingWeights,
 }
 
@@ -186,8 +186,8 @@ pub struct TrainSection {
     /// Gradient clipping: the largest global norm; 0 does not clip.
     pub max_grad_norm: f64,
     /// Precision of products, those of the anchors' reference scores included. `bf16` rounds weights, activations and gradients
-    /// where linear maps and head multiply them, and computes all sums and everything else in f32: faster where the
-    /// processor multiplies bf16 (AMX or AVX-512 BF16), at a gradient that differs by less than a hundredth.
+    /// where linear maps and head multiply them, and computes all sums and everything else in f32. It is meant for
+    /// processors that multiply bf16 (AMX, AVX-512 BF16).
     pub precision: Precision,
     /// Most tokens in one forward pass, prompt included: bounds memory, changes no result beyond rounding. A group of up
     /// to twice as many runs in one pass.
