@@ -6,8 +6,8 @@ use std::hint::black_box;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use d2o_kernels::{
-    HeadLayout, Heads, Span, Spans, rms_norm, rms_norm_composed, span_attention, span_attention_composed, swiglu,
-    swiglu_composed, token_log_probs, token_log_probs_composed,
+    Heads, Span, Spans, Weight, WeightForm, WeightLayout, rms_norm, rms_norm_composed, span_attention,
+    span_attention_composed, swiglu, swiglu_composed, token_log_probs, token_log_probs_composed,
 };
 
 fn leaf<const D: usize>(shape: [usize; D]) -> Tensor<D> {
@@ -49,17 +49,18 @@ fn head(criterion: &mut Criterion) {
         let (hidden, weights) = (leaf([512, 288]), leaf([288, vocab]));
         let ids: Vec<i64> = (0..512).map(|row| row * 7).collect();
         let targets = Tensor::<1, Int>::from_data(TensorData::from(ids.as_slice()), &Device::flex());
-        let inputs = || (hidden.clone(), weights.clone(), HeadLayout::Straight, targets.clone(), 256);
+        let weight = || Weight { values: weights.clone(), layout: WeightLayout::Straight, form: &WeightForm::F32 };
+        let inputs = || (hidden.clone(), weight(), targets.clone(), 256);
         group.bench_function(BenchmarkId::new("fused", vocab), |bencher| {
             bencher.iter(|| {
-                let (h, w, layout, t, chunk) = inputs();
-                black_box(token_log_probs(h, w, layout, t, chunk).sum().backward())
+                let (h, w, t, chunk) = inputs();
+                black_box(token_log_probs(h, w, t, chunk).sum().backward())
             });
         });
         group.bench_function(BenchmarkId::new("composed", vocab), |bencher| {
             bencher.iter(|| {
-                let (h, w, layout, t, chunk) = inputs();
-                black_box(token_log_probs_composed(h, w, layout, t, chunk).sum().backward())
+                let (h, w, t, chunk) = inputs();
+                black_box(token_log_probs_composed(h, w, t, chunk).sum().backward())
             });
         });
     }

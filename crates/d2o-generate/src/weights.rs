@@ -1,6 +1,6 @@
 //! Type of the weights while answers are drawn.
 
-use d2o_model::CausalLm;
+use d2o_model::{CausalLm, Precision};
 use serde::{Deserialize, Serialize};
 
 /// Type of the weights while answers are drawn. In a run file: `device.sampling`.
@@ -20,7 +20,7 @@ impl SamplingWeights {
     pub fn of(self, model: &CausalLm) -> CausalLm {
         match self {
             Self::Bf16 => model.for_sampling(),
-            Self::F32 => model.clone(),
+            Self::F32 => model.clone().with_precision(Precision::F32),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Between Burn's tensors and slices: possible on the processor's backend, feature `flex`.
 
 #[cfg(feature = "flex")]
-pub use flex::{is_on_cpu, is_untracked_on_cpu};
+pub(crate) use flex::{Values, tensor, values};
 #[cfg(feature = "flex")]
-pub(crate) use flex::{tensor, values};
+pub use flex::{is_on_cpu, is_untracked_on_cpu};
+#[cfg(not(feature = "flex"))]
+pub(crate) use nowhere::{Values, tensor, values};
 #[cfg(not(feature = "flex"))]
 pub use nowhere::{is_on_cpu, is_untracked_on_cpu};
-#[cfg(not(feature = "flex"))]
-pub(crate) use nowhere::{tensor, values};
 
 #[cfg(feature = "flex")]
 mod flex {
@@ -18,6 +18,7 @@ mod flex {
     use burn::tensor::{DType, Tensor, TensorData};
 
     /// The values of a contiguous tensor, row by row.
+    #[derive(Clone)]
     pub(crate) struct Values(FloatTensor<Flex>);
 
     impl Deref for Values {
@@ -73,7 +74,10 @@ mod nowhere {
         false
     }
 
-    pub(crate) fn values<const D: usize>(_: Tensor<D>) -> Vec<f32> {
+    /// The values of a tensor.
+    pub(crate) type Values = Vec<f32>;
+
+    pub(crate) fn values<const D: usize>(_: Tensor<D>) -> Values {
         panic!("slices need the feature `flex`")
     }
 

@@ -16,7 +16,7 @@ pub use config::{
 };
 /// The cache of [`CausalLm::forward_ragged`], and the new tokens of one of its rows.
 pub use d2o_kernels::{Fresh, RaggedCache};
-pub use decoder::{CausalLm, KeysValues, KvCache, PackedGroup, Placement};
+pub use decoder::{CausalLm, KeysValues, KvCache, PackedGroup, Placement, Precision};
 pub use error::ModelError;
 pub use load::{LoadedModel, load};
 pub use weights::{Dtype, save_hf, weight_files};

@@ -25,6 +25,10 @@ pub enum Event {
         model: String,
         /// Name of the backend that computes.
         backend: String,
+        /// The precision of products, such as `f32` or, with the instructions that multiply, `bf16 (avx512-bf16)`; empty
+        /// in records of before there was a choice.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        precision: String,
         /// Name of the objective, such as `d2o`.
         objective: String,
         /// Number of scalar parameters in the model.

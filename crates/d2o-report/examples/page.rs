@@ -16,6 +16,7 @@ fn started() -> Event {
         seed: 17,
         model: "toy".to_owned(),
         backend: "flex".to_owned(),
+        precision: "f32".to_owned(),
         objective: "d2o".to_owned(),
         parameters_total: 1_200_000,
         parameters_trained: 300_000,

@@ -67,8 +67,8 @@ pub(crate) fn write_with_text(dir: &Path, text: &str) {
     let mut events = events(3);
     for event in &mut events {
         match event {
-            Event::RunStarted { model, backend, objective, version, .. } => {
-                for field in [model, backend, objective, version] {
+            Event::RunStarted { model, backend, precision, objective, version, .. } => {
+                for field in [model, backend, precision, objective, version] {
                     *field = text.to_owned();
                 }
             }

@@ -61,10 +61,13 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     if let Some(data) = data(run) {
         facts.push(("rejected answers", data));
     }
-    if let Some(Event::RunStarted { anchors_per_group, seed, backend, .. }) = first_start(run) {
+    if let Some(Event::RunStarted { anchors_per_group, seed, backend, precision, .. }) = first_start(run) {
         facts.push(("anchors", format!("{anchors_per_group} a prompt")));
         facts.push(("seed", seed.to_string()));
         facts.push(("backend", backend.clone()));
+        if !precision.is_empty() {
+            facts.push(("precision of training", precision.clone()));
+        }
     }
     facts
 }

@@ -84,6 +84,7 @@ fn started(steps: usize, resumed_from: Option<usize>) -> Event {
         seed: 17,
         model: "fetch:smollm2-135m-instruct".to_owned(),
         backend: "flex".to_owned(),
+        precision: "f32".to_owned(),
         objective: "d2o".to_owned(),
         parameters_total: 134_515_008,
         parameters_trained: 28_320_768,

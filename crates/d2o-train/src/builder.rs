@@ -1,7 +1,7 @@
 //! Builds a [`Trainer`]: every knob with its default.
 
-use d2o_model::CausalLm;
 use d2o_model::responses::Chunking;
+use d2o_model::{CausalLm, Precision};
 use d2o_objective::{Guards, ObjectiveConfig};
 
 use crate::activation_cache::ActivationCacheConfig;
@@ -35,6 +35,7 @@ impl<'a> Trainer<'a> {
 /// | [`learning_rate`](Self::learning_rate), [`schedule`](Self::schedule) | 5e-5, 3 steps of warm-up, cosine to a tenth |
 /// | [`optimizer`](Self::optimizer) | AdamW, β 0.9 and 0.999, ε 1e-8, no weight decay |
 /// | [`max_grad_norm`](Self::max_grad_norm) | 1.0 |
+/// | [`precision`](Self::precision) | `Precision::F32` |
 /// | [`chunking`](Self::chunking) | 512 tokens a pass, logits of 256 positions at once |
 /// | [`activation_cache`](Self::activation_cache) | keeps nothing |
 /// | [`live_reference`](Self::live_reference) | none: the groups' stored scores |
@@ -53,6 +54,7 @@ pub struct TrainerBuilder<'a> {
     schedule: Schedule,
     optimizer: AdamW,
     max_grad_norm: f64,
+    precision: Precision,
     chunking: Chunking,
     activation_cache: ActivationCacheConfig,
     live_reference: Option<&'a CausalLm>,
@@ -75,6 +77,7 @@ impl<'a> TrainerBuilder<'a> {
             schedule: Schedule::default(),
             optimizer: AdamW::default(),
             max_grad_norm: 1.0,
+            precision: Precision::F32,
             chunking: Chunking { tokens: 512, head_rows: HEAD_ROWS },
             activation_cache: ActivationCacheConfig::default(),
             live_reference: None,
@@ -144,6 +147,13 @@ impl<'a> TrainerBuilder<'a> {
     /// Largest global gradient norm; 0 does not clip.
     pub fn max_grad_norm(mut self, norm: f64) -> Self {
         self.max_grad_norm = norm;
+        self
+    }
+
+    /// Precision of products, forward and backward. The policy's products are computed so whatever the model says that is
+    /// trained; stored reference scores, and the bases of penalties, have to be of the same precision.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 
@@ -239,9 +249,14 @@ impl<'a> TrainerBuilder<'a> {
             schedule: self.schedule,
             optimizer: self.optimizer,
             max_grad_norm: self.max_grad_norm,
+            precision: self.precision,
             chunking: self.chunking,
             activation_cache: self.activation_cache,
-            live_reference: self.live_reference,
+            live_reference: self.live_reference.map(|reference| {
+                let mut reference = reference.clone().with_precision(self.precision);
+                reference.pack_weights();
+                reference
+            }),
             retain: self.retain,
             anchor_kl: self.anchor_kl,
             redraw: self.redraw,
@@ -258,12 +273,20 @@ impl<'a> TrainerBuilder<'a> {
         self.check_optimizer()?;
         demand(self.log_every > 0, "log_every", "at least 1")?;
         demand(self.chunking.head_rows > 0, "chunking.head_rows", "at least 1")?;
+        self.check_bases()?;
         let redraws = self.redraw.as_ref().is_none_or(|redraw| redraw.every > 0);
         demand(redraws, "redraw.every", "at least 1")?;
         let evaluates = self.monitor.evaluation.as_ref().is_none_or(|evaluation| evaluation.every > 0);
         demand(evaluates, "evaluation.every", "at least 1")?;
         let keeps = self.checkpoints.as_ref().is_none_or(|checkpoints| checkpoints.keep > 0);
         demand(keeps, "checkpoints.keep", "at least 1")
+    }
+
+    fn check_bases(&self) -> Result<(), TrainError> {
+        let expected = format!("a model of the run's precision, {}", self.precision.name());
+        let fits = |base: &CausalLm| base.precision() == self.precision;
+        demand(self.retain.as_ref().is_none_or(|retain| fits(retain.base)), "retain.base", &expected)?;
+        demand(self.anchor_kl.as_ref().is_none_or(|penalty| fits(penalty.base)), "anchor_kl.base", &expected)
     }
 
     fn check_groups(&self) -> Result<(), TrainError> {

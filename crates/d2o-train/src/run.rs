@@ -72,6 +72,7 @@ impl Trainer<'_> {
         mut lock: Option<RunLock>,
     ) -> Result<Trained, TrainError> {
         let began = Instant::now();
+        let model = model.with_precision(self.precision);
         let activations = ActivationCache::new(&model, self.activation_cache);
         let mut state = State::new(model, self.optimizer.optimizer(), activations);
         if let Some(checkpoint) = checkpoint {
@@ -117,6 +118,7 @@ impl Trainer<'_> {
 
     /// One optimizer step: `θ ← AdamW(θ, clip(1/B Σ_groups ∇(L + anchor_kl) + ∇ retain))`.
     fn step(&self, state: &mut State) {
+        state.pack_weights();
         let StepGradient { gradients, norm, figures, retain_kl, anchor_kl, tokens } = StepGradient::new(self, state);
         state.readings.push(figures, norm, [retain_kl, anchor_kl]);
         state.update(self.schedule.at(state.step), gradients);

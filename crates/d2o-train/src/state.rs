@@ -66,8 +66,14 @@ impl State {
         self.model.expect(BACK)
     }
 
+    /// Packs the weights for the products of the coming step, where they are computed in bf16.
+    pub(crate) fn pack_weights(&mut self) {
+        self.model.as_mut().expect(BACK).pack_weights();
+    }
+
     pub(crate) fn update(&mut self, learning_rate: f64, gradients: GradientsParams) {
-        let model = self.model.take().expect(BACK);
+        let mut model = self.model.take().expect(BACK);
+        model.unpack_trained();
         self.model = Some(self.optimizer.step(learning_rate, model, gradients));
     }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use d2o_model::CausalLm;
 use d2o_model::responses::Chunking;
+use d2o_model::{CausalLm, Precision};
 
 use crate::activation_cache::ActivationCacheConfig;
 use crate::checkpoint::Checkpoint;
@@ -31,9 +31,10 @@ pub struct Trainer<'a> {
     pub(crate) schedule: Schedule,
     pub(crate) optimizer: AdamW,
     pub(crate) max_grad_norm: f64,
+    pub(crate) precision: Precision,
     pub(crate) chunking: Chunking,
     pub(crate) activation_cache: ActivationCacheConfig,
-    pub(crate) live_reference: Option<&'a CausalLm>,
+    pub(crate) live_reference: Option<CausalLm>,
     pub(crate) retain: Option<Retain<'a>>,
     pub(crate) anchor_kl: Option<AnchorKl<'a>>,
     pub(crate) redraw: Option<Redraw<'a>>,
@@ -88,7 +89,7 @@ impl<'a> Trainer<'a> {
     /// Group `index` as it trains now: with the anchors in force, and the scores of a live reference if there is one.
     pub(crate) fn group(&self, index: usize, state: &State) -> Cow<'a, TrainingGroup> {
         let group = state.redrawn.group(index, &self.groups[index]);
-        let Some(reference) = self.live_reference else {
+        let Some(reference) = &self.live_reference else {
             return group;
         };
         let mut group = group.into_owned();

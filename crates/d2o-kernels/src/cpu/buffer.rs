@@ -5,21 +5,21 @@ use std::marker::PhantomData;
 
 /// A matrix of which threads write different parts at the same time.
 #[derive(Clone, Copy)]
-pub(crate) struct SharedOutput<'a> {
-    start: *mut f32,
+pub(crate) struct SharedOutput<'a, T = f32> {
+    start: *mut T,
     len: usize,
-    buffer: PhantomData<&'a mut [f32]>,
+    buffer: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: the pointer is only used through `part`, whose callers promise that parts in use at the same
-// time do not overlap; `f32` may move between threads.
-unsafe impl Send for SharedOutput<'_> {}
+// time do not overlap; the elements may move between threads.
+unsafe impl<T: Send> Send for SharedOutput<'_, T> {}
 // SAFETY: as above.
-unsafe impl Sync for SharedOutput<'_> {}
+unsafe impl<T: Send> Sync for SharedOutput<'_, T> {}
 
-impl<'a> SharedOutput<'a> {
+impl<'a, T> SharedOutput<'a, T> {
     /// Shares `buffer` for as long as it is borrowed.
-    pub(crate) fn new(buffer: &'a mut [f32]) -> Self {
+    pub(crate) fn new(buffer: &'a mut [T]) -> Self {
         Self { start: buffer.as_mut_ptr(), len: buffer.len(), buffer: PhantomData }
     }
 
@@ -31,7 +31,7 @@ impl<'a> SharedOutput<'a> {
     /// # Panics
     /// If the part reaches beyond the buffer.
     #[allow(clippy::mut_from_ref)]
-    pub(crate) unsafe fn part(&self, at: usize, len: usize) -> &mut [f32] {
+    pub(crate) unsafe fn part(&self, at: usize, len: usize) -> &mut [T] {
         assert!(at <= self.len && len <= self.len - at, "a part lies inside the buffer");
         // SAFETY: inside the buffer by the assertion, exclusively ours by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }

@@ -20,6 +20,9 @@ pub(crate) enum Kind {
     /// The same with dot products of bf16 pairs.
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16,
+    /// The same with tiles of bf16 (AMX).
+    #[cfg(target_arch = "x86_64")]
+    Amx,
 }
 
 impl Level {
@@ -43,6 +46,9 @@ impl Level {
                 all.push(Self(Kind::Avx512));
                 if is_x86_feature_detected!("avx512bf16") {
                     all.push(Self(Kind::Avx512Bf16));
+                    if crate::cpu::bf16::amx_is_permitted() {
+                        all.push(Self(Kind::Amx));
+                    }
                 }
             }
         }
@@ -59,6 +65,17 @@ impl Level {
             Kind::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Bf16 => "avx512-bf16",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => "amx-bf16",
+        }
+    }
+
+    /// Whether it multiplies pairs of bf16 by instructions of their own; else they are multiplied as f32.
+    pub fn multiplies_bf16(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Bf16 | Kind::Amx => true,
+            _ => false,
         }
     }
 

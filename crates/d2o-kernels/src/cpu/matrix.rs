@@ -19,6 +19,26 @@ impl<'a> View<'a> {
         Self { values, rows, columns, row_stride, column_stride: 1 }
     }
 
+    pub(crate) fn rows(self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn columns(self) -> usize {
+        self.columns
+    }
+
+    /// Whether the values of a row stand side by side; of the transpose of such a matrix, those of a column do.
+    pub(crate) fn lies_by_rows(self) -> bool {
+        self.column_stride == 1
+    }
+
+    /// One row of a matrix that lies by rows.
+    #[inline(always)]
+    pub(crate) fn row(self, row: usize) -> &'a [f32] {
+        debug_assert!(self.lies_by_rows() && row < self.rows, "row {row} of {self:?}");
+        &self.values[row * self.row_stride..][..self.columns]
+    }
+
     /// The transpose, without moving anything.
     pub(crate) fn t(self) -> Self {
         Self {
@@ -34,6 +54,26 @@ impl<'a> View<'a> {
 /// Whether rows of `columns` values, `row_stride` apart, lie within `len` values.
 fn fits(len: usize, rows: usize, columns: usize, row_stride: usize) -> bool {
     rows == 0 || columns == 0 || (rows - 1) * row_stride + columns <= len
+}
+
+/// Where a weight's inputs and outputs lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightLayout {
+    /// `[inputs, outputs]`.
+    Straight,
+    /// `[outputs, inputs]`: an embedding that serves as the head, too.
+    Transposed,
+}
+
+impl WeightLayout {
+    /// Values of `rows` rows, laid out so, as the matrix `[inputs, outputs]`.
+    pub(crate) fn matrix(self, values: &[f32], [rows, columns]: [usize; 2]) -> View<'_> {
+        let matrix = View::new(values, rows, columns, columns);
+        match self {
+            Self::Straight => matrix,
+            Self::Transposed => matrix.t(),
+        }
+    }
 }
 
 /// What becomes of the values that the result already holds.

@@ -6,8 +6,10 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m256, __m512, _mm256_and_si256, _mm256_castsi256_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm512_and_si512,
+    _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
 use crate::cpu::math::LANES;
@@ -26,6 +28,9 @@ pub(crate) trait Vectors: Copy {
 
     /// `y + a x`.
     fn add_scaled(self, y: Self::Vector, a: f32, x: Self::Vector) -> Self::Vector;
+
+    /// The lower halves of words as the upper halves of numbers, and the upper halves: both bf16 of each pair.
+    fn pairs(self, words: &[u32; LANES]) -> [Self::Vector; 2];
 }
 
 /// What every processor has.
@@ -53,6 +58,11 @@ impl Vectors for Portable {
     #[inline(always)]
     fn add_scaled(self, y: [f32; LANES], a: f32, x: [f32; LANES]) -> [f32; LANES] {
         std::array::from_fn(|lane| a * x[lane] + y[lane])
+    }
+
+    #[inline(always)]
+    fn pairs(self, words: &[u32; LANES]) -> [[f32; LANES]; 2] {
+        [words.map(|word| f32::from_bits(word << 16)), words.map(|word| f32::from_bits(word & 0xffff_0000))]
     }
 }
 
@@ -117,6 +127,19 @@ impl Vectors for Avx2 {
             [_mm256_fmadd_ps(a, x[0], y[0]), _mm256_fmadd_ps(a, x[1], y[1])]
         }
     }
+
+    #[inline(always)]
+    fn pairs(self, words: &[u32; LANES]) -> [[__m256; 2]; 2] {
+        // SAFETY: likewise; `words` holds twice eight.
+        unsafe {
+            let words = [_mm256_loadu_si256(words.as_ptr().cast()), _mm256_loadu_si256(words.as_ptr().add(8).cast())];
+            let upper = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
+            [
+                words.map(|words| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words))),
+                words.map(|words| _mm256_castsi256_ps(_mm256_and_si256(words, upper))),
+            ]
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -145,5 +168,15 @@ impl Vectors for Avx512 {
     fn add_scaled(self, y: __m512, a: f32, x: __m512) -> __m512 {
         // SAFETY: likewise.
         unsafe { _mm512_fmadd_ps(_mm512_set1_ps(a), x, y) }
+    }
+
+    #[inline(always)]
+    fn pairs(self, words: &[u32; LANES]) -> [__m512; 2] {
+        // SAFETY: likewise; `words` holds sixteen.
+        unsafe {
+            let words = _mm512_loadu_si512(words.as_ptr().cast());
+            let upper = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
+            [_mm512_castsi512_ps(_mm512_slli_epi32::<16>(words)), _mm512_castsi512_ps(_mm512_and_si512(words, upper))]
+        }
     }
 }

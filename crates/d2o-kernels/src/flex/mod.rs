@@ -3,6 +3,7 @@
 pub(crate) mod attention;
 pub(crate) mod gated;
 pub(crate) mod head;
+pub(crate) mod linear;
 pub(crate) mod norm;
 pub(crate) mod rotary;
 

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::lora::LoraPlan;
-use crate::decoder::CausalLm;
 use crate::decoder::linear::Linear;
+use crate::decoder::{CausalLm, Precision};
 use crate::error::ModelError;
 
 /// Which parameters train.
@@ -92,7 +92,9 @@ impl CausalLm {
         let mut model = self.frozen();
         for (_, _, linear) in model.linears_mut() {
             if linear.adapter.is_some() {
-                *linear = Linear::new(Param::initialized(linear.weight.id, linear.merged()), linear.bias.take());
+                let form = Precision::of(&linear.form).form();
+                let merged = Param::initialized(linear.weight.id, linear.merged());
+                *linear = Linear { form, ..Linear::new(merged, linear.bias.take()) };
             }
         }
         model

@@ -1,11 +1,10 @@
 //! The decoder: embedding, layers, final norm.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use d2o_kernels::{Bf16Matrix, is_on_cpu};
+use d2o_kernels::{WeightForm, is_on_cpu};
 
 use super::context::PassContext;
 use super::layer::Layer;
@@ -25,9 +24,9 @@ pub struct CausalLm {
     pub(crate) norm: Norm,
     /// Absent where the head is the embedding's transpose.
     pub(crate) head: Option<Linear>,
-    /// The tied head rounded to bf16, of a model that only samples.
+    /// How the embedding is multiplied where it is the head.
     #[module(skip)]
-    pub(crate) half_head: Option<Arc<Bf16Matrix>>,
+    pub(crate) tied_form: WeightForm,
     #[module(skip)]
     pub(crate) config: ModelConfig,
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
-use d2o_kernels::{HeadLayout, token_log_probs};
+use d2o_kernels::{Weight, WeightForm, WeightLayout, linear, token_log_probs};
 
 use super::activation::soft_cap;
 use super::causal_lm::CausalLm;
@@ -13,10 +13,10 @@ impl CausalLm {
     /// # Shapes
     /// - `hidden`: `[rows, width]`; output: `[rows, vocab]`
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
-        let logits = match (&self.half_head, &self.head) {
-            (Some(half), _) => half.forward(hidden),
-            (None, Some(head)) => head.forward(hidden.unsqueeze_dim(0)).squeeze_dim(0),
-            (None, None) => tied_logits(hidden, self.embedding.val()),
+        let logits = match (&self.head, &self.tied_form) {
+            (Some(head), _) => head.forward(hidden.unsqueeze_dim(0)).squeeze_dim(0),
+            (None, WeightForm::F32) => tied_logits(hidden, self.embedding.val()),
+            (None, WeightForm::Bf16(_)) => linear(hidden, self.tied_weight()),
         };
         match self.config.logit_cap {
             Some(cap) => soft_cap(logits, cap),
@@ -39,8 +39,8 @@ impl CausalLm {
         assert_eq!(targets.dims(), [rows], "one target for each row");
         assert!(chunk > 0, "a chunk holds at least one row");
         let targets = targets.without_autodiff();
-        if let Some((weights, layout)) = self.plain_head() {
-            return token_log_probs(hidden, weights, layout, targets, chunk);
+        if let Some(weight) = self.plain_head() {
+            return token_log_probs(hidden, weight, targets, chunk);
         }
         let parts = hidden
             .split(chunk, 0)
@@ -54,15 +54,20 @@ impl CausalLm {
         Tensor::cat(parts, 0)
     }
 
-    /// The head's weights, if it is a product and nothing else.
-    fn plain_head(&self) -> Option<(Tensor<2>, HeadLayout)> {
-        if self.config.logit_cap.is_some() || self.half_head.is_some() {
+    /// The head's weight, if it is a product and nothing else.
+    fn plain_head(&self) -> Option<Weight<'_>> {
+        if self.config.logit_cap.is_some() {
             return None;
         }
         match &self.head {
-            Some(head) => head.plain_weight().map(|weight| (weight, HeadLayout::Straight)),
-            None => Some((self.embedding.val(), HeadLayout::Transposed)),
+            Some(head) => head.plain_weight(),
+            None => Some(self.tied_weight()),
         }
+    }
+
+    /// The embedding as the head.
+    pub(crate) fn tied_weight(&self) -> Weight<'_> {
+        Weight { values: self.embedding.val(), layout: WeightLayout::Transposed, form: &self.tied_form }
     }
 }
 

@@ -1,10 +1,10 @@
 //! A linear map, with an optional bias and an optional low-rank adapter beside it.
 
-use std::sync::Arc;
-
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use d2o_kernels::Bf16Matrix;
+use d2o_kernels::{Weight, WeightForm, WeightLayout, linear};
+
+use super::precision::Precision;
 
 /// `y = x W + b`, plus `(x A) B · scale` where an adapter is attached.
 #[derive(Module, Debug)]
@@ -14,9 +14,9 @@ pub(crate) struct Linear {
     /// `[out]`.
     pub(crate) bias: Option<Param<Tensor<1>>>,
     pub(crate) adapter: Option<Adapter>,
-    /// The weight rounded to bf16, of a model that only samples; it has no adapters.
+    /// How the weight, and an adapter's, are multiplied.
     #[module(skip)]
-    pub(crate) half: Option<Arc<Bf16Matrix>>,
+    pub(crate) form: WeightForm,
 }
 
 /// A low-rank adapter (LoRA, arXiv 2106.09685).
@@ -43,22 +43,23 @@ impl Adapter {
 
 impl Linear {
     pub(crate) fn new(weight: Param<Tensor<2>>, bias: Option<Param<Tensor<1>>>) -> Self {
-        Self { weight, bias, adapter: None, half: None }
+        Self { weight, bias, adapter: None, form: WeightForm::F32 }
     }
 
     pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let [batch, len, width] = x.dims();
         // One large matrix product instead of one for each row of the batch.
         let rows = x.reshape([batch * len, width]);
-        let mut y = match &self.half {
-            Some(half) => half.forward(rows.clone()),
-            None => rows.clone().matmul(self.weight.val()),
-        };
+        let mut y = linear(rows.clone(), self.own_weight());
         if let Some(bias) = &self.bias {
             y = y + bias.val().unsqueeze();
         }
         if let Some(adapter) = &self.adapter {
-            let low = rows.matmul(adapter.a.val()).matmul(adapter.b.val());
+            // They are small: packed anew for each product.
+            let form = &Precision::of(&self.form).form();
+            let weight =
+                |values: &Param<Tensor<2>>| Weight { values: values.val(), layout: WeightLayout::Straight, form };
+            let low = linear(linear(rows, weight(&adapter.a)), weight(&adapter.b));
             y = y + low.mul_scalar(adapter.scale());
         }
         let [_, out] = y.dims();
@@ -66,9 +67,13 @@ impl Linear {
     }
 
     /// The weight, if the map is a product with it and nothing else.
-    pub(crate) fn plain_weight(&self) -> Option<Tensor<2>> {
-        let plain = self.bias.is_none() && self.adapter.is_none() && self.half.is_none();
-        plain.then(|| self.weight.val())
+    pub(crate) fn plain_weight(&self) -> Option<Weight<'_>> {
+        let plain = self.bias.is_none() && self.adapter.is_none();
+        plain.then(|| self.own_weight())
+    }
+
+    fn own_weight(&self) -> Weight<'_> {
+        Weight { values: self.weight.val(), layout: WeightLayout::Straight, form: &self.form }
     }
 
     /// The weight with the adapter folded in, untracked.

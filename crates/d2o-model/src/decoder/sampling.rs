@@ -1,15 +1,13 @@
 //! A model that only samples: weights in bf16, rows of any length side by side.
 
-use std::sync::Arc;
-
 use burn::tensor::{Int, Tensor, TensorData};
-use d2o_kernels::{Bf16Matrix, CacheShape, Fresh, RaggedCache, is_untracked_on_cpu};
+use d2o_kernels::{CacheShape, Fresh, RaggedCache, is_on_cpu, is_untracked_on_cpu};
 
 use super::cache::KvAccess;
 use super::causal_lm::CausalLm;
 use super::context::PassContext;
-use super::linear::Linear;
 use super::placement::Placement;
+use super::precision::Precision;
 
 impl CausalLm {
     /// The same model for sampling: untracked, adapters folded in, and on the processor with linear maps
@@ -18,13 +16,9 @@ impl CausalLm {
     /// Its logits are good enough to draw from and not good enough to score with: score with the model
     /// itself.
     pub fn for_sampling(&self) -> Self {
-        let mut model = self.merge_adapters();
-        let round = |linear: &mut Linear| linear.half = Bf16Matrix::of(&linear.weight.val(), false).map(Arc::new);
-        model.linears_mut().for_each(|(_, _, linear)| round(linear));
-        model.head.iter_mut().for_each(round);
-        if model.head.is_none() {
-            model.half_head = Bf16Matrix::of(&model.embedding.val(), true).map(Arc::new);
-        }
+        let rounded = is_on_cpu(&self.embedding.val());
+        let mut model = self.merge_adapters().with_precision(if rounded { Precision::Bf16 } else { Precision::F32 });
+        model.pack_weights();
         model
     }
 

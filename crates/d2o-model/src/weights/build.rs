@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
+use d2o_kernels::WeightForm;
 
 use super::head;
 use super::layout::{tensor, transposed};
@@ -57,7 +58,7 @@ pub(crate) fn build(
     let head = (!config.tie_word_embeddings).then(|| source.transposed(names::HEAD, [vocab, width])).transpose()?;
     let head = head.map(|head| Linear::new(head, None));
     source.finish()?;
-    Ok((CausalLm { embedding, positions, layers, norm, head, half_head: None, config }, warning))
+    Ok((CausalLm { embedding, positions, layers, norm, head, tied_form: WeightForm::F32, config }, warning))
 }
 
 /// The names of a file of the model without its head, in full.

@@ -16,6 +16,7 @@ mod interop;
 mod lora;
 mod parity;
 mod placements;
+mod precision;
 mod sampling;
 mod scalar;
 mod tiny;

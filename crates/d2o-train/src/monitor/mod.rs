@@ -3,8 +3,8 @@
 mod evaluation;
 mod validation;
 
-use d2o_model::CausalLm;
 use d2o_model::responses::Chunking;
+use d2o_model::{CausalLm, Precision};
 
 pub use evaluation::{Evaluate, EvaluationResult, PeriodicEvaluation};
 pub use validation::ValidationSet;
@@ -83,7 +83,8 @@ impl Monitor<'_> {
         let Some(evaluation) = &self.evaluation else {
             return Ok(());
         };
-        let EvaluationResult { answers, figures } = (evaluation.evaluate)(&policy.frozen())?;
+        let EvaluationResult { answers, figures } =
+            (evaluation.evaluate)(&policy.frozen().with_precision(Precision::F32))?;
         let harm = figures.get(&evaluation.harm).copied().filter(|_| !last);
         observers.emit(&Event::Evaluated { step, answers, figures })?;
         if let Some(check) = harm.and_then(|harm| self.stop.harm(state, harm)) {

@@ -6,6 +6,7 @@ mod checkpoints;
 mod damage;
 mod evaluation;
 mod figures;
+mod precision;
 mod redraws;
 mod reference;
 mod stop_rules;

@@ -50,6 +50,8 @@ struct BenchRow {
 /// A model or rows that cannot be read, too few rows or anchors.
 pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
     let (base, device) = open(&args.model)?;
+    let mut reference = base.model.clone().with_precision(args.precision.of_model());
+    reference.pack_weights();
     let mut groups = read_groups(&args.data, &base.encoder, if args.pairs { 0 } else { args.k })?;
     let needed = args.prompts * (args.steps + args.warmup);
     anyhow::ensure!(!groups.is_empty(), "{}: no rows", args.data.display());
@@ -60,7 +62,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
     };
     if args.reference == Reference::Stored || args.check {
         for index in 0..groups.len().min(needed) {
-            groups[index].score_reference(&base.model, chunking);
+            groups[index].score_reference(&reference, chunking);
         }
     }
     let trainable = match args.last_layers {
@@ -68,7 +70,9 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         layers => Trainable::LastLayers { layers },
     };
     let objective = ObjectiveConfig::D2o { beta: 0.1, alpha: 0.1 };
-    let mut model = base.model.train_on(&trainable, 0, &device.autodiff())?;
+    let mut model = reference.train_on(&trainable, 0, &device.autodiff())?;
+    model.pack_weights();
+
     let mut out = std::io::stdout().lock();
     if args.check {
         let groups = &groups[..args.prompts.min(groups.len())];
@@ -87,13 +91,14 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
     let mut tokens_seen = 0;
     for step in 0..args.warmup + args.steps {
         let mut meter = Meter::default();
+        model.pack_weights();
         let mut sum = GradientSum::default();
         let mut figures = Vec::new();
         let mut tokens = 0;
         for prompt in 0..args.prompts {
             let index = (step * args.prompts + prompt) % groups.len();
             if args.reference == Reference::Live {
-                groups[index].score_reference(&base.model, chunking);
+                groups[index].score_reference(&reference, chunking);
             }
             let group = &groups[index];
             let (policy, loss, scale) = (&model, &GuardedObjective::from(objective), 1.0 / args.prompts as f64);
@@ -106,6 +111,7 @@ pub fn step(args: &BenchStepArgs) -> anyhow::Result<()> {
         let (gradients, norm) = clip_global_norm(&model, gradients, 1.0);
         let mut readings = Readings::default();
         readings.push(figures, norm, [None, None]);
+        model.unpack_trained();
         model = optimizer.step(1e-5, model, gradients);
         let figures = readings.read();
         let lap = meter.lap();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use d2o_model::Precision;
+
 use crate::commands::hearth::HearthCommand;
 use crate::commands::pretrain::PretrainArgs;
 use crate::device::default_backend;
@@ -368,6 +370,29 @@ pub struct BenchStepArgs {
     /// Memory for what enters the first trained layer, MiB; 0 computes it at every step.
     #[arg(long, default_value_t = 0)]
     pub trunk_mib: usize,
+    /// Precision of products.
+    #[arg(long, value_enum, default_value = "f32")]
+    pub precision: PrecisionArg,
+}
+
+/// Precision of products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// f32.
+    F32,
+    /// Factors rounded to bf16.
+    Bf16,
+}
+
+impl PrecisionArg {
+    /// As the model has it.
+    #[must_use]
+    pub fn of_model(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
 }
 
 /// Sampling to measure.

@@ -4,7 +4,7 @@ use d2o_data::Format;
 use d2o_eval::HabitConfig;
 use d2o_generate::SamplingWeights;
 use d2o_generate::anchors::{AnchorSource, Declining, ReferencePrompt};
-use d2o_model::{Dtype, Trainable};
+use d2o_model::{Dtype, Precision, Trainable};
 use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::SamplerConfig;
 use d2o_train::StopRules;
@@ -101,6 +101,7 @@ impl Default for TrainSection {
             beta2: 0.999,
             epsilon: 1e-8,
             max_grad_norm: 1.0,
+            precision: Precision::default(),
             tokens_per_chunk: 512,
             trunk_mib: 1024,
             trunk_type: ActivationType::default(),

@@ -6,7 +6,7 @@ use d2o_data::Format;
 use d2o_eval::HabitConfig;
 use d2o_generate::SamplingWeights;
 use d2o_generate::anchors::{AnchorSource, Declining, Instruction, ReferencePrompt};
-use d2o_model::{Dtype, Trainable};
+use d2o_model::{Dtype, Precision, Trainable};
 use d2o_objective::{Guards, ObjectiveConfig};
 use d2o_sampler::{DraftCheck, Fallback, SamplerConfig};
 use d2o_train::StopRules;
@@ -67,7 +67,7 @@ pub struct DeviceSection {
     pub backend: String,
     /// CPU threads; 0 takes all.
     pub threads: usize,
-    /// Type of the weights while answers are sampled; log-probabilities are always computed in f32.
+    /// Type of the weights while answers are sampled; log-probabilities are computed in f32, or as `train.precision` says.
     pub sampling: SamplingWeights,
 }
 
@@ -212,6 +212,10 @@ pub struct TrainSection {
     pub epsilon: f64,
     /// Gradient clipping: the largest global norm; 0 does not clip.
     pub max_grad_norm: f64,
+    /// Precision of products, those of the anchors' reference scores included. `bf16` rounds weights, activations and gradients
+    /// where linear maps and head multiply them, and computes all sums and everything else in f32. It is meant for
+    /// processors that multiply bf16 (AMX, AVX-512 BF16).
+    pub precision: Precision,
     /// Most tokens in one forward pass, prompt included: bounds memory, changes no result beyond rounding. A group of up
     /// to twice as many runs in one pass.
     pub tokens_per_chunk: usize,

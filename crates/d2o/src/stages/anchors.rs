@@ -8,10 +8,12 @@ use d2o_eval::Habit;
 use d2o_generate::anchors::{
     AnchorSource, AnchorStore, DrawSettings, Drawer, ReferencePrompt, Refresh, StoredGroup, check_partial,
 };
-use d2o_generate::{LanguageModel, Origins, ending};
+use d2o_generate::{Origins, ending};
+use d2o_model::{CausalLm, Precision};
 use d2o_record::durable::at;
 use d2o_record::{Event, FileError, digest, stage, storage};
 use d2o_sampler::AnchorConfig;
+use d2o_text::Encoder;
 use d2o_train::redraw::Redraw;
 
 use super::run::Run;
@@ -100,8 +102,10 @@ fn draw(run: &mut Run<'_>, settings: &DrawSettings, dir: &Path, origins: Origins
     let began = Instant::now();
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let total = run.data.train.len();
+    let mut reference = run.reference();
+    reference.pack_weights();
     let drawer = Drawer {
-        model: &run.base.model,
+        model: &reference,
         sampler: run.config.device.sampling.of(&run.base.model),
         encoder: &run.base.encoder,
         settings,
@@ -158,12 +162,12 @@ pub(super) fn settings(run: &Run<'_>) -> DrawSettings {
     }
 }
 
-/// How the policy draws them anew while it trains, if the run file asks for that.
+/// How the policy draws them anew while it trains, if the run file asks for that; `base` scores what it draws.
 ///
 /// # Errors
 /// [`RunError::Stale`] for a store whose groups are not those of the data.
 pub(super) fn redraw<'r>(
-    (base, habit): (&'r LanguageModel, &'r Habit),
+    (base, encoder, habit): (&'r CausalLm, &'r Encoder, &'r Habit),
     rows: &'r [EncodedRow],
     config: &RunConfig,
     settings: DrawSettings,
@@ -181,8 +185,8 @@ pub(super) fn redraw<'r>(
         path: PathBuf::from("anchors"),
         reason: "these groups are not those of the data".to_owned(),
     })?;
-    let (sampling, encoder) = (config.device.sampling, &base.encoder);
-    let source = Box::new(Refresh { base: &base.model, encoder, settings, habit, sampling, rows });
+    let sampling = config.device.sampling;
+    let source = Box::new(Refresh { base, encoder, settings, habit, sampling, rows });
     Ok(Some(Redraw { every, after, source }))
 }
 
@@ -204,6 +208,10 @@ fn origins(run: &Run<'_>, settings: &DrawSettings) -> anyhow::Result<Origins> {
     let references = (settings.reference, settings.rejected_reference);
     if references != (ReferencePrompt::Bare, ReferencePrompt::Bare) {
         origins.insert("reference".to_owned(), digest::sha256(&serde_json::to_vec(&references)?));
+    }
+    let precision = run.config.train.precision;
+    if precision != Precision::default() {
+        origins.insert("precision of the reference scores (train.precision)".to_owned(), precision.name().to_owned());
     }
     if settings.source == AnchorSource::Chosen {
         let chosen: Vec<&[u32]> = run.data.train.iter().map(|row| row.chosen_ids.as_slice()).collect();

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use d2o_data::Dataset;
 use d2o_eval::Habit;
 use d2o_generate::LanguageModel;
+use d2o_model::CausalLm;
 use d2o_model::responses::Chunking;
 use d2o_record::{Observers, RunLock};
 use d2o_train::trainer::HEAD_ROWS;
@@ -52,5 +53,12 @@ impl Run<'_> {
     #[must_use]
     pub fn chunking(&self) -> Chunking {
         Chunking { tokens: self.config.train.tokens_per_chunk, head_rows: HEAD_ROWS }
+    }
+
+    /// The base as training compares with it: in the precision of the run, so that a policy that is still the base scores
+    /// alike to the last bit.
+    #[must_use]
+    pub fn reference(&self) -> CausalLm {
+        self.base.model.clone().with_precision(self.config.train.precision)
     }
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use d2o_data::{DataError, EncodedRow};
 use d2o_generate::anchors::AnchorStore;
-use d2o_model::{CausalLm, Trainable, save_hf, save_peft};
+use d2o_kernels::Level;
+use d2o_model::{CausalLm, Precision, Trainable, save_hf, save_peft};
 use d2o_record::directory::{self, NewDirectory};
 use d2o_record::{Event, JsonLines, digest, jsonl, stage};
 use d2o_text::{Encoder, Limits};
@@ -55,10 +56,13 @@ pub fn train(
     let rows = retain_rows(run)?;
     run.observers.emit(&Event::StageStarted { stage: STAGE.to_owned() })?;
     let groups: Vec<TrainingGroup> = store.groups.iter().map(|group| group.training_group()).collect();
-    let base = run.base.model.clone();
+    let base = run.reference();
     let settings = anchors::settings(run);
     let trainer = builder(run, &groups, &fingerprint)?
-        .redraw(anchors::redraw((&run.base, &run.habit), &run.data.train, &run.config, settings, store)?)
+        .redraw({
+            let of = (&base, &run.base.encoder, &run.habit);
+            anchors::redraw(of, &run.data.train, &run.config, settings, store)?
+        })
         .anchor_kl(anchor_kl(run, &base))
         .retain(retain_penalty(run, &base, rows))
         .evaluation(evaluation)
@@ -74,6 +78,7 @@ pub fn train(
     }
     let parameters = &run.config.train.parameters;
     let model = run.base.model.train_on(parameters, run.config.seed, &run.device.clone().autodiff())?;
+    let model = model.with_precision(run.config.train.precision);
     run.observers.emit(&started(run, &groups, trainer.steps(), &model, resumed_from))?;
     let trained = trainer.run(model, checkpoint, &mut run.observers, run.interrupt)?;
     export(run, &trained, &out)?;
@@ -154,6 +159,7 @@ fn builder<'g>(run: &Run<'_>, groups: &'g [TrainingGroup], fingerprint: &str) ->
             weight_decay: config.weight_decay,
         })
         .max_grad_norm(config.max_grad_norm)
+        .precision(config.precision)
         .chunking(run.chunking())
         .activation_cache(ActivationCacheConfig { kind: config.trunk_type, mib: config.trunk_mib })
         .stop(stop)
@@ -211,6 +217,7 @@ fn started(
         seed: run.config.seed,
         model: run.config.model.path.clone(),
         backend: run.config.device.backend.clone(),
+        precision: precision(model),
         objective: run.config.objective.name().to_owned(),
         parameters_total: model.parameters() as u64,
         parameters_trained: model.trainable_parameters() as u64,
@@ -218,6 +225,15 @@ fn started(
         anchors_per_group: run.config.anchors.k,
         steps,
         resumed_from,
+    }
+}
+
+/// The precision in which a model's products are computed and, where the processor multiplies bf16, by which instructions.
+fn precision(model: &CausalLm) -> String {
+    let name = model.precision().name();
+    match model.precision() {
+        Precision::Bf16 if model.is_on_cpu() => format!("{name} ({})", Level::best().name()),
+        _ => name.to_owned(),
     }
 }
 

@@ -1,25 +1,21 @@
 //! The head on slices: logits of one chunk of rows at a time, forward and backward.
 
+mod products;
+
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use products::PackedResidual;
+pub(crate) use products::Products;
+
 use crate::cpu::level::{Level, multiversion};
 use crate::cpu::math;
-use crate::cpu::matrix::{Output, View, multiply};
+use crate::cpu::matrix::{View, WeightLayout};
 
-/// A head's tracked forward keeps its probabilities for the backward up to this many values (128 MiB);
-/// beyond, the backward computes them again.
-const KEPT: usize = 32 << 20;
-
-/// Where the head's weights lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeadLayout {
-    /// `[width, vocab]`.
-    Straight,
-    /// `[vocab, width]`: the embedding of a model that ties them.
-    Transposed,
-}
+/// A head's tracked forward keeps its probabilities for the backward up to this many bytes; beyond, the backward
+/// computes them again.
+const KEPT: usize = 128 << 20;
 
 /// What a head is computed from.
 #[derive(Clone, Copy)]
@@ -28,7 +24,8 @@ pub(crate) struct Head<'a> {
     /// `[rows, width]`.
     pub(crate) hidden: &'a [f32],
     pub(crate) weights: &'a [f32],
-    pub(crate) layout: HeadLayout,
+    pub(crate) layout: WeightLayout,
+    pub(crate) products: Products<'a>,
     pub(crate) targets: &'a [usize],
     pub(crate) chunk: usize,
 }
@@ -47,8 +44,22 @@ pub(crate) struct Scored {
     pub(crate) sums: Arc<Vec<f32>>,
     /// `∂ log_prob / ∂ hidden`, `[rows, width]`, if wanted.
     pub(crate) gradients: Option<Arc<Vec<f32>>>,
-    /// `onehot(target) − softmax(logits)`, `[rows, vocab]`, if the weights' gradient is wanted and it is small.
-    pub(crate) residual: Option<Arc<Vec<f32>>>,
+    /// What the weights' gradient needs, if it is wanted and not too large.
+    pub(crate) residual: Option<Arc<Residual>>,
+}
+
+/// `onehot(target) − softmax(logits)`, `[rows, vocab]`.
+#[derive(Clone)]
+pub(crate) enum Residual {
+    Plain(Vec<f32>),
+    /// Chunk by chunk.
+    Packed(Vec<PackedResidual>),
+}
+
+impl std::fmt::Debug for Residual {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Residual")
+    }
 }
 
 impl<'a> Head<'a> {
@@ -64,14 +75,23 @@ impl<'a> Head<'a> {
     fn matrix(&self) -> View<'a> {
         let (width, vocab) = (self.width(), self.vocab());
         match self.layout {
-            HeadLayout::Straight => View::new(self.weights, width, vocab, vocab),
-            HeadLayout::Transposed => View::new(self.weights, vocab, width, width).t(),
+            WeightLayout::Straight => View::new(self.weights, width, vocab, vocab),
+            WeightLayout::Transposed => View::new(self.weights, vocab, width, width).t(),
         }
     }
 
     fn rows(&self, first: usize, count: usize) -> View<'a> {
         let width = self.width();
         View::new(&self.hidden[first * width..], count, width, width)
+    }
+
+    /// Room for the residual of all rows, unless it would be too large.
+    fn room(&self) -> Option<Residual> {
+        let values = self.targets.len() * self.vocab();
+        match self.products {
+            Products::F32 => (4 * values <= KEPT).then(|| Residual::Plain(vec![0f32; values])),
+            Products::Bf16 { .. } => (2 * values <= KEPT).then(|| Residual::Packed(Vec::new())),
+        }
     }
 
     /// Log-probabilities of the targets.
@@ -83,15 +103,19 @@ impl<'a> Head<'a> {
         assert!(self.targets.iter().all(|&target| target < vocab), "targets below {vocab}");
         let (mut log_probs, mut sums) = (vec![0f32; rows], vec![0f32; rows]);
         let mut gradients = vec![0f32; if wanted.hidden { rows * width } else { 0 }];
-        let keep = wanted.weights && rows * vocab <= KEPT;
-        let mut residual = vec![0f32; if keep { rows * vocab } else { 0 }];
-        let mut scratch = vec![0f32; if keep { 0 } else { rows.min(self.chunk) * vocab }];
+        let mut kept = if wanted.weights { self.room() } else { None };
+        let plain = matches!(kept, Some(Residual::Plain(_)));
+        let packs = matches!(kept, Some(Residual::Packed(_)));
+        let with_residual = wanted.hidden || kept.is_some();
+        let mut scratch = vec![0f32; if plain { 0 } else { rows.min(self.chunk) * vocab }];
         for first in (0..rows).step_by(self.chunk) {
             let count = self.chunk.min(rows - first);
             let part = first..first + count;
-            let logits =
-                if keep { &mut residual[first * vocab..][..count * vocab] } else { &mut scratch[..count * vocab] };
-            multiply(logits, vocab, self.rows(first, count), self.matrix(), 1.0, Output::Overwrite, true);
+            let logits = match &mut kept {
+                Some(Residual::Plain(kept)) => &mut kept[first * vocab..][..count * vocab],
+                _ => &mut scratch[..count * vocab],
+            };
+            self.products.logits(logits, self.rows(first, count), self.matrix());
             let targets = &self.targets[part.clone()];
             logits
                 .par_chunks_exact_mut(vocab)
@@ -100,26 +124,29 @@ impl<'a> Head<'a> {
                 .for_each(|((logits, &target), (log_prob, sum))| {
                     *sum = log_sum(self.level, logits);
                     *log_prob = logits[target] - *sum;
-                    if wanted.hidden || keep {
+                    if with_residual {
                         residual_row(self.level, logits, *sum, target);
                     }
                 });
+            let residual = View::new(logits, count, vocab, vocab);
             if wanted.hidden {
-                let residual = View::new(logits, count, vocab, vocab);
-                let gradients = &mut gradients[first * width..][..count * width];
-                multiply(gradients, width, residual, self.matrix().t(), 1.0, Output::Overwrite, true);
+                self.products.by_hidden(&mut gradients[first * width..][..count * width], residual, self.matrix());
+            }
+            let packed = packs.then(|| PackedResidual::pack(self.level, residual, self.layout));
+            if let (Some(Residual::Packed(kept)), Some(packed)) = (&mut kept, packed) {
+                kept.push(packed);
             }
         }
         Scored {
             log_probs,
             sums: Arc::new(sums),
             gradients: wanted.hidden.then(|| Arc::new(gradients)),
-            residual: keep.then(|| Arc::new(residual)),
+            residual: kept.map(Arc::new),
         }
     }
 
     /// The weights' gradient, laid out as they are: `Σ_rows gradient · h ⊗ (onehot − p)`.
-    pub(crate) fn weight_gradient(&self, sums: &[f32], residual: Option<&[f32]>, gradient: &[f32]) -> Vec<f32> {
+    pub(crate) fn weight_gradient(&self, sums: &[f32], residual: Option<&Residual>, gradient: &[f32]) -> Vec<f32> {
         let (rows, width, vocab) = (self.targets.len(), self.width(), self.vocab());
         let scaled: Vec<f32> = self
             .hidden
@@ -129,13 +156,18 @@ impl<'a> Head<'a> {
             .collect();
         let mut result = vec![0f32; self.weights.len()];
         let mut scratch = vec![0f32; if residual.is_some() { 0 } else { rows.min(self.chunk) * vocab }];
-        for first in (0..rows).step_by(self.chunk) {
+        for (chunk, first) in (0..rows).step_by(self.chunk).enumerate() {
             let count = self.chunk.min(rows - first);
+            let hidden = View::new(&scaled[first * width..], count, width, width);
             let part: &[f32] = match residual {
-                Some(residual) => &residual[first * vocab..][..count * vocab],
+                Some(Residual::Packed(chunks)) => {
+                    chunks[chunk].add_by_weights(self.level, &mut result, hidden);
+                    continue;
+                }
+                Some(Residual::Plain(residual)) => &residual[first * vocab..][..count * vocab],
                 None => {
                     let logits = &mut scratch[..count * vocab];
-                    multiply(logits, vocab, self.rows(first, count), self.matrix(), 1.0, Output::Overwrite, true);
+                    self.products.logits(logits, self.rows(first, count), self.matrix());
                     let known = self.targets[first..].par_iter().zip(&sums[first..]);
                     logits
                         .par_chunks_exact_mut(vocab)
@@ -145,15 +177,7 @@ impl<'a> Head<'a> {
                 }
             };
             let residual = View::new(part, count, vocab, vocab);
-            let hidden = View::new(&scaled[first * width..], count, width, width);
-            match self.layout {
-                HeadLayout::Straight => {
-                    multiply(&mut result, vocab, hidden.t(), residual, 1.0, Output::Accumulate, true)
-                }
-                HeadLayout::Transposed => {
-                    multiply(&mut result, width, residual.t(), hidden, 1.0, Output::Accumulate, true)
-                }
-            }
+            self.products.add_by_weights(&mut result, hidden, residual, self.layout);
         }
         result
     }
