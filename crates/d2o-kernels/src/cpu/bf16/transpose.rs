@@ -14,10 +14,15 @@ pub(super) fn transpose(block: &mut Block) {
 
 #[inline(always)]
 fn exchange<const AWAY: usize>(block: &mut Block) {
-    for row in (0..16).filter(|row| row & AWAY == 0) {
+    for row in 0..16 {
+        if row & AWAY != 0 {
+            continue;
+        }
         let (upper, lower) = (block[row], block[row + AWAY]);
-        block[row] = std::array::from_fn(|at| if at & AWAY == 0 { upper[at] } else { lower[at ^ AWAY] });
-        block[row + AWAY] = std::array::from_fn(|at| if at & AWAY == 0 { upper[at | AWAY] } else { lower[at] });
+        for at in 0..16 {
+            block[row][at] = if at & AWAY == 0 { upper[at] } else { lower[at ^ AWAY] };
+            block[row + AWAY][at] = if at & AWAY == 0 { upper[at | AWAY] } else { lower[at] };
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::{
     __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_load_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_ps,
-    _mm512_store_ps,
+    _mm512_setzero_si512, _mm512_store_ps,
 };
 
 use super::Sums;
@@ -62,10 +62,12 @@ unsafe fn tile<const R: usize, const V: usize>(left: *const u32, right: *const u
         }
     }
     for pair in 0..pairs {
-        // SAFETY: `pair < pairs` and at most three vectors: inside `right`.
-        let weights: [__m512bh; V] = std::array::from_fn(|vector| unsafe {
-            as_halves(_mm512_loadu_si512(right.add(pair * WIDTH + 16 * vector).cast()))
-        });
+        // No closure: one that is not inlined would lose the instructions that this function is compiled for.
+        let mut weights = [as_halves(_mm512_setzero_si512()); V];
+        for (vector, weights) in weights.iter_mut().enumerate() {
+            // SAFETY: `pair < pairs` and at most three vectors: inside `right`.
+            *weights = as_halves(unsafe { _mm512_loadu_si512(right.add(pair * WIDTH + 16 * vector).cast()) });
+        }
         for (row, total) in total.iter_mut().enumerate() {
             // SAFETY: `row < R` and `pair < pairs`: inside `left`.
             let word = unsafe { *left.add(row * pairs + pair) };

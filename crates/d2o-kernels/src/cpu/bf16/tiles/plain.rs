@@ -96,10 +96,16 @@ fn widen(words: &[u32], numbers: &mut [f32]) {
 #[inline(always)]
 fn columns_of<V: Vectors, const R: usize>(vectors: V, factors: Factors<'_>, numbers: &[f32], sums: &mut [f32]) {
     let Factors { right, pairs, columns, .. } = factors;
-    let rows: [&[f32]; R] = std::array::from_fn(|row| &numbers[row * 2 * pairs..][..2 * pairs]);
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for (row, numbers) in rows.iter_mut().zip(numbers.chunks_exact(2 * pairs)) {
+        *row = numbers;
+    }
     for column in 0..columns {
         let at = |row: usize| row * WIDTH + column * LANES;
-        let mut total: [V::Vector; R] = std::array::from_fn(|row| vectors.load(lanes(&sums[at(row)..])));
+        let mut total = [vectors.zero(); R];
+        for (row, total) in total.iter_mut().enumerate() {
+            *total = vectors.load(lanes(&sums[at(row)..]));
+        }
         for (index, words) in right.chunks_exact(WIDTH).enumerate() {
             let [first, second] = vectors.pairs(lanes(&words[column * LANES..]));
             for (total, row) in total.iter_mut().zip(rows) {
