@@ -17,7 +17,7 @@ pub struct Split {
 
 /// Drops rows whose prompt and rejected answer came before; the number of dropped rows comes second.
 ///
-/// Prompts are compared by [`key`](crate::Prompt::key), answers without the space around them.
+/// Prompts are compared by [`key`](d2o_text::Prompt::key), answers without the space around them.
 pub fn deduplicate(samples: Vec<NegativeSample>) -> (Vec<NegativeSample>, usize) {
     let before = samples.len();
     let mut seen = HashSet::new();
@@ -34,7 +34,7 @@ pub(crate) fn identity(sample: &NegativeSample) -> (String, String) {
 
 /// Holds out about `held_out_fraction` of the prompts, each with all of its rows.
 ///
-/// A prompt's side depends on its [`key`](crate::Prompt::key) and `seed` alone, so adding or removing
+/// A prompt's side depends on its [`key`](d2o_text::Prompt::key) and `seed` alone, so adding or removing
 /// rows never moves another one. Each side keeps the rows' order.
 pub fn split_by_prompt(samples: impl IntoIterator<Item = NegativeSample>, held_out_fraction: f64, seed: u64) -> Split {
     let mut split = Split::default();
@@ -46,7 +46,7 @@ pub fn split_by_prompt(samples: impl IntoIterator<Item = NegativeSample>, held_o
     split
 }
 
-/// The side of the prompt with this [`key`](crate::Prompt::key).
+/// The side of the prompt with this [`key`](d2o_text::Prompt::key).
 pub(crate) fn is_held_out(key: &str, fraction: f64, seed: u64) -> bool {
     unit(hash("split", seed, key.as_bytes())) < fraction
 }
