@@ -74,7 +74,7 @@ mod tests {
                 let inner = Inner::of(level, size);
                 let covered: Vec<usize> = (0..inner.blocks).flat_map(|block| inner.block(block)).collect();
                 assert_eq!(covered, (0..size).collect::<Vec<_>>(), "{size}");
-                assert!(inner.pairs <= MOST_PAIRS && inner.pairs % Tile::of(level).pair_step == 0, "{size}");
+                assert!(inner.pairs <= MOST_PAIRS && inner.pairs.is_multiple_of(Tile::of(level).pair_step), "{size}");
             }
         }
     }

@@ -49,7 +49,10 @@ impl Tiles {
         }
         let rows = left.len() / pairs;
         assert_eq!((rows * pairs, pairs * tile.columns), (left.len(), right.len()), "whole rows");
-        assert!(rows <= tile.rows && rows % tile.row_step == 0 && width <= tile.columns, "{rows} rows of a tile");
+        assert!(
+            rows <= tile.rows && rows.is_multiple_of(tile.row_step) && width <= tile.columns,
+            "{rows} rows of a tile"
+        );
         let vectors = width.div_ceil(16);
         match self.level.kind() {
             #[cfg(target_arch = "x86_64")]
