@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use d2o_text::{Encoder, Limits};
 use serde::Serialize;
 
 use crate::encoded_row::{EncodedRow, RowEncoder, fingerprint};
@@ -11,7 +12,6 @@ use crate::lint::LintReport;
 use crate::negatives::{Negatives, Reading};
 use crate::sample::NegativeSample;
 use crate::split::{deduplicate, is_held_out, shuffle};
-use d2o_text::{Encoder, Limits};
 
 /// How rows are read and cut.
 #[derive(Clone, Debug, PartialEq)]

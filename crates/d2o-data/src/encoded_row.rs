@@ -1,10 +1,11 @@
 //! Rows as token ids, cut to the limits.
 
+use d2o_record::digest::sha256;
+use d2o_text::{Encoder, Limits, Prompt, TemplateFault, TextError};
+
 use crate::error::DataError;
 use crate::lint::{LintReport, Linter};
 use crate::sample::NegativeSample;
-use d2o_record::digest::sha256;
-use d2o_text::{Encoder, Limits, Prompt, TemplateFault, TextError};
 
 /// A row that fits the model.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use d2o_text::contained;
 use parquet::errors::ParquetError;
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
@@ -14,7 +15,6 @@ use crate::parquet_pages::PackedFile;
 use crate::row::Row;
 use crate::rows::Rows;
 use crate::sample::Place;
-use d2o_text::contained;
 
 /// What a Parquet file begins and ends with.
 pub(crate) const MARK: &[u8] = b"PAR1";

@@ -3,6 +3,8 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use d2o_text::Encoder;
+use d2o_text::Prompt;
 use serde_yaml_ng::Value;
 
 use crate::error::DataError;
@@ -11,8 +13,6 @@ use crate::row::Row;
 use crate::rows::text_rows;
 use crate::sample::Place;
 use crate::source::lines::Lines;
-use d2o_text::Encoder;
-use d2o_text::Prompt;
 
 /// A prompt, with an answer where the file has one.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use d2o_text::Prompt;
 use serde_json::{Map, Value};
 
 use crate::error::DataError;
 use crate::sample::{NegativeSample, Place};
-use d2o_text::Prompt;
 
 /// A parsed row.
 pub(crate) struct Row {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use d2o_record::{durable, storage};
+use d2o_record::{digest, durable, storage};
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -115,6 +115,5 @@ fn copy_hashed(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<(u64, Stri
         to.write_all(&buffer[..read])?;
         bytes += read as u64;
     }
-    let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((bytes, sha256))
+    Ok((bytes, digest::hex(&hasher.finalize())))
 }

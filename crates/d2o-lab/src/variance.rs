@@ -17,7 +17,6 @@ use crate::run;
 use crate::spread::Spread;
 use d2o::config::RunConfig;
 use d2o::device;
-use d2o_fetch as fetch;
 use d2o_generate::LanguageModel;
 use d2o_generate::anchors::AnchorStore;
 use d2o_model::responses::Chunking;
@@ -92,7 +91,7 @@ pub fn of_store(dir: &Path) -> anyhow::Result<Vec<Scatter>> {
         return Ok(Vec::new());
     }
     let device = device::open(&config.device.backend)?;
-    let base = LanguageModel::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, &device)?;
+    let base = LanguageModel::open(&d2o_fetch::resolve_model(&config.model.path)?, config.data.chat, &device)?;
     let policy = base.model.train_on(&Trainable::All {}, config.seed, &device.autodiff())?;
     let chunking = Chunking { tokens: config.train.tokens_per_chunk, head_rows: HEAD_ROWS };
     let gradients: Vec<Vec<f32>> =

@@ -35,7 +35,9 @@ pub fn sha256_file(path: &Path) -> Result<String, FileError> {
     }
 }
 
-fn hex(digest: &[u8]) -> String {
+/// Bytes in hexadecimal, two lower-case digits each.
+#[must_use]
+pub fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,5 +1,6 @@
 //! Digests by which a stored result knows what it was made from.
 
+use d2o_record::digest::hex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -30,12 +31,8 @@ impl Fingerprint {
 
     /// The digest in hexadecimal.
     pub(crate) fn finish(self) -> String {
-        hexadecimal(&self.0.finalize())
+        hex(&self.0.finalize())
     }
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

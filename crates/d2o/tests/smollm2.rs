@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use d2o_fetch as fetch;
 use d2o_generate::CachedLm;
 use d2o_generate::LanguageModel;
 use d2o_model::{Dtype, save_hf};
@@ -41,7 +40,7 @@ fn expected() -> Expected {
 }
 
 fn model() -> PathBuf {
-    fetch::resolve_model("fetch:smollm2-135m-instruct").unwrap()
+    d2o_fetch::resolve_model("fetch:smollm2-135m-instruct").unwrap()
 }
 
 /// Greedy continuations of `base` against the fixture's, batch by batch.

@@ -1,12 +1,12 @@
 //! What a field with an answer may hold, and the prompt behind which it stands.
 
+use d2o_text::{Message, Prompt};
 use serde_json::Value;
 
 use super::question::{conversation, conversation_field, is_blank, question, system};
 use super::turns::{message, turns};
 use crate::error::DataError;
 use crate::row::{Row, kind};
-use d2o_text::{Message, Prompt};
 
 const ANSWER: &str = "a text, or a list of messages that ends with the assistant's";
 

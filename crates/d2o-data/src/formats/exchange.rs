@@ -1,12 +1,13 @@
 //! Rows `{user, assistant, category?}`: one exchange, as PyRIT's many-shot examples have it.
 
+use d2o_text::Prompt;
+
 use super::contradiction::refuse_choices;
 use super::format::LoadOptions;
 use super::verdict::{Verdict, verdict};
 use crate::error::DataError;
 use crate::row::Row;
 use crate::sample::NegativeSample;
-use d2o_text::Prompt;
 
 /// What `category` begins with where the answer is not harmful after all.
 const HARMLESS: &str = "not harmful";

@@ -1,11 +1,12 @@
 //! Transcripts in the form of Anthropic's HH data: `Human:` and `Assistant:` turns in one string.
 
+use d2o_text::{Message, Prompt};
+
 use super::contradiction::{refuse_choices, refuse_wanted};
 use super::format::LoadOptions;
 use crate::error::DataError;
 use crate::row::Row;
 use crate::sample::NegativeSample;
-use d2o_text::{Message, Prompt};
 
 /// What begins a turn, and who speaks; copies of the data have lost the blank line in front.
 const SPEAKERS: [(&str, &str); 2] = [("Human:", "user"), ("Assistant:", "assistant")];

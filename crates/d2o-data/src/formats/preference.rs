@@ -1,6 +1,7 @@
 //! Rows that name a rejected answer, and perhaps a preferred one: TRL's, LLaMA-Factory's, UltraFeedback's, OpenAI's,
 //! ms-swift's.
 
+use d2o_text::Prompt;
 use serde_json::Value;
 
 use super::answer::{Answer, answered, answers, last_answer, optional_answer};
@@ -9,7 +10,6 @@ use super::format::LoadOptions;
 use crate::error::DataError;
 use crate::row::Row;
 use crate::sample::NegativeSample;
-use d2o_text::Prompt;
 
 /// `rejected` with `chosen` if there is one, behind whatever says what was asked.
 pub(super) fn negatives(row: &Row, options: &LoadOptions) -> Result<Vec<NegativeSample>, DataError> {

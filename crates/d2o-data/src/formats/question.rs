@@ -1,12 +1,12 @@
 //! What was asked, however a row spells it.
 
+use d2o_text::{Message, Prompt};
 use serde_json::Value;
 
 use super::hh;
 use super::turns::{message, turns};
 use crate::error::DataError;
 use crate::row::{Row, filled, kind};
-use d2o_text::{Message, Prompt};
 
 /// Fields with a conversation, the first that is there counts.
 pub(super) const CONVERSATIONS: [&str; 3] = ["messages", "conversations", "conversation"];

@@ -1,5 +1,7 @@
 //! Rows whose answers carry safety labels, as in PKU-SafeRLHF and BeaverTails.
 
+use d2o_text::Prompt;
+
 use super::contradiction::{refuse_choices, refuse_label};
 use super::format::LoadOptions;
 use super::question::question;
@@ -7,7 +9,6 @@ use super::verdict::{Verdict, verdict};
 use crate::error::DataError;
 use crate::row::Row;
 use crate::sample::NegativeSample;
-use d2o_text::Prompt;
 
 const ANSWERS: [&str; 2] = ["response_0", "response_1"];
 const SAFE: [&str; 2] = ["is_response_0_safe", "is_response_1_safe"];

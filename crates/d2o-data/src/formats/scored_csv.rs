@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use csv::StringRecord;
+use d2o_text::Prompt;
 
 use super::parsed::{ParsedRow, ParsedRows, Problem};
 use crate::error::DataError;
@@ -11,7 +12,6 @@ use crate::shape::Shape;
 use crate::source::csv_records::{Header, Records};
 use crate::source::layout::Layout;
 use crate::source::lines::Lines;
-use d2o_text::Prompt;
 
 /// An answer with its human score, whatever the score.
 #[derive(Clone, Debug, PartialEq)]

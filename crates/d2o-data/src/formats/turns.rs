@@ -1,10 +1,10 @@
 //! Conversations: lists of `{role, content}` or `{from, value}`.
 
+use d2o_text::Message;
 use serde_json::{Map, Value};
 
 use crate::error::DataError;
 use crate::row::{Row, kind};
-use d2o_text::Message;
 
 pub(super) const TURNS: &str = "a list of {\"role\", \"content\"}";
 const TURN: &str = "{\"role\", \"content\"}";

@@ -5,10 +5,11 @@ mod report;
 use std::collections::{HashMap, HashSet};
 
 pub use self::report::{Finding, LintKind, LintReport};
-use crate::sample::NegativeSample;
-use crate::split::identity;
 use d2o_text::ChatTemplate;
 use d2o_text::{Encoder, Limits, Tokens};
+
+use crate::sample::NegativeSample;
+use crate::split::identity;
 
 /// Looks at every row for what [`LintKind`] lists.
 ///

@@ -1,8 +1,9 @@
 //! Habits that a classifier tells, fitted on labelled answers.
 
+use d2o_record::JudgeReport;
+
 use crate::error::EvalError;
 use crate::judge::{Example, Judge, JudgeConfig, JudgeKind};
-use d2o_record::JudgeReport;
 
 /// Most folds of the cross-validation; fewer where there are fewer prompts.
 const FOLDS: usize = 5;

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::Path;
 
 use d2o_data::{DataError, load_prompts};
-use d2o_fetch as fetch;
 use d2o_generate::{Decoding, LanguageModel, answer};
 use d2o_model::Trainable;
 use d2o_model::responses::Chunking;
@@ -171,7 +170,7 @@ pub fn generate(args: &BenchGenerateArgs) -> anyhow::Result<()> {
 fn open(args: &ModelArgs) -> anyhow::Result<(LanguageModel, burn::tensor::Device)> {
     device::limit_threads(args.threads);
     let device = device::open(&args.backend)?;
-    let base = LanguageModel::open(&fetch::resolve_model(&args.model)?, args.chat, &device)?;
+    let base = LanguageModel::open(&d2o_fetch::resolve_model(&args.model)?, args.chat, &device)?;
     warn(&base.warnings)?;
     Ok((base, device))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use d2o_fetch as fetch;
+use d2o_generate::LanguageModel;
 use d2o_model::gguf::{GgufDtype, save_gguf};
 use d2o_model::{Dtype, save_hf, save_peft};
 
@@ -11,7 +11,6 @@ use crate::commands::cli::{DtypeArg, ExportArgs, FormatArg};
 use crate::commands::place::Place;
 use crate::device;
 use crate::error::RunError;
-use d2o_generate::LanguageModel;
 
 /// Writes the model in the form and type that are asked for.
 ///
@@ -20,7 +19,7 @@ use d2o_generate::LanguageModel;
 /// has no form in GGUF, a place that cannot be written, holds something else or is read.
 pub fn export(args: &ExportArgs) -> anyhow::Result<()> {
     let form = Form::of(args)?;
-    let model = fetch::resolve_model(&args.model)?;
+    let model = d2o_fetch::resolve_model(&args.model)?;
     let inputs: Vec<&Path> = std::iter::once(model.as_path()).chain(args.adapter.as_deref()).collect();
     let mut place = match form {
         Form::Gguf(_) => Place::gguf(&args.out, &inputs, args.force)?,

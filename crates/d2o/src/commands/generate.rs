@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use d2o_data::load_prompts;
+use d2o_generate::{Decoding, answer};
 use d2o_sampler::SamplerConfig;
 use d2o_text::Prompt;
 use serde_json::json;
@@ -11,7 +12,6 @@ use super::{interrupt, open_model};
 use crate::commands::cli::GenerateArgs;
 use crate::device;
 use crate::stages::prompts::framed;
-use d2o_generate::{Decoding, answer};
 
 /// Prints `{"id", "sample", "text", "tokens"}` for each answer; `tokens` are the generated ids.
 ///

@@ -22,11 +22,13 @@ use burn::tensor::Device;
 use clap::Parser;
 use d2o_data::DataError;
 use d2o_eval::EvalError;
+use d2o_fetch::FetchError;
 use d2o_generate::{GenerateError, LanguageModel};
 use d2o_kernels::allocator;
 use d2o_model::ModelError;
 use d2o_record::{EvaluationError, Event, FileError, LockError, ObserveError, Observer};
 use d2o_report::ReportError;
+use d2o_text::TextError;
 use d2o_train::TrainError;
 
 use self::cli::{AdapterArgs, BenchCommand, Cli, Command, ModelArgs};
@@ -34,8 +36,6 @@ use crate::config::ConfigError;
 use crate::device::DeviceError;
 use crate::error::RunError;
 use crate::terminal::Progress;
-use d2o_fetch::{self as fetch, FetchError};
-use d2o_text::TextError;
 
 /// Set when the user asks to leave (SIGINT, SIGTERM).
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -86,7 +86,7 @@ impl Command {
 
 /// The model that the arguments name, with the adapter beside its weights or folded in.
 fn open_model(args: &ModelArgs, on_top: &AdapterArgs, device: &Device) -> anyhow::Result<LanguageModel> {
-    let base = LanguageModel::open(&fetch::resolve_model(&args.model)?, args.chat, device)?;
+    let base = LanguageModel::open(&d2o_fetch::resolve_model(&args.model)?, args.chat, device)?;
     let base = match &on_top.adapter {
         Some(dir) if on_top.merge_adapter => base.with_adapter(dir)?.merged(),
         Some(dir) => base.with_adapter(dir)?,

@@ -4,8 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use d2o_fetch as fetch;
 use d2o_model::{Dtype, Trainable, save_hf};
+use d2o_record::directory::NewDirectory;
+use d2o_record::durable::{self, at};
+use d2o_record::{Event, JsonLines, Observers, RunLock, digest, storage};
+use d2o_train::optim::adamw::AdamW;
+use d2o_train::optim::schedule::{Decay, Schedule, WarmUp};
+use d2o_train::pretrain::{PretrainRow, Pretraining};
 use serde::Serialize;
 
 use super::{demand, interrupt, warn};
@@ -15,12 +20,6 @@ use crate::error::RunError;
 use crate::pretrain::rows::{Predicted, read};
 use crate::pretrain::start::{NewModel, Start};
 use crate::terminal::Progress;
-use d2o_record::directory::NewDirectory;
-use d2o_record::durable::{self, at};
-use d2o_record::{Event, JsonLines, Observers, RunLock, digest, storage};
-use d2o_train::optim::adamw::AdamW;
-use d2o_train::optim::schedule::{Decay, Schedule, WarmUp};
-use d2o_train::pretrain::{PretrainRow, Pretraining};
 
 /// Positions whose logits are held at once.
 const HEAD_ROWS: usize = 1024;
@@ -158,11 +157,11 @@ pub fn pretrain(args: &PretrainArgs) -> anyhow::Result<()> {
     let device = device::open(&args.backend)?;
     let mut files = Vec::new();
     for reference in &args.data {
-        files.extend(fetch::resolve_files(reference)?);
+        files.extend(d2o_fetch::resolve_files(reference)?);
     }
     let raw = read(&files)?;
     let start = match &args.model {
-        Some(model) => Start::from_model(&fetch::resolve_model(model)?, &device)?,
+        Some(model) => Start::from_model(&d2o_fetch::resolve_model(model)?, &device)?,
         None => Start::random(sizes(args), &raw, args.seed, &device)?,
     };
     warn(&start.warnings)?;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use d2o_data::Dataset;
+use d2o_fetch::Notice;
 use d2o_record::Observers;
 
 use super::cli::{FetchArgs, ReportArgs, RunArgs};
@@ -17,7 +18,6 @@ use crate::stages::accept::{Purpose, accept};
 use crate::stages::run::Run;
 use crate::stages::{anchors, prepare, train};
 use crate::terminal::{Progress, Understood, tell_reading};
-use d2o_fetch::{self as fetch, Notice};
 
 /// `d2o train`: all stages.
 ///
@@ -92,16 +92,19 @@ pub fn report(args: &ReportArgs) -> anyhow::Result<()> {
 /// An unknown name, a package that cannot be had, a checksum that does not fit.
 pub fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let names: Vec<String> =
-        if args.all { fetch::entries().iter().map(|entry| entry.name.clone()).collect() } else { args.names.clone() };
+    let names: Vec<String> = if args.all {
+        d2o_fetch::entries().iter().map(|entry| entry.name.clone()).collect()
+    } else {
+        args.names.clone()
+    };
     if names.is_empty() {
-        for entry in fetch::entries() {
+        for entry in d2o_fetch::entries() {
             let (package, version, licence) = (&entry.package, &entry.version, &entry.licence);
             writeln!(out, "{}  {}  ({package}=={version}, {licence})", entry.name, entry.about)?;
         }
     }
     for name in names {
-        for path in fetch::fetch_watched(&name, &mut tell)? {
+        for path in d2o_fetch::fetch_watched(&name, &mut tell)? {
             writeln!(out, "{}", path.display())?;
         }
     }

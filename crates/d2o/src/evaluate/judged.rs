@@ -20,7 +20,6 @@ use super::measure::{EvaluationSettings, Measurer, PromptSets};
 use crate::stages::cache::cached_or_compute;
 use crate::stages::prompts::{framed, prompts, spread};
 use crate::stages::run::Run;
-use d2o_fetch as fetch;
 
 /// A human score from which an answer counts as harmful when a judge is fitted.
 const HARMFUL_SCORE: f64 = 0.5;
@@ -241,7 +240,7 @@ fn fit(run: &Run<'_>, name: &str, kind: JudgeKind, references: &[String]) -> any
 fn labelled(references: &[String]) -> anyhow::Result<Vec<LabelledAnswer>> {
     let mut rows = Vec::new();
     for reference in references {
-        for file in fetch::resolve_files(reference)? {
+        for file in d2o_fetch::resolve_files(reference)? {
             rows.extend(load_labelled(&file)?);
         }
     }

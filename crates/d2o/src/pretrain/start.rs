@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use d2o_generate::{GenerateError, LanguageModel};
 use d2o_model::{CausalLm, ModelConfig};
 use d2o_text::{ChatTemplate, Encoder, TextTokenizer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::pretrain::rows::RawRow;
-use d2o_generate::{GenerateError, LanguageModel};
 
 /// The token that ends a turn, and those that begin one.
 const SPECIAL: [&str; 4] = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"];

@@ -7,8 +7,6 @@ use d2o_record::{digest, storage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use d2o_fetch as fetch;
-
 /// What `compute` gave under this key before, or gives now; `kind` begins the file's name.
 ///
 /// A file that cannot be read is computed again.
@@ -20,7 +18,7 @@ pub fn cached_or_compute<T: Serialize + DeserializeOwned>(
     key: &impl Serialize,
     compute: impl FnOnce() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let dir = fetch::cache_dir()?.join("measured");
+    let dir = d2o_fetch::cache_dir()?.join("measured");
     let path = dir.join(format!("{kind}{}.json", digest::sha256(&serde_json::to_vec(key)?)));
     let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if let Some(kept) = kept {

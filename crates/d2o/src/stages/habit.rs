@@ -12,7 +12,6 @@ use d2o_text::Prompt;
 
 use super::asker::Asker;
 use crate::error::RunError;
-use d2o_fetch as fetch;
 
 /// A human score from which a labelled answer shows the habit.
 const SHOWS: f64 = 0.5;
@@ -79,7 +78,7 @@ fn examples_of(references: &[String]) -> anyhow::Result<Vec<Example>> {
         examples.push(Example { text, harmful, group: prompt.key() });
     };
     for reference in references {
-        for file in fetch::resolve_files(reference)? {
+        for file in d2o_fetch::resolve_files(reference)? {
             if let Ok(rows) = load_labelled(&file) {
                 rows.into_iter().for_each(|row| add(row.answer, row.score >= SHOWS, &Prompt::Text(row.prompt)));
                 continue;

@@ -20,7 +20,6 @@ use crate::config::{RejectedSource, RunConfig};
 use crate::device;
 use crate::error::RunError;
 use crate::terminal::tell_reading;
-use d2o_fetch as fetch;
 
 /// Locks the directory, opens model and data. Nothing that lies there is changed before the run is
 /// [accepted](super::accept::accept).
@@ -104,7 +103,7 @@ pub(crate) fn habit(asker: &mut Asker<'_>) -> anyhow::Result<Habit> {
 /// # Errors
 /// A model or an adapter that cannot be found, fetched or read.
 pub fn base(config: &RunConfig, device: &Device) -> anyhow::Result<LanguageModel> {
-    let base = LanguageModel::open(&fetch::resolve_model(&config.model.path)?, config.data.chat, device)?;
+    let base = LanguageModel::open(&d2o_fetch::resolve_model(&config.model.path)?, config.data.chat, device)?;
     match &config.model.adapter {
         Some(adapter) => Ok(base.with_adapter(adapter)?.merged()),
         None => Ok(base),
@@ -148,7 +147,7 @@ fn dataset(asker: &mut Asker<'_>, own: Vec<NegativeSample>) -> anyhow::Result<Da
 pub fn dataset_options(config: &RunConfig) -> anyhow::Result<DatasetOptions> {
     let mut files = Vec::new();
     for reference in &config.data.negatives {
-        files.extend(fetch::resolve_files(reference)?);
+        files.extend(d2o_fetch::resolve_files(reference)?);
     }
     Ok(DatasetOptions {
         files,

@@ -6,7 +6,6 @@ use d2o_data::{DataError, PromptRow, load_prompts};
 use d2o_text::Encoder;
 
 use crate::config::builtin;
-use d2o_fetch as fetch;
 
 /// The prompts of a file, `fetch:NAME` or `builtin:NAME`.
 ///
@@ -18,7 +17,7 @@ pub fn prompts(reference: &str) -> anyhow::Result<Vec<PromptRow>> {
         return Ok(builtin::prompts(builtin::text(name)?)?);
     }
     let mut rows = Vec::new();
-    for file in fetch::resolve_files(reference)? {
+    for file in d2o_fetch::resolve_files(reference)? {
         rows.extend(load_prompts(&file)?);
     }
     Ok(rows)

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
+use d2o_record::Event;
 use d2o_report::number::duration;
 
 use super::describe::{figures, notice};
-use d2o_record::Event;
 
 /// Seconds of work after which a line is due whatever was said before.
 const DUE_AFTER_S: f64 = 10.0;

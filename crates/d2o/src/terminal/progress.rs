@@ -3,11 +3,11 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use d2o_record::{Event, ObserveError, Observer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::describe::{figures, notice};
 use super::plain::PlainLines;
-use d2o_record::{Event, ObserveError, Observer};
 
 const BAR: &str = "{prefix:>9} {bar:24.cyan/dim} {pos}/{len} {msg} · {eta} left";
 const SPINNER: &str = "{prefix:>9} {spinner} {msg} {elapsed}";
