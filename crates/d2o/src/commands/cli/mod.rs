@@ -12,7 +12,6 @@ pub use self::bench::{BenchCommand, BenchGenerateArgs, BenchStepArgs, Layout, Pr
 pub use self::model::{AdapterArgs, DtypeArg, ExportArgs, FormatArg, GenerateArgs, ModelArgs, ScoreArgs};
 use crate::commands::hearth::HearthCommand;
 use crate::commands::pretrain::PretrainArgs;
-use crate::device::default_backend;
 
 /// Align a language model with nothing but its rejected answers.
 #[derive(Debug, Parser)]
